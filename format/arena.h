@@ -1,0 +1,37 @@
+// One arena per command: everything allocated in it lives until the arena is freed.
+#ifndef FORMAT_ARENA_H
+#define FORMAT_ARENA_H
+
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena_chunk;
+
+struct arena {
+    struct arena_chunk *chunks;
+    char *next, *end;  // free part of the newest chunk
+    size_t total;      // bytes taken from the system
+    size_t limit;      // most bytes to take from the system; 0 = no limit
+    jmp_buf *on_fail;  // if set, a failed allocation jumps here with 1 instead of returning NULL
+};
+
+void arena_init(struct arena *a, size_t limit);
+void arena_free(struct arena *a);
+
+// size bytes aligned for any type, not cleared; NULL (or a jump) when memory or the limit is
+// exhausted. A size of 0 gives a valid pointer.
+void *arena_alloc(struct arena *a, size_t size);
+// The same, cleared, for n items of size bytes; n * size is checked.
+void *arena_calloc(struct arena *a, size_t n, size_t size);
+// Like realloc; the old bytes are kept in place when p was the last allocation.
+void *arena_grow(struct arena *a, void *p, size_t old_size, size_t new_size);
+// Copies; arena_strndup adds a NUL.
+void *arena_dup(struct arena *a, const void *p, size_t size);
+char *arena_strndup(struct arena *a, const char *s, size_t n);
+char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define ARENA_NEW(a, type) ((type *)arena_calloc(a, 1, sizeof(type)))
+#define ARENA_ARRAY(a, type, n) ((type *)arena_calloc(a, n, sizeof(type)))
+
+#endif

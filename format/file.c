@@ -1,0 +1,208 @@
+#include "format/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum diag_code file_error(struct diag *d, const char *name, const char *what)
+{
+    return diag_set(d, DIAG_IO, name, "%s: %s", what, strerror(errno));
+}
+
+// Reads fd to its end; size is a hint. Pipes have no size, so the buffer doubles.
+static enum diag_code file_drain(int fd, size_t hint, struct arena *a, struct diag *d,
+                                 struct file *out)
+{
+    size_t cap = hint + 1, size = 0;
+    uint8_t *data = arena_alloc(a, cap + 1);
+    for (;;) {
+        if (!data) {
+            return diag_nomem(d);
+        }
+        ssize_t n = read(fd, data + size, cap - size);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return file_error(d, out->name, "cannot read");
+        }
+        if (n == 0) {
+            break;
+        }
+        size += (size_t)n;
+        if (size > FILE_LIMIT) {
+            return diag_set(d, DIAG_IO, out->name, "is larger than %d bytes", FILE_LIMIT);
+        }
+        if (size == cap) {
+            data = arena_grow(a, data, cap + 1, cap * 2 + 4096);
+            cap = cap * 2 + 4095;
+        }
+    }
+    data[size] = 0;
+    out->data = data;
+    out->size = size;
+    return DIAG_OK;
+}
+
+enum diag_code file_read(const char *name, struct arena *a, struct diag *d, struct file *out)
+{
+    bool is_stdin = strcmp(name, "-") == 0;
+    *out = (struct file){.name = is_stdin ? "<stdin>" : name};
+    int fd = is_stdin ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return file_error(d, name, "cannot open");
+    }
+    struct stat st;
+    enum diag_code err = DIAG_OK;
+    if (fstat(fd, &st) != 0) {
+        err = file_error(d, name, "cannot read");
+    } else if (S_ISDIR(st.st_mode)) {
+        err = diag_set(d, DIAG_IO, name, "is a folder, a file is needed");
+    } else if (S_ISREG(st.st_mode) && st.st_size > FILE_LIMIT) {
+        err = diag_set(d, DIAG_IO, name, "has %lld bytes, at most %d are allowed",
+                       (long long)st.st_size, FILE_LIMIT);
+    } else {
+        err = file_drain(fd, S_ISREG(st.st_mode) ? (size_t)st.st_size : 65536, a, d, out);
+    }
+    if (!is_stdin) {
+        close(fd);
+    }
+    return err;
+}
+
+static bool file_put(int fd, const uint8_t *data, size_t size)
+{
+    while (size) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return false;
+        }
+        data += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+static enum diag_code file_to_stdout(const void *data, size_t size, bool binary, struct diag *d)
+{
+    if (binary && isatty(STDOUT_FILENO)) {
+        return diag_set(d, DIAG_USAGE, NULL,
+                        "binary output is not written to a terminal; redirect it or use -o FILE");
+    }
+    fflush(stdout);
+    return file_put(STDOUT_FILENO, data, size) ? DIAG_OK
+                                               : file_error(d, "<stdout>", "cannot write");
+}
+
+// Makes an empty file beside name; its path goes to temp.
+static int file_temp(const char *name, enum file_mode mode, char *temp, size_t size)
+{
+    const char *slash = strrchr(name, '/');
+    int dir = slash ? (int)(slash - name + 1) : 0;
+    for (unsigned try = 0; try < 100; try++) {
+        int n = snprintf(temp, size, "%.*s.%.100s.%ld.%u", dir, name, name + dir, (long)getpid(),
+                         try);
+        if (n < 0 || (size_t)n >= size) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+        if (fd >= 0 || errno != EEXIST) {
+            return fd;
+        }
+    }
+    return -1;
+}
+
+// The rename reaches the disk with its folder. A folder that cannot be synced is not an error of
+// the file: some file systems refuse it.
+static void file_sync_folder(const char *name)
+{
+    char dir[4096];
+    const char *slash = strrchr(name, '/');
+    int n = slash ? snprintf(dir, sizeof dir, "%.*s", (int)(slash - name + 1), name)
+                  : snprintf(dir, sizeof dir, ".");
+    if (n < 0 || (size_t)n >= sizeof dir) {
+        return;
+    }
+    int fd = open(dir, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+    if (fd >= 0) {
+        (void)fsync(fd);
+        close(fd);
+    }
+}
+
+static enum diag_code file_install(const char *name, const void *data, size_t size,
+                                   enum file_mode mode, bool fresh, struct diag *d)
+{
+    char temp[4096];
+    int fd = file_temp(name, mode, temp, sizeof temp);
+    if (fd < 0) {
+        return file_error(d, name, "cannot create");
+    }
+    bool ok = file_put(fd, data, size) && fsync(fd) == 0;
+    int saved = errno;
+    ok = close(fd) == 0 && ok;
+    if (ok) {
+        ok = fresh ? link(temp, name) == 0 : rename(temp, name) == 0;
+        saved = errno;
+    }
+    if (!ok || fresh) {
+        unlink(temp);
+    }
+    errno = saved;
+    if (!ok) {
+        return file_error(d, name, "cannot write");
+    }
+    file_sync_folder(name);
+    return DIAG_OK;
+}
+
+enum diag_code file_write(const char *name, const void *data, size_t size, enum file_mode mode,
+                          bool binary, struct diag *d)
+{
+    if (strcmp(name, "-") == 0) {
+        return file_to_stdout(data, size, binary, d);
+    }
+    struct stat st;
+    if (stat(name, &st) == 0 && !S_ISREG(st.st_mode)) {
+        if (S_ISDIR(st.st_mode)) {
+            return diag_set(d, DIAG_IO, name, "is a folder, a file name is needed");
+        }
+        // A device or a pipe (/dev/null, /dev/stdout) cannot be replaced by a rename.
+        int fd = open(name, O_WRONLY | O_CLOEXEC);
+        bool ok = fd >= 0 && file_put(fd, data, size);
+        enum diag_code err = ok ? DIAG_OK : file_error(d, name, "cannot write");
+        if (fd >= 0 && close(fd) != 0 && ok) {
+            err = file_error(d, name, "cannot write");
+        }
+        return err;
+    }
+    return file_install(name, data, size, mode, false, d);
+}
+
+enum diag_code file_create(const char *name, const void *data, size_t size, enum file_mode mode,
+                           struct diag *d)
+{
+    return file_install(name, data, size, mode, true, d);
+}
+
+bool file_same(const char *a, const char *b)
+{
+    struct stat x, y;
+    return strcmp(a, "-") != 0 && strcmp(b, "-") != 0 && stat(a, &x) == 0 && stat(b, &y) == 0 &&
+           S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+enum file_mode file_mode_of(const char *name)
+{
+    struct stat st;
+    return stat(name, &st) == 0 && (st.st_mode & 0111) ? FILE_PROGRAM : FILE_DATA;
+}

@@ -1,0 +1,42 @@
+// Whole files in and out. Reading happens once; writing is atomic: a temporary file in the same
+// folder, fsync, rename. "-" is standard input or output.
+#ifndef FORMAT_FILE_H
+#define FORMAT_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format/arena.h"
+#include "format/diag.h"
+
+enum { FILE_LIMIT = 1 << 30 }; // no firmware, blob or script is near 1 GiB
+
+struct file {
+    const char *name; // as given; "<stdin>" for "-"
+    uint8_t *data;    // one NUL follows data[size - 1]
+    size_t size;
+};
+
+// Reads a regular file, pipe or standard input up to FILE_LIMIT bytes. Errors: DIAG_IO.
+enum diag_code file_read(const char *name, struct arena *a, struct diag *d, struct file *out);
+
+enum file_mode {
+    FILE_DATA = 0666,   // as the umask says
+    FILE_PROGRAM = 0777,
+    FILE_SECRET = 0600, // keys
+};
+
+// Replaces name atomically; "-" writes to standard output and is refused for a terminal when
+// binary is true. Nothing of a failed write stays behind. Errors: DIAG_IO.
+enum diag_code file_write(const char *name, const void *data, size_t size, enum file_mode mode,
+                          bool binary, struct diag *d);
+// The same, but fails with DIAG_IO if name exists.
+enum diag_code file_create(const char *name, const void *data, size_t size, enum file_mode mode,
+                           struct diag *d);
+// True if both names lead to the same existing file.
+bool file_same(const char *a, const char *b);
+// The permission bits of an existing file, or FILE_DATA's.
+enum file_mode file_mode_of(const char *name);
+
+#endif
