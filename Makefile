@@ -1,0 +1,97 @@
+# mpy-freeze. `make` builds everything under build/; see README.md for the other targets.
+#
+# BUILD=DIR, CC=, CFLAGS=, SANITIZE=address,undefined may be given; each variant wants its own BUILD.
+
+VERSION := 0.1.0
+BUILD   ?= build
+PREFIX  ?= /usr/local
+CC      ?= cc
+CFLAGS  ?= -O2 -g
+PKG_CONFIG ?= pkg-config
+
+WARN := -std=c11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+DEFS := -I. -D_POSIX_C_SOURCE=200809L -DMPY_FREEZE_VERSION='"$(VERSION)"'
+
+# mbedTLS 2.28 comes without a .pc file on some distributions.
+CRYPTO_LIBS := $(shell $(PKG_CONFIG) --libs mbedcrypto 2>/dev/null || echo -lmbedx509 -lmbedcrypto)
+CRYPTO_LIBS += $(if $(findstring mbedx509,$(CRYPTO_LIBS)),,-lmbedx509)
+LIBS   := $(shell $(PKG_CONFIG) --libs zlib libxxhash) $(CRYPTO_LIBS) -lm
+DEFS   += $(shell $(PKG_CONFIG) --cflags zlib libxxhash 2>/dev/null) $(shell $(PKG_CONFIG) --cflags mbedcrypto 2>/dev/null)
+
+ifdef SANITIZE
+SAN := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+
+FORMAT := $(wildcard format/*.c format/*/*.c)
+VERIFY := $(wildcard verify/*/*.c)
+PACKER := $(filter-out packer/cli/main.c,$(wildcard packer/*/*.c))
+UNIT   := $(wildcard tests/unit/*.c)
+MAINS  := packer/cli/main.c verify/host/main.c
+VERIFY := $(filter-out verify/host/main.c,$(VERIFY))
+
+obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
+PROGRAMS := $(BUILD)/mpy-freeze $(BUILD)/mpy-cross $(if $(wildcard verify/host/main.c),$(BUILD)/mpy-verify)
+
+all: $(PROGRAMS)
+
+$(BUILD)/mpy-freeze: $(call obj,packer/cli/main.c) $(BUILD)/libpacker.a $(BUILD)/libverify.a $(BUILD)/libformat.a
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS) -pthread
+
+$(BUILD)/mpy-verify: $(call obj,verify/host/main.c) $(BUILD)/libverify.a $(BUILD)/libformat.a
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/mpy-cross: $(BUILD)/mpy-freeze
+	ln -sf mpy-freeze $@
+
+$(BUILD)/libformat.a: $(call obj,$(FORMAT))
+$(BUILD)/libverify.a: $(call obj,$(VERIFY))
+$(BUILD)/libpacker.a: $(call obj,$(PACKER))
+$(BUILD)/lib%.a:
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(WARN) $(DEFS) $(CFLAGS) $(SAN) -MMD -MP -c -o $@ $<
+
+# Tests: unit tests (Criterion), then the scripts under tests/.
+$(BUILD)/unit: $(call obj,$(UNIT)) $(BUILD)/libpacker.a $(BUILD)/libverify.a $(BUILD)/libformat.a
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS) $(shell $(PKG_CONFIG) --libs criterion) -pthread
+
+unit: $(BUILD)/unit
+	$(BUILD)/unit
+
+test: all $(BUILD)/unit
+	tests/run $(BUILD)
+
+-include tests/*/*.mk
+
+SOURCES := $(FORMAT) $(VERIFY) $(PACKER) $(UNIT) $(wildcard $(MAINS)) $(wildcard tests/*/*.c samples/*/*.c)
+HEADERS := $(wildcard format/*.h format/*/*.h packer/*/*.h verify/*/*.h tests/*/*.h samples/*/*.h)
+
+format:
+	clang-format -i $(sort $(SOURCES) $(HEADERS))
+
+check-format:
+	clang-format --dry-run -Werror $(sort $(SOURCES) $(HEADERS))
+
+check: check-format
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,portability --std=c11 -I. \
+	  $(FORMAT) $(VERIFY) $(PACKER)
+	clang-tidy --quiet $(FORMAT) $(VERIFY) $(PACKER) -- $(WARN) $(DEFS)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/mpy-freeze $(DESTDIR)$(PREFIX)/bin/
+	$(if $(wildcard verify/host/main.c),install -m 755 $(BUILD)/mpy-verify $(DESTDIR)$(PREFIX)/bin/)
+
+demo:
+	samples/demo.sh
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all unit test format check-format check install demo clean
+.SECONDARY:
+
+-include $(patsubst %.o,%.d,$(call obj,$(sort $(SOURCES))))

@@ -1,0 +1,123 @@
+// Firmware containers. Every container parses to the same thing, an address space: sorted,
+// non-overlapping segments of (address, bytes), plus what is needed to write the container back.
+// image_write of an unchanged image gives the file back byte for byte.
+//
+// A splice changes an image by three operations only: image_poke (existing bytes), image_add (one
+// new run of bytes where the image has none) and nothing else. image_remove undoes image_add: with
+// the undo record that image_undo made from the base, the container is the base's again, bit for
+// bit. The undo record travels inside the signed blob.
+#ifndef FORMAT_IMAGE_IMAGE_H
+#define FORMAT_IMAGE_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format/arena.h"
+#include "format/bytes.h"
+#include "format/diag.h"
+
+enum image_kind {
+    IMAGE_AUTO, // recognise by content, then by extension
+    IMAGE_ELF,
+    IMAGE_BIN,
+    IMAGE_UF2,
+    IMAGE_DFUSE,
+    IMAGE_IHEX,
+    IMAGE_ESP_APP,
+    IMAGE_ESP_FLASH,
+    IMAGE_KINDS,
+};
+
+enum image_machine { // ISA family as far as the container says it; the scan refines it
+    IMAGE_ISA_UNKNOWN, IMAGE_ISA_THUMB, IMAGE_ISA_ARM, IMAGE_ISA_RV32, IMAGE_ISA_RV64,
+    IMAGE_ISA_XTENSA, IMAGE_ISA_X86, IMAGE_ISA_X64, IMAGE_ISA_AARCH64,
+};
+
+enum image_segment_flags { IMAGE_R = 4, IMAGE_W = 2, IMAGE_X = 1 };
+
+struct image_segment {
+    uint64_t addr;     // where the bytes lie on the device: load address (p_paddr) for static
+                       // images, p_vaddr for position-independent ELF, mapped address for ESP32
+    uint64_t run;      // where the CPU sees them when running; differs from addr for .data and
+                       // code copied to RAM (known for ELF only, else equal to addr)
+    uint64_t size;     // bytes
+    uint64_t mem_size; // bytes occupied at run time from run on; >= size (.bss behind .data)
+    uint8_t *data;     // the bytes, in the image's arena; change them with image_poke only
+    uint64_t file_offset; // of data in the file where it is contiguous there, else UINT64_MAX
+    unsigned flags;    // IMAGE_R|W|X where the container says so, else all
+    const char *name;  // for listings: "LOAD", "DROM", "target 0"; never NULL
+};
+
+struct image_symbol { // ELF .symtab, sorted by name; empty for stripped files
+    const char *name;
+    uint64_t value, size;
+};
+
+struct image_reloc {   // dynamic relocations of position-independent ELF, sorted by where
+    uint64_t where;    // address of the word that the loader writes
+    uint64_t addend;   // RELATIVE: the value at load base 0
+    uint32_t type;     // ELF r_type
+    uint32_t symbol;   // dynamic symbol index, 0 = RELATIVE
+};
+
+struct image {
+    enum image_kind kind;
+    const char *name;        // file name, for messages
+    struct arena *arena;
+    const uint8_t *file;     // the original file
+    size_t file_size;
+    enum image_machine machine;
+    unsigned address_bits;   // 32 or 64; 0 = unknown
+    bool base_known;         // false for a raw .bin until image_rebase
+    bool pic;                // position-independent: words are relocated at load time
+    uint64_t entry;          // 0 = unknown
+    unsigned n_segments;
+    struct image_segment *segments; // sorted by addr
+    unsigned n_symbols;
+    const struct image_symbol *symbols;
+    size_t n_relocs;
+    const struct image_reloc *relocs;
+    const void *container;   // the container's own state
+};
+
+// name decides only where content does not. data must outlive the image. Errors: DIAG_MALFORMED.
+enum diag_code image_read(const uint8_t *data, size_t size, const char *name, enum image_kind kind,
+                          struct arena *a, struct diag *d, struct image **out);
+// Gives a raw image its base address.
+void image_rebase(struct image *img, uint64_t base);
+// "ELF 32-bit ARM", "UF2, family RP2040" ...: for people.
+const char *image_describe(const struct image *img, struct arena *a);
+const char *image_kind_name(enum image_kind kind); // "elf", "bin", "uf2", "dfuse", "ihex", "esp", "esp-flash"
+enum image_kind image_kind_find(const char *name); // IMAGE_AUTO if there is none
+
+// The segment that holds addr (a device address), or NULL; _run takes a run-time address.
+const struct image_segment *image_at(const struct image *img, uint64_t addr);
+// size bytes at a device address, or NULL if they are not all in one segment.
+const uint8_t *image_bytes(const struct image *img, uint64_t addr, uint64_t size);
+// The same by run-time address: what a pointer in the firmware means.
+const uint8_t *image_run_bytes(const struct image *img, uint64_t run, uint64_t size);
+// Run-time address to device address; UINT64_MAX if it is in no segment.
+uint64_t image_run_to_addr(const struct image *img, uint64_t run);
+// The word at a run-time address as the running firmware sees it: the addend of a RELATIVE
+// relocation where there is one, else the stored bytes. size is 2, 4 or 8.
+bool image_word(const struct image *img, uint64_t run, unsigned size, uint64_t *value);
+
+// Overwrites existing bytes. Errors: DIAG_INTERNAL when they are not in the image.
+enum diag_code image_poke(struct image *img, uint64_t addr, const uint8_t *bytes, uint64_t size,
+                          struct diag *d);
+// What image_remove will need to restore the container after image_add(addr, size): appended to
+// out. Depends on the base and on (addr, size) only; at most a few hundred bytes.
+enum diag_code image_undo(const struct image *img, uint64_t addr, uint64_t size,
+                          struct bytes_out *out, struct diag *d);
+// Adds a run of bytes where the image has none. Errors: DIAG_NO when the container cannot take it.
+enum diag_code image_add(struct image *img, uint64_t addr, const uint8_t *bytes, uint64_t size,
+                         unsigned flags, struct diag *d);
+// Takes the run away again and restores the container from the undo record.
+enum diag_code image_remove(struct image *img, uint64_t addr, uint64_t size, const uint8_t *undo,
+                            size_t undo_size, struct diag *d);
+// The whole file: checksums, counts, hashes and headers that the container demands are made anew
+// where something changed, and kept as they were where nothing did.
+enum diag_code image_write(const struct image *img, struct bytes_out *out, struct diag *d);
+
+#endif
