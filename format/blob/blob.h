@@ -1,5 +1,8 @@
 // The signed blob: payload, patches, module table and the digests of the base, under one signature.
 // blob.md is the specification of the bytes; this is the model. See there for the rules.
+//
+// Making one: fill a struct blob (blob_set_base fills what describes the base), blob_write, sign it
+// with packer/sign. Its size does not depend on the signatures: room for them is reserved.
 #ifndef FORMAT_BLOB_BLOB_H
 #define FORMAT_BLOB_BLOB_H
 
@@ -8,13 +11,14 @@
 #include <stdint.h>
 
 #include "format/arena.h"
+#include "format/blob/layout.h"
 #include "format/bytes.h"
 #include "format/diag.h"
+#include "format/image/image.h"
 
 enum {
-    BLOB_DIGEST = 32,        // SHA-256
-    BLOB_HEADER = 512,       // the payload begins this many bytes behind the blob's address
     BLOB_SIGNATURES_MAX = 8,
+    BLOB_SIGNATURE_SPACE = 1024, // default room: two RSA-3072 or eight ECDSA P-256 signatures
 };
 
 struct blob_patch { // in the base's address space; sorted, not overlapping
@@ -26,41 +30,91 @@ struct blob_patch { // in the base's address space; sorted, not overlapping
 enum blob_module_kind { BLOB_MODULE_STR = 0, BLOB_MODULE_MPY = 1 };
 
 struct blob_module {
-    const char *name;          // "pkg/mod.py", as in mp_frozen_names
+    const char *name; // "pkg/mod.py", as in mp_frozen_names; at most 255 bytes
     enum blob_module_kind kind;
-    uint32_t offset, size;     // within the payload: what belongs to this module alone
+    uint32_t offset, size;              // within the payload: what belongs to this module alone
     uint8_t source_sha256[BLOB_DIGEST]; // of the input file (script or .mpy)
     uint8_t mpy_sha256[BLOB_DIGEST];    // of the module as .mpy (STR: of the text)
 };
 
-struct blob_signature {
-    uint32_t algorithm;            // enum in blob.md: 1 ECDSA P-256/SHA-256, 2 P-384/SHA-384, 3 RSA-3072 PSS/SHA-256
-    uint8_t key_id[BLOB_DIGEST];   // SHA-256 of the public key's SPKI in DER
+struct blob_extent { // a run of the base's address space; sorted, not overlapping
+    uint64_t addr;
     uint32_t size;
-    const uint8_t *data;
+    enum blob_extent_kind kind;
+};
+
+struct blob_signature {
+    enum blob_algorithm algorithm;
+    uint8_t key_id[BLOB_DIGEST]; // SHA-256 of the public key's SPKI in DER
+    uint32_t size;
+    const uint8_t *data; // ECDSA: r and s, big-endian, each as long as the curve's order
 };
 
 struct blob {
-    uint64_t addr;               // device address of the blob; the payload is at addr + BLOB_HEADER
+    uint64_t addr;          // device address; a multiple of BLOB_ALIGN. The payload is at addr + BLOB_HEADER
+    unsigned segment_flags; // IMAGE_R|W|X that image_add is called with
     uint32_t payload_size;
     const uint8_t *payload;
     uint32_t n_patches;
     const struct blob_patch *patches;
     uint32_t n_modules;
     const struct blob_module *modules;
-    uint32_t undo_size;          // container undo record, see image_undo
+    uint32_t undo_size; // container undo record, see image_undo
     const uint8_t *undo;
-    const char *app, *app_version; // at most 31 bytes each
-    uint64_t counter;            // anti-rollback
-    uint32_t profile_id;         // release and ABI the payload is for: see blob.md
+    const char *app, *app_version; // at most 31 bytes each; NULL = ""
+    uint64_t counter;              // anti-rollback
+    uint32_t profile_id;           // release and ISA the payload is for: blob_profile
+    // The base; blob_set_base fills these.
+    uint32_t container;                     // enum image_kind of the base's file
     uint8_t base_space_sha256[BLOB_DIGEST]; // of the base's address space, see blob.md
-    uint64_t base_space_size;    // bytes hashed
+    uint64_t base_space_size;               // bytes hashed
     uint8_t base_file_sha256[BLOB_DIGEST];  // of the base's file
     uint64_t base_file_size;
-    uint32_t sbom_size;          // zlib-compressed JSON provenance, 0 = none
+    uint32_t n_extents;
+    const struct blob_extent *extents;
+    uint32_t sbom_size; // zlib-compressed JSON provenance, 0 = none
     const uint8_t *sbom;
+    uint32_t signature_space; // bytes reserved for signatures; blob_write takes 0 as the default
     uint32_t n_signatures;
     struct blob_signature signatures[BLOB_SIGNATURES_MAX];
+    // Set by blob_read and blob_find only.
+    const uint8_t *bytes; // the encoded blob
+    uint32_t size;
 };
+
+// Header field profile_id: major, minor, patch, enum image_machine, one byte each from the top.
+uint32_t blob_profile(unsigned major, unsigned minor, unsigned patch, enum image_machine isa);
+
+// The size of the encoded blob. Depends on payload_size, the sizes of the patches, the names of the
+// modules, n_extents, undo_size, sbom_size and signature_space; UINT64_MAX when it is not possible.
+uint64_t blob_size(const struct blob *b);
+// Appends the encoded blob with the signatures that b has (none: an unsigned blob). The bytes depend
+// on b alone. Errors: DIAG_INTERNAL when b breaks a rule of blob.md, DIAG_NO when it is over a limit.
+enum diag_code blob_write(const struct blob *b, struct bytes_out *out, struct diag *d);
+
+// Reads a blob that fills data[0..size) exactly. Structure only: whom to trust is verify's business.
+// The model points into data. Errors: DIAG_MALFORMED.
+enum diag_code blob_read(const uint8_t *data, size_t size, const char *name, struct arena *a,
+                         struct diag *d, struct blob **out);
+// Finds the blob in an image; *out is NULL when there is none. A raw image without a base address
+// gets the one that the blob's place tells. The model points into the image's segments; copy
+// before changing them. Errors: DIAG_MALFORMED (broken, not at its address, or more than one).
+enum diag_code blob_find(struct image *img, struct arena *a, struct diag *d, struct blob **out);
+// Compares the sections' XXH3 sums: a quick report of corruption, never a proof of anything. The
+// name of the first section that differs, or NULL.
+const char *blob_damaged(const struct blob *b);
+
+// Fills what b says about its base: container, digests, sizes, extents (in the arena).
+enum diag_code blob_set_base(struct blob *b, const struct image *base, struct arena *a,
+                             struct diag *d);
+// True if an image (in any container) is b's base: every byte of the extents is as signed, and the
+// rest is padding. *same_file tells whether the file is the very one.
+bool blob_is_base(const struct blob *b, const struct image *img, bool *same_file);
+// The digest of an image's address space, the same for every container of one firmware; see blob.md.
+enum diag_code blob_space_digest(const struct image *img, struct arena *a, struct diag *d,
+                                 uint8_t digest[BLOB_DIGEST], uint64_t *size);
+void blob_file_digest(const struct image *img, uint8_t digest[BLOB_DIGEST]);
+
+const char *blob_algorithm_name(enum blob_algorithm a); // "ecdsa-p256"; NULL = unknown
 
 #endif

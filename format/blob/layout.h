@@ -1,0 +1,72 @@
+// The bytes of a blob, for hosts and boot loaders alike: freestanding C99, no allocation, no
+// recursion. This is the only parser of the structure; blob.md is its specification.
+#ifndef FORMAT_BLOB_LAYOUT_H
+#define FORMAT_BLOB_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    BLOB_DIGEST = 32,  // SHA-256
+    BLOB_HEADER = 512, // the payload begins this many bytes behind the blob's address
+    BLOB_ALIGN = 16,   // of the blob's address
+    BLOB_VERSION = 1,
+    BLOB_MAGIC = 16,        // bytes
+    BLOB_SECTION_ALIGN = 8, // sections begin at multiples of this; the bytes between are zero
+    BLOB_TEXT = 32,         // application name and version, with at least one NUL
+    BLOB_NAME_MAX = 255,    // module names
+    BLOB_SIGNATURE_HEAD = 40,
+    BLOB_SIZE_MAX = 1 << 28, // 256 MiB: no microcontroller maps more flash; keeps sums in 32 bits
+    BLOB_FLAGS = 7,          // the known flags: segment permissions R 4, W 2, X 1
+};
+
+enum blob_section { // in this order behind the header
+    BLOB_PAYLOAD,
+    BLOB_PATCHES,
+    BLOB_MODULES,
+    BLOB_EXTENTS,
+    BLOB_UNDO,
+    BLOB_SBOM,
+    BLOB_SECTIONS
+};
+
+enum blob_algorithm { // of signatures
+    BLOB_ECDSA_P256 = 1, // with SHA-256; r, s: 64 bytes
+    BLOB_ECDSA_P384 = 2, // with SHA-384; r, s: 96 bytes
+    BLOB_RSA_PSS_3072 = 3, // with SHA-256, MGF1-SHA-256; 384 bytes
+};
+
+enum blob_extent_kind {
+    BLOB_EXTENT_DATA = 0,    // hashed
+    BLOB_EXTENT_FILL_00 = 1, // not hashed; every byte is 0x00
+    BLOB_EXTENT_FILL_FF = 2, // not hashed; every byte is 0xff
+    BLOB_EXTENT_GAP = 3,     // hashed as 0x00; the base's container has no bytes here
+};
+
+// Offsets of header fields, little-endian.
+enum blob_field {
+    BLOB_AT_VERSION = 16,         // u16
+    BLOB_AT_HEADER_SIZE = 18,     // u16
+    BLOB_AT_FLAGS = 20,           // u32
+    BLOB_AT_ADDR = 24,            // u64
+    BLOB_AT_SIZE = 32,            // u32
+    BLOB_AT_SIGNATURE_SPACE = 36, // u32
+    BLOB_AT_COUNTER = 40,         // u64
+    BLOB_AT_PROFILE = 48,         // u32
+    BLOB_AT_CONTAINER = 52,       // u32
+    BLOB_AT_BASE_FILE_SIZE = 56,  // u64
+    BLOB_AT_BASE_SPACE_SIZE = 64, // u64
+    BLOB_AT_BASE_FILE = 72,       // SHA-256
+    BLOB_AT_BASE_SPACE = 104,     // SHA-256
+    BLOB_AT_APP = 136,            // text
+    BLOB_AT_APP_VERSION = 168,    // text
+    BLOB_AT_N_PATCHES = 200,      // u32
+    BLOB_AT_N_MODULES = 204,      // u32
+    BLOB_AT_N_EXTENTS = 208,      // u32
+    BLOB_AT_RESERVED = 212,       // 12 bytes of zero
+    BLOB_AT_SECTIONS = 224,       // 6 entries of 48 bytes
+    BLOB_SECTION_ENTRY = 48,      // u32 size, u32 zero, u64 XXH3-64, SHA-256
+    BLOB_SECTION_SHA256 = 16,     // within an entry
+};
+
+#endif
