@@ -80,6 +80,17 @@ check: check-format
 	  $(FORMAT) $(VERIFY) $(PACKER)
 	clang-tidy --quiet $(FORMAT) $(VERIFY) $(PACKER) -- $(WARN) $(DEFS)
 
+# Static analysis that takes minutes: gcc's and clang's own analyzers.
+analyze:
+	$(MAKE) BUILD=build/analyze CC=gcc CFLAGS='-O1 -g -fanalyzer' all
+	for f in $(FORMAT) $(VERIFY) $(PACKER); do \
+	  clang --analyze -Xclang -analyzer-werror $(WARN) $(DEFS) -o /dev/null $$f || exit 1; done
+
+# Line and branch coverage of the tests, by file; the sums of format/ and verify/ come last.
+coverage:
+	$(MAKE) BUILD=build/coverage CC=gcc CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage test
+	tests/lib/coverage.sh build/coverage
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BUILD)/mpy-freeze $(DESTDIR)$(PREFIX)/bin/
@@ -91,7 +102,7 @@ demo:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all unit test format check-format check install demo clean
+.PHONY: all unit test format check-format check analyze coverage install demo clean
 .SECONDARY:
 
 -include $(patsubst %.o,%.d,$(call obj,$(sort $(SOURCES))))
