@@ -18,27 +18,47 @@ enum { MPY_VERSION = 6, MPY_STATIC_QSTRS = 165 }; // static qstr ids are 1..165;
 
 // Architecture ids of the header's feature byte.
 enum mpy_arch {
-    MPY_ARCH_NONE, MPY_ARCH_X86, MPY_ARCH_X64, MPY_ARCH_ARMV6, MPY_ARCH_ARMV6M, MPY_ARCH_ARMV7M,
-    MPY_ARCH_ARMV7EM, MPY_ARCH_ARMV7EMSP, MPY_ARCH_ARMV7EMDP, MPY_ARCH_XTENSA,
-    MPY_ARCH_XTENSAWIN, MPY_ARCH_RV32IMC, MPY_ARCH_RV64IMC,
+    MPY_ARCH_NONE,
+    MPY_ARCH_X86,
+    MPY_ARCH_X64,
+    MPY_ARCH_ARMV6,
+    MPY_ARCH_ARMV6M,
+    MPY_ARCH_ARMV7M,
+    MPY_ARCH_ARMV7EM,
+    MPY_ARCH_ARMV7EMSP,
+    MPY_ARCH_ARMV7EMDP,
+    MPY_ARCH_XTENSA,
+    MPY_ARCH_XTENSAWIN,
+    MPY_ARCH_RV32IMC,
+    MPY_ARCH_RV64IMC,
+    MPY_ARCH_DEBUG,
 };
 
 // Object type bytes of the constant table; the values are the file's.
 enum mpy_obj_kind {
-    MPY_OBJ_FUN_TABLE, MPY_OBJ_NONE, MPY_OBJ_FALSE, MPY_OBJ_TRUE, MPY_OBJ_ELLIPSIS, MPY_OBJ_STR,
-    MPY_OBJ_BYTES, MPY_OBJ_INT, MPY_OBJ_FLOAT, MPY_OBJ_COMPLEX, MPY_OBJ_TUPLE,
+    MPY_OBJ_FUN_TABLE,
+    MPY_OBJ_NONE,
+    MPY_OBJ_FALSE,
+    MPY_OBJ_TRUE,
+    MPY_OBJ_ELLIPSIS,
+    MPY_OBJ_STR,
+    MPY_OBJ_BYTES,
+    MPY_OBJ_INT,
+    MPY_OBJ_FLOAT,
+    MPY_OBJ_COMPLEX,
+    MPY_OBJ_TUPLE,
 };
 
 struct mpy_obj {
     enum mpy_obj_kind kind;
-    uint32_t len;               // STR, BYTES: bytes. INT, FLOAT, COMPLEX: length of the text. TUPLE: items
-    const uint8_t *data;        // STR, BYTES: the bytes. INT, FLOAT, COMPLEX: decimal or repr text
+    uint32_t len;        // STR, BYTES: bytes. INT, FLOAT, COMPLEX: length of the text. TUPLE: items
+    const uint8_t *data; // STR, BYTES: the bytes. INT, FLOAT, COMPLEX: decimal or repr text
     const struct mpy_obj *items; // TUPLE
 };
 
 struct mpy_qstr {
     const char *data; // not NUL-terminated in general; may hold NUL bytes
-    uint32_t len;     // bytes, at most 65535; the VM's own limit is 255 in builds with one length byte
+    uint32_t len; // bytes, at most 65535; the VM's own limit is 255 in builds with one length byte
     uint16_t static_id; // 1..165 if it is one of the static qstrs, else 0
 };
 
@@ -47,7 +67,8 @@ enum mpy_code_kind { MPY_CODE_BYTECODE, MPY_CODE_NATIVE, MPY_CODE_VIPER, MPY_COD
 
 struct mpy_code {
     enum mpy_code_kind kind;
-    const uint8_t *data; // BYTECODE: prelude and bytecode. Others: machine code (with prelude, NATIVE)
+    const uint8_t
+        *data; // BYTECODE: prelude and bytecode. Others: machine code (with prelude, NATIVE)
     uint32_t size;
     uint32_t prelude_offset; // NATIVE: of the prelude within data
     uint32_t scope_flags;    // VIPER, ASM: header word as in the file (scope flags)
