@@ -30,23 +30,30 @@ enum image_kind {
 };
 
 enum image_machine { // ISA family as far as the container says it; the scan refines it
-    IMAGE_ISA_UNKNOWN, IMAGE_ISA_THUMB, IMAGE_ISA_ARM, IMAGE_ISA_RV32, IMAGE_ISA_RV64,
-    IMAGE_ISA_XTENSA, IMAGE_ISA_X86, IMAGE_ISA_X64, IMAGE_ISA_AARCH64,
+    IMAGE_ISA_UNKNOWN,
+    IMAGE_ISA_THUMB,
+    IMAGE_ISA_ARM,
+    IMAGE_ISA_RV32,
+    IMAGE_ISA_RV64,
+    IMAGE_ISA_XTENSA,
+    IMAGE_ISA_X86,
+    IMAGE_ISA_X64,
+    IMAGE_ISA_AARCH64,
 };
 
 enum image_segment_flags { IMAGE_R = 4, IMAGE_W = 2, IMAGE_X = 1 };
 
 struct image_segment {
-    uint64_t addr;     // where the bytes lie on the device: load address (p_paddr) for static
-                       // images, p_vaddr for position-independent ELF, mapped address for ESP32
-    uint64_t run;      // where the CPU sees them when running; differs from addr for .data and
-                       // code copied to RAM (known for ELF only, else equal to addr)
-    uint64_t size;     // bytes
-    uint64_t mem_size; // bytes occupied at run time from run on; >= size (.bss behind .data)
-    uint8_t *data;     // the bytes, in the image's arena; change them with image_poke only
+    uint64_t addr;        // where the bytes lie on the device: load address (p_paddr) for static
+                          // images, p_vaddr for position-independent ELF, mapped address for ESP32
+    uint64_t run;         // where the CPU sees them when running; differs from addr for .data and
+                          // code copied to RAM (known for ELF only, else equal to addr)
+    uint64_t size;        // bytes
+    uint64_t mem_size;    // bytes occupied at run time from run on; >= size (.bss behind .data)
+    uint8_t *data;        // the bytes, in the image's arena; change them with image_poke only
     uint64_t file_offset; // of data in the file where it is contiguous there, else UINT64_MAX
-    unsigned flags;    // IMAGE_R|W|X where the container says so, else all
-    const char *name;  // for listings: "LOAD", "DROM", "target 0"; never NULL
+    unsigned flags;       // IMAGE_R|W|X where the container says so, else all
+    const char *name;     // for listings: "LOAD", "DROM", "target 0"; never NULL
 };
 
 struct image_symbol { // ELF .symtab, sorted by name; empty for stripped files
@@ -54,41 +61,45 @@ struct image_symbol { // ELF .symtab, sorted by name; empty for stripped files
     uint64_t value, size;
 };
 
-struct image_reloc {   // dynamic relocations of position-independent ELF, sorted by where
-    uint64_t where;    // address of the word that the loader writes
-    uint64_t addend;   // RELATIVE: the value at load base 0
-    uint32_t type;     // ELF r_type
-    uint32_t symbol;   // dynamic symbol index, 0 = RELATIVE
+struct image_reloc { // dynamic relocations of position-independent ELF, sorted by where
+    uint64_t where;  // address of the word that the loader writes
+    uint64_t addend; // RELATIVE: the value at load base 0
+    uint32_t type;   // ELF r_type
+    uint32_t symbol; // dynamic symbol index, 0 = RELATIVE
+    bool known;      // the value is in addend: RELATIVE, or the symbol is defined in this image
 };
 
 struct image {
     enum image_kind kind;
-    const char *name;        // file name, for messages
+    const char *name; // file name, for messages
     struct arena *arena;
-    const uint8_t *file;     // the original file
+    const uint8_t *file; // the original file; after image_add and image_remove: the new one
     size_t file_size;
     enum image_machine machine;
-    unsigned address_bits;   // 32 or 64; 0 = unknown
-    bool base_known;         // false for a raw .bin until image_rebase
-    bool pic;                // position-independent: words are relocated at load time
-    uint64_t entry;          // 0 = unknown
+    unsigned address_bits; // 32 or 64; 0 = unknown
+    bool base_known;       // false for a raw .bin until image_rebase
+    bool pic;              // position-independent: words are relocated at load time
+    uint64_t entry;        // 0 = unknown
     unsigned n_segments;
     struct image_segment *segments; // sorted by addr
+    struct image_segment **by_run;  // the same, sorted by run
     unsigned n_symbols;
     const struct image_symbol *symbols;
     size_t n_relocs;
     const struct image_reloc *relocs;
-    const void *container;   // the container's own state
+    void *container; // the container's own state
 };
 
 // name decides only where content does not. data must outlive the image. Errors: DIAG_MALFORMED.
 enum diag_code image_read(const uint8_t *data, size_t size, const char *name, enum image_kind kind,
                           struct arena *a, struct diag *d, struct image **out);
-// Gives a raw image its base address.
+// Gives a raw image its base address; without effect on other images and when the end would not fit
+// into the address space.
 void image_rebase(struct image *img, uint64_t base);
 // "ELF 32-bit ARM", "UF2, family RP2040" ...: for people.
 const char *image_describe(const struct image *img, struct arena *a);
-const char *image_kind_name(enum image_kind kind); // "elf", "bin", "uf2", "dfuse", "ihex", "esp", "esp-flash"
+const char *
+image_kind_name(enum image_kind kind); // "elf", "bin", "uf2", "dfuse", "ihex", "esp", "esp-flash"
 enum image_kind image_kind_find(const char *name); // IMAGE_AUTO if there is none
 
 // The segment that holds addr (a device address), or NULL; _run takes a run-time address.
@@ -106,14 +117,20 @@ bool image_word(const struct image *img, uint64_t run, unsigned size, uint64_t *
 // Overwrites existing bytes. Errors: DIAG_INTERNAL when they are not in the image.
 enum diag_code image_poke(struct image *img, uint64_t addr, const uint8_t *bytes, uint64_t size,
                           struct diag *d);
+// image_add wants addr and size to be multiples of this; what is missing is filled (UF2: with
+// zeros).
+uint64_t image_granule(const struct image *img);
 // What image_remove will need to restore the container after image_add(addr, size): appended to
 // out. Depends on the base and on (addr, size) only; at most a few hundred bytes.
 enum diag_code image_undo(const struct image *img, uint64_t addr, uint64_t size,
                           struct bytes_out *out, struct diag *d);
-// Adds a run of bytes where the image has none. Errors: DIAG_NO when the container cannot take it.
+// Adds a run of bytes where the image has none. Segments move: pointers to them and into them are
+// invalid afterwards. Errors: DIAG_NO when the container cannot take it.
 enum diag_code image_add(struct image *img, uint64_t addr, const uint8_t *bytes, uint64_t size,
                          unsigned flags, struct diag *d);
-// Takes the run away again and restores the container from the undo record.
+// Takes the run away again and restores the container from the undo record. Then adds the run once
+// more, in memory, and compares: DIAG_NO if the container held anything else that is not the base's
+// (padding, gaps, headers). Pokes may be undone before or after. Segments move as in image_add.
 enum diag_code image_remove(struct image *img, uint64_t addr, uint64_t size, const uint8_t *undo,
                             size_t undo_size, struct diag *d);
 // The whole file: checksums, counts, hashes and headers that the container demands are made anew

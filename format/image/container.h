@@ -1,0 +1,52 @@
+// What a container implements; internal to format/image. A container transforms whole files: adding
+// and removing give new file bytes that are then read again, so that an image in memory can never
+// differ from what its file would be read as.
+#ifndef FORMAT_IMAGE_CONTAINER_H
+#define FORMAT_IMAGE_CONTAINER_H
+
+#include "format/image/image.h"
+
+enum {
+    IMAGE_FILL = 0xff, // erased flash: what gaps are filled with
+};
+
+struct image_run { // what image_add adds
+    uint64_t addr, size;
+    const uint8_t *bytes;
+    unsigned flags;
+};
+
+struct image_undo {      // an undo record that is being used
+    uint64_t addr, size; // the run it belongs to
+    const uint8_t *bytes;
+    size_t n;
+};
+
+struct image_ops {
+    enum image_kind kind;
+    const char *name;      // for options
+    const char *extension; // with the dot, comma-separated
+    uint64_t granule;
+    // True if the bytes are meant to be this container; they may still be malformed.
+    bool (*probe)(const uint8_t *data, size_t size);
+    // Fills in img from img->file: segments (in any order), machine, container.
+    enum diag_code (*read)(struct image *img, struct diag *d);
+    const char *(*describe)(const struct image *img, struct arena *a);
+    enum diag_code (*write)(const struct image *img, struct bytes_out *out, struct diag *d);
+    enum diag_code (*undo)(const struct image *img, uint64_t addr, uint64_t size,
+                           struct bytes_out *out, struct diag *d);
+    // The whole new file.
+    enum diag_code (*add)(const struct image *img, const struct image_run *run,
+                          struct bytes_out *out, struct diag *d);
+    enum diag_code (*remove)(const struct image *img, const struct image_undo *undo,
+                             struct bytes_out *out, struct diag *d);
+};
+
+extern const struct image_ops image_elf_ops, image_bin_ops;
+
+// Appends an empty segment with all flags and run unset; NULL when memory is exhausted.
+struct image_segment *image_segment_new(struct image *img, struct diag *d);
+// True if [addr, addr + size) has no byte in common with the image's address space.
+bool image_is_free(const struct image *img, uint64_t addr, uint64_t size);
+
+#endif

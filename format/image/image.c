@@ -1,0 +1,451 @@
+#include "format/image/image.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "format/image/container.h"
+
+// In the order of detection: strong magic numbers first, a raw image matches everything.
+static const struct image_ops *const image_containers[] = {
+    &image_elf_ops,
+    &image_bin_ops,
+};
+enum { IMAGE_CONTAINERS = sizeof image_containers / sizeof image_containers[0] };
+
+static const struct image_ops *image_ops_of(enum image_kind kind)
+{
+    for (unsigned i = 0; i < IMAGE_CONTAINERS; i++) {
+        if (image_containers[i]->kind == kind) {
+            return image_containers[i];
+        }
+    }
+    return NULL;
+}
+
+const char *image_kind_name(enum image_kind kind)
+{
+    const struct image_ops *ops = image_ops_of(kind);
+    return ops ? ops->name : "auto";
+}
+
+enum image_kind image_kind_find(const char *name)
+{
+    for (unsigned i = 0; i < IMAGE_CONTAINERS; i++) {
+        if (strcmp(image_containers[i]->name, name) == 0) {
+            return image_containers[i]->kind;
+        }
+    }
+    return IMAGE_AUTO;
+}
+
+// True if name ends in one of the extensions of a list such as ".hex,.ihex".
+static bool image_has_extension(const char *name, const char *list)
+{
+    size_t n = strlen(name);
+    while (*list) {
+        size_t len = strcspn(list, ",");
+        if (n > len && strncasecmp(name + n - len, list, len) == 0) {
+            return true;
+        }
+        list += len + (list[len] == ',');
+    }
+    return false;
+}
+
+// Content first. A name decides only where the content says nothing: then a file called .uf2 is
+// refused as a malformed UF2 file, not taken for a raw image.
+static const struct image_ops *image_detect(const uint8_t *data, size_t size, const char *name)
+{
+    for (unsigned i = 0; i < IMAGE_CONTAINERS; i++) {
+        const struct image_ops *ops = image_containers[i];
+        if (ops->probe && ops->probe(data, size)) {
+            return ops;
+        }
+    }
+    for (unsigned i = 0; i < IMAGE_CONTAINERS; i++) {
+        if (image_has_extension(name, image_containers[i]->extension)) {
+            return image_containers[i];
+        }
+    }
+    return &image_bin_ops;
+}
+
+struct image_segment *image_segment_new(struct image *img, struct diag *d)
+{
+    unsigned n = img->n_segments;
+    if ((n & (n - 1)) == 0) { // full at every power of two
+        size_t had = n * sizeof *img->segments, want = n ? 2 * had : sizeof *img->segments;
+        struct image_segment *p = arena_grow(img->arena, img->segments, had, want);
+        if (!p) {
+            diag_nomem(d);
+            return NULL;
+        }
+        img->segments = p;
+    }
+    struct image_segment *s = &img->segments[img->n_segments++];
+    *s = (struct image_segment){
+        .file_offset = UINT64_MAX, .flags = IMAGE_R | IMAGE_W | IMAGE_X, .name = ""};
+    return s;
+}
+
+static int image_by_addr(const void *a, const void *b)
+{
+    const struct image_segment *x = a, *y = b;
+    if (x->addr != y->addr) {
+        return x->addr < y->addr ? -1 : 1;
+    }
+    return x->size < y->size ? -1 : x->size > y->size; // empty ones first
+}
+
+static int image_by_run(const void *a, const void *b)
+{
+    const struct image_segment *x = *(struct image_segment *const *)a;
+    const struct image_segment *y = *(struct image_segment *const *)b;
+    if (x->run != y->run) {
+        return x->run < y->run ? -1 : 1;
+    }
+    return x->size < y->size ? -1 : x->size > y->size;
+}
+
+static enum diag_code image_bad_segment(const struct image *img, const struct image_segment *s,
+                                        const char *what, struct diag *d)
+{
+    uint64_t at = s->file_offset == UINT64_MAX ? 0 : s->file_offset;
+    return diag_set_binary(d, DIAG_MALFORMED, img->name, at, s->name,
+                           "segment 0x%llx, %llu bytes, %s", (unsigned long long)s->addr,
+                           (unsigned long long)s->size, what);
+}
+
+// Sorts the segments and shows that they neither overlap nor wrap around.
+static enum diag_code image_finish(struct image *img, struct diag *d)
+{
+    unsigned n = img->n_segments;
+    uint64_t last = img->address_bits == 32 ? UINT32_MAX : UINT64_MAX, used = 0;
+    img->by_run = ARENA_ARRAY(img->arena, struct image_segment *, n + 1);
+    if (!img->by_run) {
+        return diag_nomem(d);
+    }
+    if (n) {
+        qsort(img->segments, n, sizeof *img->segments, image_by_addr);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        struct image_segment *s = &img->segments[i];
+        if (s->size > last || s->addr > last - s->size || s->mem_size > last ||
+            s->run > last - s->mem_size) {
+            return image_bad_segment(img, s, "ends past the address space", d);
+        }
+        if (s->size && i && s->addr < used) {
+            return image_bad_segment(img, s, "overlaps the segment before it", d);
+        }
+        used = s->size ? s->addr + s->size : used;
+        img->by_run[i] = s;
+    }
+    if (n) {
+        qsort(img->by_run, n, sizeof *img->by_run, image_by_run);
+    }
+    return DIAG_OK;
+}
+
+static enum diag_code image_load(struct image *img, const struct image_ops *ops, struct diag *d)
+{
+    img->kind = ops->kind;
+    img->base_known = true;
+    enum diag_code err = ops->read(img, d);
+    return err ? err : image_finish(img, d);
+}
+
+enum diag_code image_read(const uint8_t *data, size_t size, const char *name, enum image_kind kind,
+                          struct arena *a, struct diag *d, struct image **out)
+{
+    *out = NULL;
+    if (size == 0) {
+        return diag_set(d, DIAG_MALFORMED, name, "is empty, a firmware image is needed");
+    }
+    struct image *img = ARENA_NEW(a, struct image);
+    if (!img) {
+        return diag_nomem(d);
+    }
+    const struct image_ops *ops =
+        kind == IMAGE_AUTO ? image_detect(data, size, name) : image_ops_of(kind);
+    if (!ops) {
+        return diag_set(d, DIAG_USAGE, name, "this type of image cannot be read");
+    }
+    img->name = name;
+    img->arena = a;
+    img->file = data;
+    img->file_size = size;
+    enum diag_code err = image_load(img, ops, d);
+    *out = err ? NULL : img;
+    return err;
+}
+
+void image_rebase(struct image *img, uint64_t base)
+{
+    if (img->kind != IMAGE_BIN || img->n_segments != 1 || img->container) {
+        return;
+    }
+    struct image_segment *s = &img->segments[0];
+    if (base <= UINT64_MAX - s->size) {
+        s->addr = s->run = base;
+        img->base_known = true;
+    }
+}
+
+const char *image_describe(const struct image *img, struct arena *a)
+{
+    const char *s = image_ops_of(img->kind)->describe(img, a);
+    return s ? s : "";
+}
+
+// Index of the last segment that begins at or before addr; -1 if there is none. Empty segments sort
+// before others of the same address.
+static long image_search(const struct image *img, uint64_t addr)
+{
+    long low = 0, high = (long)img->n_segments;
+    while (low < high) {
+        long mid = low + (high - low) / 2;
+        if (img->segments[mid].addr <= addr) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low - 1;
+}
+
+const struct image_segment *image_at(const struct image *img, uint64_t addr)
+{
+    for (long i = image_search(img, addr); i >= 0; i--) {
+        const struct image_segment *s = &img->segments[i];
+        if (s->size) {
+            return addr - s->addr < s->size ? s : NULL;
+        }
+    }
+    return NULL;
+}
+
+const uint8_t *image_bytes(const struct image *img, uint64_t addr, uint64_t size)
+{
+    const struct image_segment *s = image_at(img, addr);
+    return s && size <= s->size - (addr - s->addr) ? s->data + (addr - s->addr) : NULL;
+}
+
+// Run-time ranges may overlap (overlays), so the nearest one that holds run counts.
+static const struct image_segment *image_at_run(const struct image *img, uint64_t run)
+{
+    long low = 0, high = (long)img->n_segments;
+    while (low < high) {
+        long mid = low + (high - low) / 2;
+        if (img->by_run[mid]->run <= run) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    for (long i = low - 1, tries = 0; i >= 0 && tries < 4; i--, tries++) {
+        if (run - img->by_run[i]->run < img->by_run[i]->size) {
+            return img->by_run[i];
+        }
+    }
+    return NULL;
+}
+
+const uint8_t *image_run_bytes(const struct image *img, uint64_t run, uint64_t size)
+{
+    const struct image_segment *s = image_at_run(img, run);
+    return s && size <= s->size - (run - s->run) ? s->data + (run - s->run) : NULL;
+}
+
+uint64_t image_run_to_addr(const struct image *img, uint64_t run)
+{
+    const struct image_segment *s = image_at_run(img, run);
+    return s ? s->addr + (run - s->run) : UINT64_MAX;
+}
+
+static const struct image_reloc *image_reloc_at(const struct image *img, uint64_t where)
+{
+    size_t low = 0, high = img->n_relocs;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (img->relocs[mid].where < where) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low < img->n_relocs && img->relocs[low].where == where ? &img->relocs[low] : NULL;
+}
+
+bool image_word(const struct image *img, uint64_t run, unsigned size, uint64_t *value)
+{
+    const uint8_t *p = image_run_bytes(img, run, size);
+    if (!p || (size != 2 && size != 4 && size != 8)) {
+        return false;
+    }
+    *value = size == 2 ? ld16(p) : size == 4 ? ld32(p) : ld64(p);
+    const struct image_reloc *r = img->n_relocs ? image_reloc_at(img, run) : NULL;
+    if (r && r->known && size * 8 == img->address_bits) {
+        *value = r->addend;
+    }
+    return true;
+}
+
+enum diag_code image_poke(struct image *img, uint64_t addr, const uint8_t *bytes, uint64_t size,
+                          struct diag *d)
+{
+    const struct image_segment *s = image_at(img, addr);
+    if (!s || size > s->size - (addr - s->addr)) {
+        return diag_set(d, DIAG_INTERNAL, img->name,
+                        "patch of %llu bytes at 0x%llx lies outside of the image",
+                        (unsigned long long)size, (unsigned long long)addr);
+    }
+    memcpy(s->data + (addr - s->addr), bytes, size);
+    return DIAG_OK;
+}
+
+bool image_is_free(const struct image *img, uint64_t addr, uint64_t size)
+{
+    uint64_t end;
+    if (!size || !ck_add(addr, size, &end)) {
+        return false;
+    }
+    for (unsigned i = 0; i < img->n_segments; i++) {
+        const struct image_segment *s = &img->segments[i];
+        if (s->size && s->addr < end && addr < s->addr + s->size) {
+            return false;
+        }
+    }
+    return true;
+}
+
+uint64_t image_granule(const struct image *img)
+{
+    return image_ops_of(img->kind)->granule;
+}
+
+// What add and undo refuse for every container.
+static enum diag_code image_check_add(const struct image *img, uint64_t addr, uint64_t size,
+                                      struct diag *d)
+{
+    uint64_t last = img->address_bits == 32 ? UINT32_MAX : UINT64_MAX;
+    if (!img->base_known) {
+        return diag_set(d, DIAG_NO, img->name, "its base address is not known");
+    }
+    if (!size || size > last || addr > last - size || !image_is_free(img, addr, size)) {
+        return diag_set(d, DIAG_NO, img->name,
+                        "%llu bytes at 0x%llx cannot be added: the image has bytes there",
+                        (unsigned long long)size, (unsigned long long)addr);
+    }
+    return DIAG_OK;
+}
+
+enum diag_code image_undo(const struct image *img, uint64_t addr, uint64_t size,
+                          struct bytes_out *out, struct diag *d)
+{
+    enum diag_code err = image_check_add(img, addr, size, d);
+    return err ? err : image_ops_of(img->kind)->undo(img, addr, size, out, d);
+}
+
+// Reads the new file in place of the old one. A raw image keeps its base.
+static enum diag_code image_reload(struct image *img, struct bytes_out *file, struct diag *d)
+{
+    enum diag_code err = bytes_out_check(file, d);
+    if (err) {
+        return err;
+    }
+    struct image next = {.name = img->name, .arena = img->arena, .file_size = file->size};
+    next.file = arena_dup(img->arena, file->data, file->size);
+    if (!next.file) {
+        return diag_nomem(d);
+    }
+    err = image_load(&next, image_ops_of(img->kind), d);
+    if (!err) {
+        if (!next.base_known && img->n_segments) {
+            image_rebase(&next, img->segments[0].addr);
+        }
+        next.machine = next.machine == IMAGE_ISA_UNKNOWN ? img->machine : next.machine;
+        next.address_bits = next.address_bits ? next.address_bits : img->address_bits;
+        *img = next;
+    }
+    return err;
+}
+
+enum diag_code image_add(struct image *img, uint64_t addr, const uint8_t *bytes, uint64_t size,
+                         unsigned flags, struct diag *d)
+{
+    const struct image_run run = {addr, size, bytes, flags};
+    enum diag_code err = image_check_add(img, addr, size, d);
+    if (err) {
+        return err;
+    }
+    struct bytes_out file;
+    bytes_out_init(&file);
+    err = image_ops_of(img->kind)->add(img, &run, &file, d);
+    err = err ? err : image_reload(img, &file, d);
+    bytes_out_free(&file);
+    if (!err &&
+        (!image_bytes(img, addr, size) || memcmp(image_bytes(img, addr, size), bytes, size))) {
+        return diag_set(d, DIAG_INTERNAL, img->name, "the added bytes cannot be read back");
+    }
+    return err;
+}
+
+// Adds the run to the base again and compares with the image it was taken from.
+static enum diag_code image_prove(const struct image *base, const struct image_run *run,
+                                  const struct bytes_out *before, struct diag *d)
+{
+    struct bytes_out again;
+    bytes_out_init(&again);
+    enum diag_code err = image_check_add(base, run->addr, run->size, d);
+    err = err ? err : image_ops_of(base->kind)->add(base, run, &again, d);
+    err = err ? err : bytes_out_check(&again, d);
+    if (!err) {
+        size_t n = again.size < before->size ? again.size : before->size, at = 0;
+        while (at < n && again.data[at] == before->data[at]) {
+            at++;
+        }
+        if (at < n || again.size != before->size) {
+            err = diag_set_binary(d, DIAG_NO, base->name, at, "container",
+                                  "belongs neither to the base nor to the added bytes");
+        }
+    }
+    bytes_out_free(&again);
+    return err;
+}
+
+static enum diag_code image_take_out(struct image *img, const struct image_run *run,
+                                     const struct image_undo *undo, struct bytes_out *before,
+                                     struct bytes_out *after, struct diag *d)
+{
+    const struct image_ops *ops = image_ops_of(img->kind);
+    enum diag_code err = ops->write(img, before, d);
+    err = err ? err : bytes_out_check(before, d);
+    err = err ? err : ops->remove(img, undo, after, d);
+    err = err ? err : image_reload(img, after, d);
+    return err ? err : image_prove(img, run, before, d);
+}
+
+enum diag_code image_remove(struct image *img, uint64_t addr, uint64_t size, const uint8_t *undo,
+                            size_t undo_size, struct diag *d)
+{
+    const uint8_t *bytes = image_bytes(img, addr, size);
+    if (!size || !bytes) {
+        return diag_set(d, DIAG_NO, img->name, "has no %llu bytes at 0x%llx that could be removed",
+                        (unsigned long long)size, (unsigned long long)addr);
+    }
+    const struct image_run run = {addr, size, bytes, image_at(img, addr)->flags};
+    const struct image_undo record = {addr, size, undo, undo_size};
+    struct bytes_out before, after;
+    bytes_out_init(&before);
+    bytes_out_init(&after);
+    enum diag_code err = image_take_out(img, &run, &record, &before, &after, d);
+    bytes_out_free(&before);
+    bytes_out_free(&after);
+    return err;
+}
+
+enum diag_code image_write(const struct image *img, struct bytes_out *out, struct diag *d)
+{
+    enum diag_code err = image_ops_of(img->kind)->write(img, out, d);
+    return err ? err : bytes_out_check(out, d);
+}
