@@ -17,14 +17,14 @@ enum fw_tri { FW_UNKNOWN, FW_NO, FW_YES };
 
 // What a release does, as data: one row a release range, in profile.c.
 struct fw_profile {
-    uint16_t since, until;       // major * 100 + minor, inclusive: 119 = 1.19
-    const char *name;            // "1.23-1.25"
-    bool pool_tables;            // 1.19 on: hashes, lengths and strings are separate arrays
-    bool pool_sorted_flag;       // 1.22 on: bit 31 of total_prev_len; pools after the static one sorted
-    bool slot_types;             // 1.20 on: slot index bytes in mp_obj_type_t
-    bool frozen_module_t;        // 1.19 on: the content array points to mp_frozen_module_t
-    bool proto_fun;              // 1.23 on: proto_fun instead of raw code, {0,0,kind,is_generator}
-    uint8_t mpy_sub_version;     // of native code: 0, 1, 2 or 3
+    uint16_t since, until;   // major * 100 + minor, inclusive: 119 = 1.19
+    const char *name;        // "1.23-1.25"
+    bool pool_tables;        // 1.19 on: hashes, lengths and strings are separate arrays
+    bool pool_sorted_flag;   // 1.22 on: bit 31 of total_prev_len; pools after the static one sorted
+    bool slot_types;         // 1.20 on: slot index bytes in mp_obj_type_t
+    bool frozen_module_t;    // 1.19 on: the content array points to mp_frozen_module_t
+    bool proto_fun;          // 1.23 on: proto_fun instead of raw code, {0,0,kind,is_generator}
+    uint8_t mpy_sub_version; // of native code: 0, 1, 2 or 3
 };
 
 struct fw_qstr_pool {
@@ -42,27 +42,30 @@ struct fw_qstr { // resolved: all pools of the chain, index = qstr id
 
 // How a reference in code or data gives an address.
 enum fw_ref_kind {
-    FW_REF_WORD,      // an aligned pointer word that code loads (literal pool, GOT entry, table)
-    FW_REF_WORD_RELATIVE, // the same in a position-independent image: fixed up by a RELATIVE relocation
-    FW_REF_MOVW_MOVT, // Thumb-2 or A32 pair: addr, addr2
-    FW_REF_RIP32,     // x86-64: 32-bit displacement at addr, relative to next (end of instruction)
-    FW_REF_ABS32,     // x86: absolute 32-bit operand at addr
-    FW_REF_GOTOFF32,  // i386 PIC: 32-bit displacement at addr relative to the GOT base in next
-    FW_REF_ADRP_ADD,  // AArch64: adrp at addr, add (or load with offset) at addr2
-    FW_REF_ADR,       // AArch64 adr
-    FW_REF_LUI_LO12,  // RISC-V: lui at addr, low part at addr2 (one entry for each user)
-    FW_REF_AUIPC_LO12,// RISC-V: auipc at addr, low part at addr2
-    FW_REF_PCREL_WORD,// a literal word at addr that is added to the pc (or GOT base) value in next (ARM PIC)
+    FW_REF_WORD, // an aligned pointer word that code loads (literal pool, GOT entry, table)
+    FW_REF_WORD_RELATIVE, // the same in a position-independent image: fixed up by a RELATIVE
+                          // relocation
+    FW_REF_MOVW_MOVT,     // Thumb-2 or A32 pair: addr, addr2
+    FW_REF_RIP32,      // x86-64: 32-bit displacement at addr, relative to next (end of instruction)
+    FW_REF_ABS32,      // x86: absolute 32-bit operand at addr
+    FW_REF_GOTOFF32,   // i386 PIC: 32-bit displacement at addr relative to the GOT base in next
+    FW_REF_ADRP_ADD,   // AArch64: adrp at addr, add (or load with offset) at addr2
+    FW_REF_ADR,        // AArch64 adr
+    FW_REF_LUI_LO12,   // RISC-V: lui at addr, low part at addr2 (one entry for each user)
+    FW_REF_AUIPC_LO12, // RISC-V: auipc at addr, low part at addr2
+    FW_REF_PCREL_WORD, // a literal word at addr that is added to the pc (or GOT base) value in next
+                       // (ARM PIC)
 };
 
 struct fw_ref {
     enum fw_ref_kind kind;
-    uint64_t addr;    // of the word or instruction (or displacement field) to change
-    uint64_t addr2;   // second instruction of a pair, else 0
-    uint64_t next;    // base that a relative form counts from
-    int64_t addend;   // the code adds this to what the reference gives (anchors): target = value + addend
-    uint64_t function;// start of the function it lies in, 0 = unknown
-    uint64_t target;  // the address it gives
+    uint64_t addr;  // of the word or instruction (or displacement field) to change
+    uint64_t addr2; // second instruction of a pair, else 0
+    uint64_t next;  // base that a relative form counts from
+    int64_t
+        addend; // the code adds this to what the reference gives (anchors): target = value + addend
+    uint64_t function; // start of the function it lies in, 0 = unknown
+    uint64_t target;   // the address it gives
 };
 
 struct fw_refs {
@@ -74,12 +77,12 @@ enum fw_module_kind { FW_MODULE_STR, FW_MODULE_MPY };
 
 struct fw_module { // one entry of the frozen tables, in table order
     enum fw_module_kind kind;
-    const char *name;      // "asyncio/__init__.py", as in mp_frozen_names
-    uint64_t addr;         // MPY: the mp_frozen_module_t (or raw code before 1.19). STR: the text
-    uint64_t size;         // bytes that belong to it: text, or code + tables + constants of its own
+    const char *name; // "asyncio/__init__.py", as in mp_frozen_names
+    uint64_t addr;    // MPY: the mp_frozen_module_t (or raw code before 1.19). STR: the text
+    uint64_t size;    // bytes that belong to it: text, or code + tables + constants of its own
     uint64_t qstr_table, obj_table, code; // MPY, 1.19 on
-    uint64_t code_size;    // bytecode and machine code
-    bool spliced;          // lies in a blob of ours
+    uint64_t code_size;                   // bytecode and machine code
+    bool spliced;                         // lies in a blob of ours
 };
 
 struct fw_region { // where a payload may go
@@ -97,10 +100,21 @@ struct fw_evidence {
 };
 
 enum fw_object { // addresses of the objects that frozen constants point to
-    FW_TYPE_TYPE, FW_TYPE_INT, FW_TYPE_STR, FW_TYPE_BYTES, FW_TYPE_TUPLE, FW_TYPE_FLOAT,
-    FW_TYPE_COMPLEX, FW_TYPE_BOOL, FW_TYPE_LIST, FW_TYPE_DICT,
-    FW_CONST_NONE, FW_CONST_FALSE, FW_CONST_TRUE, FW_CONST_ELLIPSIS, // objects; NONE..TRUE unused with immediates
-    FW_FUN_TABLE,     // mp_fun_table, 0 when the firmware cannot run native code
+    FW_TYPE_TYPE,
+    FW_TYPE_INT,
+    FW_TYPE_STR,
+    FW_TYPE_BYTES,
+    FW_TYPE_TUPLE,
+    FW_TYPE_FLOAT,
+    FW_TYPE_COMPLEX,
+    FW_TYPE_BOOL,
+    FW_TYPE_LIST,
+    FW_TYPE_DICT,
+    FW_CONST_NONE,
+    FW_CONST_FALSE,
+    FW_CONST_TRUE,
+    FW_CONST_ELLIPSIS, // objects; NONE..TRUE unused with immediates
+    FW_FUN_TABLE,      // mp_fun_table, 0 when the firmware cannot run native code
     FW_CONST_EMPTY_TUPLE,
     FW_OBJECTS,
 };
@@ -109,34 +123,37 @@ struct firmware {
     struct image *image;
     const struct fw_profile *profile;
     unsigned major, minor, patch;
-    const char *version;   // "1.26.1", "1.27.0-preview.5.g..." as found
-    const char *build;     // "on 2025-04-26; linux [GCC 14.2.0] version" or ""
-    const char *board;     // sys.implementation._machine or ""
-    int mpy_abi;           // sys.implementation._mpy, -1 = not found
+    const char *version; // "1.26.1", "1.27.0-preview.5.g..." as found
+    const char *build;   // "on 2025-04-26; linux [GCC 14.2.0] version" or ""
+    const char *board;   // sys.implementation._machine or ""
+    int mpy_abi;         // sys.implementation._mpy, -1 = not found
     enum image_machine isa;
-    enum mpy_arch mpy_arch;// native architecture the firmware accepts, from _mpy
-    unsigned ptr;          // bytes in a pointer: 4 or 8
+    enum mpy_arch mpy_arch; // native architecture the firmware accepts, from _mpy
+    unsigned ptr;           // bytes in a pointer: 4 or 8
     enum fw_repr repr;
     enum fw_float float_kind;
     enum fw_longint longint;
-    unsigned mpz_dig_bits; // 16 or 32; 0 = not MPZ or unknown
+    unsigned mpz_dig_bits;   // 16 or 32; 0 = not MPZ or unknown
     unsigned small_int_bits; // of a small int, sign included: 31, 30, 63, 47
     enum fw_tri immediate_objs, save, settrace, native;
-    enum fw_tri debug_names; // 1.19-1.22: raw code keeps fun_data_len
+    enum fw_tri debug_names;                  // 1.19-1.22: raw code keeps fun_data_len
     unsigned qstr_hash_bytes, qstr_len_bytes; // 0..2, 1..2
     unsigned n_pools;
-    struct fw_qstr_pool *pools;   // [0] is the first (static) pool
+    struct fw_qstr_pool *pools; // [0] is the first (static) pool
     unsigned n_qstrs;
     struct fw_qstr *qstrs;
+    const uint32_t *qstr_map; // hash table from text to id, for firmware_qstr
+    uint32_t qstr_map_mask;
     uint64_t objects[FW_OBJECTS]; // 0 = not found
     // frozen tables
-    enum fw_tri frozen;           // the build supports frozen modules
-    uint64_t names, names_size;   // mp_frozen_names, with its end mark
-    uint64_t content;             // mp_frozen_mpy_content; 0 = none
+    enum fw_tri frozen;              // the build supports frozen modules
+    uint64_t names, names_size;      // mp_frozen_names, with its end mark
+    uint64_t content;                // mp_frozen_mpy_content; 0 = none
     uint64_t str_sizes, str_content; // mp_frozen_str_sizes / _content; 0 = not supported
-    unsigned n_modules, n_str;    // n_str of them are STR, they come first
+    unsigned n_modules, n_str;       // n_str of them are STR, they come first
     struct fw_module *modules;
-    uint64_t find_frozen_function;// mp_find_frozen_module (or what it was inlined into), 0 = unknown
+    uint64_t
+        find_frozen_function; // mp_find_frozen_module (or what it was inlined into), 0 = unknown
     struct fw_refs names_refs, content_refs, pool_refs, str_sizes_refs, str_content_refs;
     unsigned n_free;
     struct fw_region *free;
@@ -160,7 +177,7 @@ enum diag_code firmware_unfreeze(const struct firmware *fw, const struct fw_modu
 const uint8_t *firmware_str_module(const struct firmware *fw, const struct fw_module *m,
                                    size_t *size);
 
-const char *fw_repr_name(enum fw_repr r);   // "A"
+const char *fw_repr_name(enum fw_repr r);        // "A"
 const char *fw_isa_name(enum image_machine isa); // "thumb"
 
 #endif

@@ -1,0 +1,362 @@
+// Frozen modules: found one by one by what a module must look like, then the array that lists them
+// and the text that names them.
+//
+// Facts: py/frozenmod.c, py/emitglue.h, py/bc.h (prelude), tools/mpy-tool.py (freeze_mpy) at each
+// release from 1.19 on.
+#include "format/firmware/scan.h"
+
+#include <stdlib.h>
+
+enum {
+    FROZEN_MODULES_MAX = 8192,
+    FROZEN_NAME_MAX = 255,
+    FROZEN_TABLES_MAX = 8, // the stock one, and one a splice
+    FROZEN_STARTS_MAX = 256,
+    FROZEN_MODULE_ID = 7, // static qstr "<module>"
+};
+
+// --- one module
+
+struct cursor { // reads a prelude; a failed read gives zeros and clears ok
+    const uint8_t *p, *end;
+    bool ok;
+};
+
+static uint8_t next_byte(struct cursor *c)
+{
+    if (c->p >= c->end)
+        return c->ok = false, 0;
+    return *c->p++;
+}
+
+static uint32_t next_varuint(struct cursor *c)
+{
+    uint32_t value = 0;
+    for (unsigned i = 0; i < 5; i++) {
+        uint8_t b = next_byte(c);
+        value = value << 7 | (b & 0x7f);
+        if (!(b & 0x80))
+            return value;
+    }
+    return c->ok = false, 0;
+}
+
+static void skip_groups(struct cursor *c)
+{
+    for (unsigned i = 0; i < 8; i++)
+        if (!(next_byte(c) & 0x80))
+            return;
+    c->ok = false;
+}
+
+// Does the prelude at addr belong to a module body?
+static bool is_module_prelude(const struct scan *s, uint64_t addr, uint64_t qstr_table)
+{
+    const struct view_span *span = view_span_at(&s->view, addr);
+    if (!span)
+        return false;
+    struct cursor c = {span->data + (addr - span->run), span->data + span->size, true};
+    skip_groups(&c); // signature
+    skip_groups(&c); // sizes
+    uint32_t name = next_varuint(&c);
+    uint16_t id;
+    return c.ok && name < 65536 && view_u16(&s->view, qstr_table + 2 * name, &id) &&
+           id == FROZEN_MODULE_ID;
+}
+
+// The prelude of native code lies behind its children: word 0 of the code tells where.
+static uint64_t native_prelude(const struct scan *s, uint64_t code, uint64_t children)
+{
+    uint64_t index, prelude;
+    if (!view_word(&s->view, code, &index) || index > 65535)
+        return 0;
+    if (!index)
+        return children;
+    return view_word(&s->view, children + index * s->view.ptr, &prelude) ? prelude : 0;
+}
+
+static bool is_raw_code(const struct scan *s, uint64_t addr, uint64_t qstr_table)
+{
+    const struct view *v = &s->view;
+    uint64_t code, children;
+    const uint8_t *p = view_at(v, addr, 4);
+    unsigned kind = s->fw->profile->proto_fun ? p[2] : p[0] & 7;
+    if (s->fw->profile->proto_fun && p[3] > 1)
+        return false;
+    if (kind < 2 || kind > 5 || !view_is_pointer(v, addr + v->ptr, &code) ||
+        !view_word(v, addr + 2 * v->ptr, &children))
+        return false;
+    if (kind == 2)
+        return is_module_prelude(s, code, qstr_table);
+    if (kind == 3)
+        return is_module_prelude(s, native_prelude(s, code, children), qstr_table);
+    return kind == 4; // a natmod's body has no prelude
+}
+
+static bool is_module_code(const struct scan *s, uint64_t addr, uint64_t qstr_table)
+{
+    const uint8_t *p = view_at(&s->view, addr, 4);
+    if (!p)
+        return false;
+    if (s->fw->profile->proto_fun && (p[0] | p[1]))
+        return is_module_prelude(s, addr, qstr_table);
+    return is_raw_code(s, addr, qstr_table);
+}
+
+static bool has_suffix(const struct fw_qstr *q, const char *suffix)
+{
+    size_t n = strlen(suffix);
+    return q->len > n && memcmp(q->data + q->len - n, suffix, n) == 0;
+}
+
+static bool is_module_name(const struct scan *s, uint64_t qstr_table)
+{
+    uint16_t id;
+    if (qstr_table % 2 || !view_u16(&s->view, qstr_table, &id) || !id || id >= s->fw->n_qstrs)
+        return false;
+    const struct fw_qstr *q = &s->fw->qstrs[id];
+    return has_suffix(q, ".py") || has_suffix(q, ".mpy");
+}
+
+// Is there an mp_frozen_module_t at addr?
+static bool is_module(const struct scan *s, uint64_t addr)
+{
+    uint64_t p = s->view.ptr, qstrs, objs, code;
+    return view_is_pointer(&s->view, addr, &qstrs) && is_module_name(s, qstrs) &&
+           view_word(&s->view, addr + p, &objs) &&
+           (!objs || view_is_pointer(&s->view, addr + p, &objs)) &&
+           view_is_pointer(&s->view, addr + 2 * p, &code) && is_module_code(s, code, qstrs);
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+struct modules {
+    unsigned n, cap;
+    uint64_t *at; // sorted
+};
+
+static bool push(struct scan *s, struct modules *m, uint64_t addr)
+{
+    if (m->n == m->cap) {
+        unsigned cap = m->cap ? 2 * m->cap : 64;
+        uint64_t *grown = arena_grow(s->arena, m->at, m->cap * sizeof *grown, cap * sizeof *grown);
+        if (!grown)
+            return false;
+        m->at = grown;
+        m->cap = cap;
+    }
+    m->at[m->n++] = addr;
+    return true;
+}
+
+static enum diag_code find_modules(struct scan *s, struct modules *m)
+{
+    for (uint32_t i = 0; i < s->view.n_where && m->n < FROZEN_MODULES_MAX; i++) {
+        uint64_t addr = view_addr(&s->view, s->view.where[i]);
+        if (is_module(s, addr) && !push(s, m, addr))
+            return diag_nomem(s->diag);
+    }
+    qsort(m->at, m->n, sizeof *m->at, compare_u64);
+    return DIAG_OK;
+}
+
+// --- the arrays that list them
+
+// Every word that points to a module, sorted.
+static enum diag_code find_slots(struct scan *s, const struct modules *m, struct modules *slots)
+{
+    for (unsigned i = 0; i < m->n; i++) {
+        uint32_t k = 0;
+        uint64_t at;
+        while (view_users(&s->view, m->at[i], &k, &at))
+            if (slots->n >= 8 * FROZEN_MODULES_MAX || !push(s, slots, at))
+                return diag_nomem(s->diag);
+    }
+    qsort(slots->at, slots->n, sizeof *slots->at, compare_u64);
+    return DIAG_OK;
+}
+
+static const struct fw_qstr *module_name(const struct scan *s, uint64_t module)
+{
+    uint64_t qstrs = 0;
+    uint16_t id = 0;
+    view_word(&s->view, module, &qstrs);
+    view_u16(&s->view, qstrs, &id);
+    return &s->fw->qstrs[id < s->fw->n_qstrs ? id : 0];
+}
+
+// The text of the names of entries [0, n) of the array at content; size in *size.
+static char *join_names(struct scan *s, uint64_t content, uint32_t n, size_t *size)
+{
+    size_t total = 1;
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t module = 0;
+        view_word(&s->view, content + (uint64_t)i * s->view.ptr, &module);
+        total += module_name(s, module)->len + 1;
+    }
+    char *text = arena_calloc(s->arena, total, 1), *p = text;
+    for (uint32_t i = 0; text && i < n; i++) {
+        uint64_t module = 0;
+        view_word(&s->view, content + (uint64_t)i * s->view.ptr, &module);
+        const struct fw_qstr *q = module_name(s, module);
+        memcpy(p, q->data, q->len);
+        p += q->len + 1;
+    }
+    *size = total;
+    return text;
+}
+
+// Texts before the names of the .mpy entries may be those of frozen sources: each is a place where
+// the list may start.
+static bool collect_starts(struct scan *s, struct frozen_table *t)
+{
+    t->starts = ARENA_ARRAY(s->arena, uint64_t, FROZEN_STARTS_MAX);
+    if (!t->starts)
+        return false;
+    t->starts[t->n_starts++] = t->mpy_names;
+    const struct view_span *span = view_span_at(&s->view, t->mpy_names);
+    uint64_t at = t->mpy_names - span->run;
+    while (at > 1 && t->n_starts < FROZEN_STARTS_MAX && !span->data[at - 1]) {
+        uint64_t start = at - 1;
+        while (start && at - start <= FROZEN_NAME_MAX && span->data[start - 1] > ' ')
+            start--;
+        if (at - 1 - start < 2 || span->data[start] <= ' ')
+            break;
+        t->starts[t->n_starts++] = span->run + start;
+        at = start;
+    }
+    return true;
+}
+
+static enum diag_code try_table(struct scan *s, uint64_t content, uint32_t n)
+{
+    size_t size;
+    char *names = join_names(s, content, n, &size);
+    if (!names)
+        return diag_nomem(s->diag);
+    for (uint64_t at = 0; view_find(&s->view, names, size, &at); at++) {
+        if (s->n_tables == FROZEN_TABLES_MAX)
+            return DIAG_OK;
+        struct frozen_table *t = &s->tables[s->n_tables++];
+        *t = (struct frozen_table){content, n, at, at + size, NULL, 0};
+        if (!collect_starts(s, t))
+            return diag_nomem(s->diag);
+    }
+    return DIAG_OK;
+}
+
+// Runs of adjacent slots are the arrays.
+static enum diag_code find_tables(struct scan *s, const struct modules *slots)
+{
+    for (unsigned i = 0, k; i < slots->n; i = k) {
+        for (k = i + 1; k < slots->n && slots->at[k] == slots->at[k - 1] + s->view.ptr;)
+            k++;
+        enum diag_code c = try_table(s, slots->at[i], k - i);
+        if (c)
+            return c;
+    }
+    return DIAG_OK;
+}
+
+// A build without frozen support lacks the qstr ".frozen"; one with it has it in sys.path.
+enum diag_code frozen_scan(struct scan *s)
+{
+    struct modules modules = {0}, slots = {0};
+    s->fw->frozen = firmware_qstr(s->fw, ".frozen", 7) ? FW_YES : FW_NO;
+    s->tables = ARENA_ARRAY(s->arena, struct frozen_table, FROZEN_TABLES_MAX);
+    if (!s->tables)
+        return diag_nomem(s->diag);
+    if (!s->fw->profile->frozen_module_t)
+        return DIAG_OK;
+    enum diag_code c = find_modules(s, &modules);
+    if (!c)
+        c = find_slots(s, &modules, &slots);
+    if (!c)
+        c = find_tables(s, &slots);
+    if (!c && modules.n)
+        scan_note(s, "frozen modules", modules.at[0], "module bodies named <module>",
+                  "%u bodies, %u tables", modules.n, s->n_tables);
+    return c;
+}
+
+// --- the table in use
+
+static unsigned count_refs(const struct scan *s, uint64_t addr)
+{
+    const struct ref_target *t = ref_target_at(&s->sweep, addr);
+    return t ? t->refs.n : 0;
+}
+
+static uint64_t best_start(const struct scan *s, const struct frozen_table *t, unsigned *refs)
+{
+    uint64_t best = t->mpy_names;
+    *refs = 0;
+    for (unsigned i = 0; i < t->n_starts; i++) {
+        unsigned n = count_refs(s, t->starts[i]);
+        if (n > *refs) {
+            *refs = n;
+            best = t->starts[i];
+        }
+    }
+    return best;
+}
+
+static void add_module(struct scan *s, struct fw_module *m, uint64_t addr, const char *name)
+{
+    const struct view *v = &s->view;
+    *m = (struct fw_module){.kind = FW_MODULE_MPY, .name = name, .addr = addr};
+    view_word(v, addr, &m->qstr_table);
+    view_word(v, addr + v->ptr, &m->obj_table);
+    view_word(v, addr + 2 * v->ptr, &m->code);
+}
+
+static enum diag_code list_modules(struct scan *s, const struct frozen_table *t)
+{
+    struct firmware *fw = s->fw;
+    uint32_t n_str = 0, len;
+    for (uint64_t at = fw->names; at < t->mpy_names; at += len + 1, n_str++)
+        if (!view_text(&s->view, at, FROZEN_NAME_MAX, &len))
+            return diag_set(s->diag, DIAG_INTERNAL, NULL, "frozen names changed while reading");
+    fw->n_str = n_str;
+    fw->n_modules = n_str + t->n;
+    fw->modules = ARENA_ARRAY(s->arena, struct fw_module, fw->n_modules);
+    if (!fw->modules)
+        return diag_nomem(s->diag);
+    uint64_t at = fw->names, module;
+    for (uint32_t i = 0; i < fw->n_modules; i++, at += len + 1) {
+        const char *name = view_text(&s->view, at, 65535, &len);
+        if (i < n_str)
+            fw->modules[i] = (struct fw_module){.kind = FW_MODULE_STR, .name = name};
+        else if (view_word(&s->view, t->content + (uint64_t)(i - n_str) * s->view.ptr, &module))
+            add_module(s, &fw->modules[i], module, name);
+    }
+    return DIAG_OK;
+}
+
+enum diag_code frozen_choose(struct scan *s)
+{
+    struct frozen_table *best = NULL;
+    unsigned best_refs = 0;
+    uint64_t names = 0;
+    for (unsigned i = 0; i < s->n_tables; i++) {
+        unsigned refs;
+        uint64_t start = best_start(s, &s->tables[i], &refs);
+        refs += 4 * count_refs(s, s->tables[i].content);
+        if (!best || refs > best_refs) {
+            best = &s->tables[i];
+            best_refs = refs;
+            names = start;
+        }
+    }
+    if (!best)
+        return DIAG_OK;
+    s->fw->content = best->content;
+    s->fw->names = names;
+    s->fw->names_size = best->names_end - names;
+    scan_note(s, "frozen names", names, "the module names in table order", "%u entries", best->n);
+    return list_modules(s, best);
+}

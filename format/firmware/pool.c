@@ -1,0 +1,256 @@
+// qstr pools: found by the static names that every release from 1.11 on begins with, checked
+// entry by entry (text, length, hash), and followed to the end of the chain.
+//
+// Facts: qstr_pool_t in py/qstr.h, the pool definitions in py/qstr.c.
+#include "format/firmware/scan.h"
+
+enum {
+    POOL_QSTRS_MAX = 65536, // ids are 16 bits
+    POOL_CHAIN_MAX = 64,    // a build has two or three, each splice adds at most two
+    POOL_FIRST = 2,         // the id of the first static name that is not empty
+};
+
+static uint32_t hash_mask(unsigned hash_bytes)
+{
+    return hash_bytes == 1 ? 0xff : 0xffff; // builds without stored hashes use 16 bits
+}
+
+static uint32_t hash_text(const uint8_t *p, size_t n, uint32_t mask)
+{
+    uint32_t h = 5381;
+    for (size_t i = 0; i < n; i++)
+        h = (h * 33) ^ p[i];
+    return h & mask ? h & mask : 1;
+}
+
+uint32_t firmware_qstr_hash(const struct firmware *fw, const char *s, size_t n)
+{
+    return hash_text((const uint8_t *)s, n, hash_mask(fw->qstr_hash_bytes));
+}
+
+// --- one pool
+
+struct pool_shape {
+    unsigned hash_bytes, len_bytes;
+};
+
+static uint64_t header_words(struct pool_shape shape)
+{
+    return shape.hash_bytes ? 6 : 5;
+}
+
+static uint32_t load(const uint8_t *p, unsigned bytes)
+{
+    return bytes == 1 ? *p : ld16(p);
+}
+
+static bool reserve_qstrs(struct scan *s, const struct fw_qstr_pool *p)
+{
+    uint32_t need = p->total_prev + p->len;
+    if (need <= s->qstrs_cap)
+        return true;
+    struct fw_qstr *grown =
+        arena_grow(s->arena, s->fw->qstrs, s->qstrs_cap * sizeof *grown, need * sizeof *grown);
+    if (!grown)
+        return false;
+    s->fw->qstrs = grown;
+    s->qstrs_cap = need;
+    return true;
+}
+
+// The entries of pool p behind those of the pools before it; false when one does not check out.
+static bool read_entries(struct scan *s, const struct fw_qstr_pool *p, struct pool_shape shape)
+{
+    const struct view *v = &s->view;
+    if (!view_at(v, p->qstrs, (uint64_t)p->len * v->ptr) || !reserve_qstrs(s, p))
+        return false;
+    struct fw_qstr *out = s->fw->qstrs + p->total_prev;
+    const uint8_t *hashes =
+        shape.hash_bytes ? view_at(v, p->hashes, (uint64_t)p->len * shape.hash_bytes) : NULL;
+    const uint8_t *lengths = view_at(v, p->lengths, (uint64_t)p->len * shape.len_bytes);
+    if (!lengths || (shape.hash_bytes && !hashes))
+        return false;
+    for (uint32_t i = 0; i < p->len; i++) {
+        uint64_t text;
+        uint32_t len = load(lengths + i * shape.len_bytes, shape.len_bytes);
+        if (!view_word(v, p->qstrs + (uint64_t)i * v->ptr, &text))
+            return false;
+        const uint8_t *t = view_at(v, text, (uint64_t)len + 1);
+        if (!t || t[len])
+            return false;
+        uint32_t hash = hash_text(t, len, hash_mask(shape.hash_bytes));
+        bool null = !p->total_prev && !i; // MP_QSTRnull is stored with hash 0
+        if (hashes && !null && load(hashes + i * shape.hash_bytes, shape.hash_bytes) != hash)
+            return false;
+        out[i] = (struct fw_qstr){(const char *)t, len, null ? 0 : hash};
+    }
+    return true;
+}
+
+// Reads a header at addr; only what a header says, not the entries.
+static bool read_header(const struct view *v, uint64_t addr, struct pool_shape shape,
+                        struct fw_qstr_pool *p, uint64_t *prev)
+{
+    uint64_t w[6];
+    for (unsigned i = 0; i < header_words(shape); i++)
+        if (!view_word(v, addr + (uint64_t)i * v->ptr, &w[i]))
+            return false;
+    uint64_t flag = 1ULL << (8 * v->ptr - 1), total = w[1] & ~flag;
+    if (total >= POOL_QSTRS_MAX || w[2] >= POOL_QSTRS_MAX || !w[3] ||
+        w[3] >= POOL_QSTRS_MAX - total)
+        return false;
+    unsigned k = shape.hash_bytes ? 1 : 0;
+    *prev = w[0];
+    *p = (struct fw_qstr_pool){.addr = addr,
+                               .total_prev = (uint32_t)total,
+                               .alloc = (uint32_t)w[2],
+                               .len = (uint32_t)w[3],
+                               .sorted = (w[1] & flag) != 0,
+                               .hashes = k ? w[4] : 0,
+                               .lengths = w[4 + k],
+                               .qstrs = addr + header_words(shape) * v->ptr};
+    return true;
+}
+
+// --- the first pool
+
+// Does a pointer table at addr begin with the static names (ids 2..165)?
+static bool is_static_table(const struct view *v, uint64_t addr)
+{
+    for (unsigned id = POOL_FIRST; id <= MPY_STATIC_QSTRS; id++) {
+        uint64_t text;
+        if (!view_word(v, addr + (uint64_t)id * v->ptr, &text) ||
+            !view_is_text(v, text, mpy_static_qstr(id)))
+            return false;
+    }
+    return true;
+}
+
+// The next table of static names; *at continues the search.
+static bool next_static_table(const struct view *v, uint64_t *at, uint32_t *user, uint64_t *table)
+{
+    const char *name = mpy_static_qstr(POOL_FIRST);
+    while (view_find(v, name, strlen(name) + 1, at)) {
+        uint64_t word;
+        while (view_users(v, *at, user, &word)) {
+            *table = word - (uint64_t)POOL_FIRST * v->ptr;
+            if (is_static_table(v, *table))
+                return true;
+        }
+        *user = 0;
+        ++*at;
+    }
+    return false;
+}
+
+static const struct pool_shape shapes[] = {{1, 1}, {2, 1}, {0, 1}, {1, 2}, {2, 2}, {0, 2}};
+
+static bool read_first(struct scan *s, uint64_t table, struct pool_shape shape,
+                       struct fw_qstr_pool *p)
+{
+    uint64_t prev;
+    return read_header(&s->view, table - header_words(shape) * s->view.ptr, shape, p, &prev) &&
+           !prev && !p->total_prev && p->len > MPY_STATIC_QSTRS && read_entries(s, p, shape);
+}
+
+static bool find_first(struct scan *s, struct pool_shape *shape, struct fw_qstr_pool *p)
+{
+    uint64_t at = 0, table;
+    uint32_t user = 0;
+    while (next_static_table(&s->view, &at, &user, &table))
+        for (unsigned i = 0; i < sizeof shapes / sizeof *shapes; i++)
+            if (read_first(s, table, shapes[i], p)) {
+                *shape = shapes[i];
+                return true;
+            }
+    return false;
+}
+
+// --- the chain
+
+static bool find_next(struct scan *s, struct pool_shape shape, const struct fw_qstr_pool *last,
+                      struct fw_qstr_pool *p)
+{
+    uint32_t user = 0, total = last->total_prev + last->len;
+    uint64_t word, prev;
+    while (view_users(&s->view, last->addr, &user, &word))
+        if (read_header(&s->view, word, shape, p, &prev) && p->total_prev == total &&
+            read_entries(s, p, shape))
+            return true;
+    return false;
+}
+
+static enum diag_code follow_chain(struct scan *s, struct pool_shape shape,
+                                   struct fw_qstr_pool *pools)
+{
+    struct firmware *fw = s->fw;
+    fw->pools = pools;
+    fw->n_pools = 1;
+    fw->n_qstrs = pools[0].len;
+    while (fw->n_pools < POOL_CHAIN_MAX &&
+           find_next(s, shape, &pools[fw->n_pools - 1], &pools[fw->n_pools]))
+        fw->n_qstrs += pools[fw->n_pools++].len;
+    fw->qstr_hash_bytes = shape.hash_bytes;
+    fw->qstr_len_bytes = shape.len_bytes;
+    for (unsigned i = 0; i < fw->n_pools; i++)
+        scan_note(s, "qstr pool", pools[i].addr, "every text, length and hash agrees",
+                  "%u strings from %u on%s", pools[i].len, pools[i].total_prev,
+                  pools[i].sorted ? ", sorted" : "");
+    scan_note(s, "qstr bytes", pools[0].addr, "the tables of the first pool", "hash %u, length %u",
+              shape.hash_bytes, shape.len_bytes);
+    return DIAG_OK;
+}
+
+// --- lookup by text
+
+static void map_qstr(const struct firmware *fw, uint32_t *map, uint32_t id)
+{
+    const struct fw_qstr *q = &fw->qstrs[id];
+    uint32_t h = hash_text((const uint8_t *)q->data, q->len, UINT32_MAX) & fw->qstr_map_mask;
+    while (map[h])
+        h = (h + 1) & fw->qstr_map_mask;
+    map[h] = id;
+}
+
+static enum diag_code build_map(struct scan *s)
+{
+    struct firmware *fw = s->fw;
+    uint32_t size = 64;
+    while (size < fw->n_qstrs * 2)
+        size *= 2;
+    uint32_t *map = ARENA_ARRAY(s->arena, uint32_t, size);
+    if (!map)
+        return diag_nomem(s->diag);
+    fw->qstr_map = map;
+    fw->qstr_map_mask = size - 1;
+    for (unsigned k = fw->n_pools; k-- > 0;) // the newest of equal texts wins, as in the VM
+        for (uint32_t i = k ? 0 : 1; i < fw->pools[k].len; i++)
+            map_qstr(fw, map, fw->pools[k].total_prev + i);
+    return DIAG_OK;
+}
+
+uint32_t firmware_qstr(const struct firmware *fw, const char *s, size_t n)
+{
+    if (!fw->qstr_map)
+        return 0;
+    uint32_t h = hash_text((const uint8_t *)s, n, UINT32_MAX) & fw->qstr_map_mask;
+    for (; fw->qstr_map[h]; h = (h + 1) & fw->qstr_map_mask) {
+        const struct fw_qstr *q = &fw->qstrs[fw->qstr_map[h]];
+        if (q->len == n && memcmp(q->data, s, n) == 0)
+            return fw->qstr_map[h];
+    }
+    return 0;
+}
+
+enum diag_code pool_scan(struct scan *s)
+{
+    struct fw_qstr_pool *pools = ARENA_ARRAY(s->arena, struct fw_qstr_pool, POOL_CHAIN_MAX + 1);
+    struct pool_shape shape;
+    if (!pools)
+        return diag_nomem(s->diag);
+    if (!find_first(s, &shape, &pools[0]))
+        return diag_set(s->diag, DIAG_NO, s->view.image->name,
+                        "no MicroPython qstr pool was found in this image");
+    enum diag_code c = follow_chain(s, shape, pools);
+    return c ? c : build_map(s);
+}

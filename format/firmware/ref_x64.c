@@ -1,0 +1,83 @@
+// References in x86-64 code: RIP-relative operands. Code is not decoded from a start; every place
+// whose bytes before it form an instruction with a RIP-relative operand is a candidate, and one
+// that gives a wanted address is a reference.
+//
+// Facts: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, chapter 2.
+#include "format/firmware/scan.h"
+
+// Bytes of immediate operand behind the displacement of a one-byte-opcode instruction with modrm;
+// -1 when the opcode takes no memory operand that could refer to data.
+static int immediate_size(uint8_t op, uint8_t modrm)
+{
+    bool test = ((modrm >> 3) & 7) < 2;
+    switch (op) {
+    case 0x80:
+    case 0x83:
+    case 0x6b:
+    case 0xc0:
+    case 0xc1:
+    case 0xc6:
+        return 1;
+    case 0x81:
+    case 0x69:
+    case 0xc7:
+        return 4;
+    case 0xf6:
+        return test ? 1 : 0;
+    case 0xf7:
+        return test ? 4 : 0;
+    case 0x8d:
+    case 0x63:
+    case 0xff:
+    case 0xfe:
+    case 0x84:
+    case 0x85:
+    case 0x86:
+    case 0x87:
+        return 0;
+    default:
+        if (op < 0x40 && (op & 7) < 4) // add or adc sbb and sub xor cmp
+            return 0;
+        return op >= 0x88 && op <= 0x8b ? 0 : -1; // mov
+    }
+}
+
+// The size of the immediate of the instruction whose displacement is at p[at]; -1 = none ends
+// there.
+static int operand_at(const uint8_t *p, uint64_t at)
+{
+    if (at < 2 || (p[at - 1] & 0xc7) != 0x05)
+        return -1;
+    if (at >= 3 && p[at - 3] == 0x0f) // movzx, movaps, cmov, ...: no immediates that matter
+        return p[at - 2] >= 0x10 && p[at - 2] != 0x38 && p[at - 2] != 0x3a ? 0 : -1;
+    return immediate_size(p[at - 2], p[at - 1]);
+}
+
+static void try_place(struct ref_sweep *r, const struct view_span *span, uint64_t at)
+{
+    uint64_t disp = (uint64_t)(int64_t)(int32_t)ld32(span->data + at);
+    uint64_t end = span->run + at + 4, value = end + disp;
+    if (value + 4 < r->targets[0].addr || value > r->targets[r->n - 1].addr)
+        return;
+    int imm = operand_at(span->data, at);
+    if (imm < 0)
+        return;
+    struct ref_target *t = ref_target_at(r, value + (unsigned)imm);
+    if (t)
+        ref_add(r, t,
+                &(struct fw_ref){
+                    .kind = FW_REF_RIP32, .addr = span->run + at, .next = end + (unsigned)imm});
+}
+
+static void sweep(struct ref_sweep *r)
+{
+    const struct view *v = &r->scan->view;
+    for (unsigned i = 0; r->n && i < v->n; i++) {
+        const struct view_span *span = &v->spans[i];
+        if (span->flags & IMAGE_X)
+            for (uint64_t at = 2; in_range(at, 4, span->size); at++)
+                try_place(r, span, at);
+    }
+}
+
+const struct ref_isa ref_x64 = {IMAGE_ISA_X64, sweep};

@@ -1,0 +1,290 @@
+// The release, the build and the board: from the sys.implementation tuple where there is one, and
+// from the texts that the build left.
+//
+// Facts: py/modsys.c (mp_sys_implementation_obj and its fields), py/mpconfig.h (banner).
+#include "format/firmware/scan.h"
+
+enum {
+    RELEASE_TEXT_MAX = 200,
+    RELEASE_FIELDS_MAX = 8,
+};
+
+// --- sys.implementation
+
+static bool small_int_at(const struct scan *s, uint64_t addr, int64_t low, int64_t high,
+                         unsigned *out)
+{
+    uint64_t obj;
+    int64_t value;
+    if (!obj_read(s, addr, &obj) || !obj_is_small_int(s, obj, &value) || value < low ||
+        value > high)
+        return false;
+    *out = (unsigned)value;
+    return true;
+}
+
+// The first item of a tuple object; objects of 8 bytes in a 32-bit image are 8-aligned.
+static uint64_t tuple_items(const struct scan *s, uint64_t tuple)
+{
+    return tuple + 2 * s->view.ptr;
+}
+
+// A version_info tuple {1, minor, micro[, "" or "preview"]}.
+static bool is_version_info(const struct scan *s, uint64_t tuple, unsigned version[3])
+{
+    uint64_t len, items = tuple_items(s, tuple);
+    return view_word(&s->view, tuple + s->view.ptr, &len) && (len == 3 || len == 4) &&
+           small_int_at(s, items, 1, 9, &version[0]) &&
+           small_int_at(s, items + s->obj, 0, 99, &version[1]) &&
+           small_int_at(s, items + 2 * s->obj, 0, 99, &version[2]);
+}
+
+static bool is_micropython(const struct scan *s, uint64_t obj)
+{
+    uint32_t len;
+    const char *text = obj_str(s, obj, &len);
+    return text && len == 11 && memcmp(text, "micropython", 11) == 0;
+}
+
+// The implementation tuple whose second item is the version: its first item is "micropython".
+static uint64_t find_user_tuple(const struct scan *s, uint64_t version, uint64_t *n)
+{
+    uint32_t i = 0;
+    uint64_t at, obj;
+    while (view_users(&s->view, version, &i, &at)) {
+        uint64_t tuple = at - s->obj - 2 * s->view.ptr;
+        if (obj_read(s, at - s->obj, &obj) && is_micropython(s, obj) &&
+            view_word(&s->view, tuple + s->view.ptr, n) && *n >= 2 && *n <= RELEASE_FIELDS_MAX)
+            return tuple;
+    }
+    return 0;
+}
+
+static const char *copy_text(struct scan *s, const char *text, uint32_t len)
+{
+    const char *copy = arena_strndup(s->arena, text, len);
+    return copy ? copy : "";
+}
+
+// Fields behind the version: _machine is the first text, _mpy the first small int above 5 (its low
+// byte is the .mpy version). A firmware without attribute tuples does not name them.
+static void read_fields(struct scan *s, uint64_t tuple, uint64_t n)
+{
+    struct firmware *fw = s->fw;
+    for (uint64_t i = 2; i < n; i++) {
+        uint64_t obj;
+        int64_t value;
+        uint32_t len;
+        if (!obj_read(s, tuple_items(s, tuple) + i * s->obj, &obj))
+            return;
+        const char *text = obj_str(s, obj, &len);
+        if (text && i == 2)
+            fw->board = copy_text(s, text, len);
+        else if (obj_is_small_int(s, obj, &value) && fw->mpy_abi < 0 && value > 0 &&
+                 value < 1 << 30 && (value & 0xff) >= 5)
+            fw->mpy_abi = (int)value;
+        else if (text && len && i >= 3)
+            scan_note(s, "build name", tuple, "sys.implementation", "%.*s", (int)len, text);
+    }
+}
+
+static bool read_implementation(struct scan *s)
+{
+    uint32_t i = 0;
+    uint64_t tuple, n;
+    unsigned version[3];
+    while (view_users(&s->view, s->fw->objects[FW_TYPE_TUPLE], &i, &tuple)) {
+        if (!is_version_info(s, tuple, version))
+            continue;
+        uint64_t user = find_user_tuple(s, tuple, &n);
+        if (!user)
+            continue;
+        s->fw->major = version[0];
+        s->fw->minor = version[1];
+        s->fw->patch = version[2];
+        read_fields(s, user, n);
+        scan_note(s, "release", user, "the sys.implementation tuple", "%u.%u.%u", version[0],
+                  version[1], version[2]);
+        return true;
+    }
+    return false;
+}
+
+// --- texts
+
+static bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_date(const char *p, const char *end) // "2025-04-26"
+{
+    for (unsigned i = 0; i < 10; i++)
+        if (p + i >= end || (i == 4 || i == 7 ? p[i] != '-' : !is_digit((uint8_t)p[i])))
+            return false;
+    return true;
+}
+
+// "... TAG on DATE; MACHINE": the tag and the rest. False when the text does not have that form.
+struct banner {
+    const char *tag, *build;
+    uint32_t tag_len, build_len;
+};
+
+static bool parse_banner(const char *text, uint32_t len, struct banner *b)
+{
+    const char *end = text + len;
+    for (const char *p = text; p + 4 < end; p++) {
+        if (memcmp(p, " on ", 4) != 0 || !is_date(p + 4, end))
+            continue;
+        const char *tag = p;
+        while (tag > text && tag[-1] != ' ')
+            tag--;
+        *b = (struct banner){tag, p + 1, (uint32_t)(p - tag), (uint32_t)(end - p - 1)};
+        return tag != p;
+    }
+    return false;
+}
+
+// The start of the text that holds addr.
+static uint64_t text_start(const struct view *v, uint64_t addr)
+{
+    const uint8_t *p;
+    for (unsigned i = 0; i < RELEASE_TEXT_MAX && (p = view_at(v, addr - 1, 1)) && *p >= ' '; i++)
+        addr--;
+    return addr;
+}
+
+// The longest banner; every build with a REPL or sys.version has one.
+static bool find_banner(struct scan *s, struct banner *best)
+{
+    static const char mark[] = " on 20";
+    bool found = false;
+    for (uint64_t at = 0; view_find(&s->view, mark, sizeof mark - 1, &at); at++) {
+        uint32_t len;
+        uint64_t start = text_start(&s->view, at);
+        const char *text = view_text(&s->view, start, RELEASE_TEXT_MAX, &len);
+        struct banner b;
+        if (!text || !parse_banner(text, len, &b) || (found && b.build_len <= best->build_len))
+            continue;
+        *best = b;
+        s->version_at = start;
+        found = true;
+    }
+    return found;
+}
+
+static const char *skip_number(const char *p, const char *end, unsigned *out)
+{
+    unsigned n = 0;
+    const char *start = p;
+    for (; p < end && is_digit((uint8_t)*p) && p - start < 4; p++)
+        n = n * 10 + (unsigned)(*p - '0');
+    *out = n;
+    return p;
+}
+
+// "v1.25.0+ds-1" gives 1.25.0; false when the tag is no version.
+static bool parse_version(const char *tag, uint32_t len, unsigned version[3])
+{
+    const char *p = tag, *end = tag + len;
+    if (p < end && *p == 'v')
+        p++;
+    if (p >= end || !is_digit((uint8_t)*p))
+        return false;
+    version[2] = 0;
+    p = skip_number(p, end, &version[0]);
+    if (p >= end || *p != '.' || p + 1 >= end || !is_digit((uint8_t)p[1]))
+        return false;
+    p = skip_number(p + 1, end, &version[1]);
+    if (p + 1 < end && *p == '.' && is_digit((uint8_t)p[1]))
+        skip_number(p + 1, end, &version[2]);
+    return version[0] == 1;
+}
+
+static void take_banner(struct scan *s, const struct banner *b)
+{
+    struct firmware *fw = s->fw;
+    unsigned version[3];
+    bool is_version = parse_version(b->tag, b->tag_len, version);
+    fw->build = copy_text(s, b->build, b->build_len);
+    if (is_version && !fw->major) {
+        fw->major = version[0];
+        fw->minor = version[1];
+        fw->patch = version[2];
+        scan_note(s, "release", s->version_at, "the banner text", "%.*s", (int)b->tag_len, b->tag);
+    }
+    if (is_version && version[0] == fw->major && version[1] == fw->minor)
+        fw->version = copy_text(s, b->tag + (*b->tag == 'v'), b->tag_len - (*b->tag == 'v'));
+    else
+        scan_note(s, "vendor version", s->version_at, "the banner text", "%.*s", (int)b->tag_len,
+                  b->tag);
+}
+
+static void name_release(struct scan *s)
+{
+    struct firmware *fw = s->fw;
+    if (fw->version[0] || !fw->major)
+        return;
+    const char *text = arena_printf(s->arena, "%u.%u.%u", fw->major, fw->minor, fw->patch);
+    fw->version = text ? text : "";
+}
+
+// --- the layout
+
+// Where no text or tuple tells the release, the layout that the pools show may still be known.
+static const struct fw_profile *profile_by_layout(struct scan *s)
+{
+    const struct firmware *fw = s->fw;
+    bool split = fw->n_pools > 1 && fw->pools[1].sorted;
+    return split ? fw_profile_find(1, 23) : NULL; // frozen.c narrows it down
+}
+
+static enum diag_code refuse(struct scan *s)
+{
+    const struct firmware *fw = s->fw;
+    if (!fw->major)
+        return diag_set(s->diag, DIAG_NO, s->view.image->name,
+                        "MicroPython is here, but its release is not: no sys.implementation and "
+                        "no version text");
+    diag_set(s->diag, DIAG_NO, s->view.image->name, "MicroPython %u.%u.%u is not supported",
+             fw->major, fw->minor, fw->patch);
+    diag_help(s->diag, "releases 1.18 to 1.29 are");
+    return DIAG_NO;
+}
+
+static void take_abi(struct firmware *fw)
+{
+    if (fw->mpy_abi >= 0) {
+        unsigned arch = (unsigned)fw->mpy_abi >> 10 & 15;
+        fw->mpy_arch = arch <= MPY_ARCH_RV64IMC ? (enum mpy_arch)arch : MPY_ARCH_NONE;
+    }
+}
+
+static void release_texts(struct scan *s)
+{
+    struct banner b;
+    if (find_banner(s, &b))
+        take_banner(s, &b);
+}
+
+enum diag_code release_scan(struct scan *s)
+{
+    struct firmware *fw = s->fw;
+    read_implementation(s);
+    release_texts(s);
+    name_release(s);
+    take_abi(fw);
+    fw->profile = fw->major ? fw_profile_find(fw->major, fw->minor) : profile_by_layout(s);
+    return fw->profile ? DIAG_OK : refuse(s);
+}
+
+// For images in which no pool of a known form was found: names an old release if a text does.
+enum diag_code release_refuse_old(struct scan *s)
+{
+    release_texts(s);
+    if (!s->fw->major)
+        return DIAG_NO;
+    name_release(s);
+    return refuse(s);
+}

@@ -1,0 +1,89 @@
+// The scan: one pass after the other. See scan.h for what each may rely on.
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "format/firmware/scan.h"
+
+enum { SCAN_NOTE_MAX = 300 };
+
+const char *fw_isa_name(enum image_machine isa)
+{
+    static const char *const names[] = {"unknown", "thumb", "arm", "rv32",   "rv64",
+                                        "xtensa",  "x86",   "x64", "aarch64"};
+    return names[isa];
+}
+
+// Evidence is for people; when memory is short it is left out.
+void scan_note(struct scan *s, const char *what, uint64_t addr, const char *why, const char *fmt,
+               ...)
+{
+    struct firmware *fw = s->fw;
+    char text[SCAN_NOTE_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (fw->n_evidence == s->evidence_cap) {
+        unsigned cap = s->evidence_cap ? 2 * s->evidence_cap : 32;
+        struct fw_evidence *grown = arena_grow(
+            s->arena, fw->evidence, s->evidence_cap * sizeof *grown, cap * sizeof *grown);
+        if (!grown)
+            return;
+        fw->evidence = grown;
+        s->evidence_cap = cap;
+    }
+    const char *value = arena_strndup(s->arena, text, strlen(text));
+    if (value)
+        fw->evidence[fw->n_evidence++] = (struct fw_evidence){what, value, addr, why};
+}
+
+static enum diag_code find_pools(struct scan *s, struct image *img)
+{
+    enum diag_code c = img->base_known ? DIAG_OK : base_infer(s, img);
+    if (!c)
+        c = view_index(&s->view, s->arena, s->diag);
+    return c ? c : pool_scan(s);
+}
+
+static enum diag_code run_passes(struct scan *s, struct image *img, struct firmware **out)
+{
+    enum diag_code c = view_init(&s->view, img, s->arena, s->diag);
+    if (c)
+        return c;
+    struct diag why;
+    diag_init(&why);
+    struct diag *report = s->diag;
+    s->diag = &why;
+    c = find_pools(s, img);
+    s->diag = report;
+    if (c == DIAG_NO && release_refuse_old(s) && s->fw->major)
+        return *out = s->fw, DIAG_NO;
+    if (c) {
+        if (report)
+            *report = why;
+        return c;
+    }
+    if ((c = type_scan(s)))
+        return c;
+    *out = s->fw;
+    if ((c = release_scan(s)) || (c = frozen_scan(s)) || (c = option_scan(s)) || (c = ref_scan(s)))
+        return c;
+    return region_scan(s);
+}
+
+enum diag_code firmware_scan(struct image *img, struct diag *d, struct firmware **out)
+{
+    struct scan s = {.arena = img->arena, .diag = d};
+    *out = NULL;
+    s.fw = ARENA_NEW(s.arena, struct firmware);
+    if (!s.fw)
+        return diag_nomem(d);
+    *s.fw = (struct firmware){.image = img,
+                              .version = "",
+                              .build = "",
+                              .board = "",
+                              .mpy_abi = -1,
+                              .isa = img->machine,
+                              .ptr = img->address_bits == 64 ? 8 : 4};
+    return run_passes(&s, img, out);
+}

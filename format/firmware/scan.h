@@ -1,0 +1,129 @@
+// The inside of the scan: what its passes share. Nothing here is for other rooms.
+//
+// Order of the passes (scan.c): view, base, pools, types, release, options, frozen tables,
+// references, regions. Each pass reads the view and the results of those before it.
+#ifndef FORMAT_FIRMWARE_SCAN_H
+#define FORMAT_FIRMWARE_SCAN_H
+
+#include "format/firmware/firmware.h"
+
+// One run of bytes as the running firmware sees it, dynamic relocations applied.
+struct view_span {
+    uint64_t run, size;
+    const uint8_t *data;
+    uint32_t pos; // of data[0] in the concatenation of all spans
+    unsigned flags;
+};
+
+// The address space, and an index of every word in it that holds an address of it.
+struct view {
+    const struct image *image;
+    unsigned n;
+    struct view_span *spans; // sorted by run
+    unsigned ptr;            // bytes in a pointer
+    uint64_t low, high;      // all spans lie in [low, high)
+    uint32_t total;          // bytes in all spans
+    uint32_t *buckets;       // bucket b: where[buckets[b] .. buckets[b + 1])
+    uint32_t *where;         // positions of pointer words, grouped by value
+    uint32_t n_where;
+};
+
+// A frozen module table as its data shows it; whether code uses it, the references tell. A product
+// holds the stock tables beside the live ones.
+struct frozen_table {
+    uint64_t content;   // of the array
+    uint32_t n;         // entries
+    uint64_t mpy_names; // of the name of entry 0
+    uint64_t names_end; // behind the end mark
+    uint64_t *starts;   // addresses at which the whole list may start; [0] is mpy_names
+    unsigned n_starts;
+};
+
+// What references are looked for; the sweeps add what they find to refs.
+struct ref_target {
+    uint64_t addr;
+    struct fw_refs refs;
+    unsigned cap;
+};
+
+struct ref_sweep {
+    struct scan *scan;
+    unsigned n;
+    struct ref_target *targets; // sorted by addr
+    bool nomem;
+};
+
+struct ref_isa { // one a ref_*.c
+    enum image_machine isa;
+    void (*sweep)(struct ref_sweep *r);
+};
+
+struct scan {
+    struct view view;
+    struct firmware *fw;
+    struct arena *arena;
+    struct diag *diag;
+    unsigned evidence_cap, qstrs_cap;
+    unsigned obj;        // bytes in an mp_obj_t: 8 with REPR_D, else a pointer's
+    uint64_t name_id;    // qstr id of "<module>"
+    uint64_t builtins;   // the builtins globals table, 0 = not found
+    uint64_t version_at; // of the release text, 0 = none
+    unsigned n_tables;
+    struct frozen_table *tables;
+    struct ref_sweep sweep;
+};
+
+// --- view.c
+enum diag_code view_init(struct view *v, const struct image *img, struct arena *a, struct diag *d);
+// Builds the index; call again after the image was rebased.
+enum diag_code view_index(struct view *v, struct arena *a, struct diag *d);
+const struct view_span *view_span_at(const struct view *v, uint64_t addr);
+// size bytes at addr, or NULL.
+const uint8_t *view_at(const struct view *v, uint64_t addr, uint64_t size);
+bool view_u16(const struct view *v, uint64_t addr, uint16_t *out);
+bool view_u32(const struct view *v, uint64_t addr, uint32_t *out);
+bool view_word(const struct view *v, uint64_t addr, uint64_t *out); // pointer-sized
+bool view_is_pointer(const struct view *v, uint64_t addr,
+                     uint64_t *out); // word at addr, valid address
+uint64_t view_addr(const struct view *v, uint32_t pos);
+// A NUL-terminated text of at most max bytes, or NULL.
+const char *view_text(const struct view *v, uint64_t addr, uint32_t max, uint32_t *len);
+bool view_is_text(const struct view *v, uint64_t addr, const char *text);
+// Addresses of the words that hold value: for (uint32_t i = 0; view_users(v, value, &i, &at);).
+bool view_users(const struct view *v, uint64_t value, uint32_t *i, uint64_t *at);
+// The next place of needle at or behind *at (start with *at = 0); *at is left on it.
+bool view_find(const struct view *v, const void *needle, size_t n, uint64_t *at);
+const uint8_t *bytes_find(const uint8_t *p, size_t size, const void *needle, size_t n);
+
+// --- the passes; each notes what it found as evidence
+enum diag_code base_infer(struct scan *s, struct image *img); // base.c
+enum diag_code pool_scan(struct scan *s);                     // pool.c
+enum diag_code type_scan(struct scan *s);                     // type.c
+enum diag_code release_scan(struct scan *s);                  // release.c
+enum diag_code release_refuse_old(struct scan *s);            // release.c
+enum diag_code option_scan(struct scan *s);                   // option.c
+enum diag_code frozen_scan(struct scan *s);                   // frozen.c: the candidates
+enum diag_code frozen_choose(struct scan *s);                 // frozen.c: the one in use
+enum diag_code ref_scan(struct scan *s);                      // ref.c
+enum diag_code region_scan(struct scan *s);                   // region.c
+void scan_note(struct scan *s, const char *what, uint64_t addr, const char *why, const char *fmt,
+               ...) DIAG_PRINTF(5, 6);
+
+// --- type.c: objects by this firmware's representation
+bool obj_is_qstr(const struct scan *s, uint64_t obj, uint32_t *id);
+bool obj_is_small_int(const struct scan *s, uint64_t obj, int64_t *value);
+bool obj_read(const struct scan *s, uint64_t addr, uint64_t *obj);
+// The text of a str object at addr; NULL if it is none.
+const char *obj_str(const struct scan *s, uint64_t obj, uint32_t *len);
+
+// --- ref.c
+struct ref_target *ref_target_at(const struct ref_sweep *r, uint64_t addr); // NULL = not wanted
+void ref_add(struct ref_sweep *r, struct ref_target *t, const struct fw_ref *ref);
+extern const struct ref_isa ref_thumb, ref_arm, ref_x86, ref_x64, ref_aarch64, ref_riscv,
+    ref_xtensa;
+
+// --- profile.c
+extern const struct fw_profile fw_profiles[];
+const struct fw_profile *fw_profile_find(unsigned major, unsigned minor);
+
+#endif
