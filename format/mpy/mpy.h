@@ -70,6 +70,8 @@ struct mpy_code {
     const uint8_t
         *data; // BYTECODE: prelude and bytecode. Others: machine code (with prelude, NATIVE)
     uint32_t size;
+    uint64_t at; // where data was found, for messages: offset in the file, address in an image; 0
+                 // when it was just compiled
     uint32_t prelude_offset; // NATIVE: of the prelude within data
     uint32_t scope_flags;    // VIPER, ASM: header word as in the file (scope flags)
     uint32_t n_pos_args;     // ASM

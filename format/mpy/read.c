@@ -3,6 +3,7 @@
 // Whatever this accepts, mpy_write writes back byte for byte: integers must be in their shortest
 // form, strings must have their NUL, nothing may follow the code.
 #include "format/mpy/mpy.h"
+#include "format/mpy/prelude.h"
 
 enum {
     READ_TUPLE_DEPTH = 1000, // upstream's parser gives up between 500 and 1000
@@ -11,9 +12,6 @@ enum {
     READ_NUMBER_TEXT = 128,  // a float of any release is under 32 characters, a complex twice that
     READ_CODE_MAX = 1 << 28, // bytes of one function; the header word must stay under 32 bits
     READ_FEATURE_FLAGS = 0x40,
-    READ_VIPER_RELOC = 0x10, // scope flags of natmods
-    READ_VIPER_RODATA = 0x20,
-    READ_VIPER_BSS = 0x40,
     READ_RELOC_END = 0xff,
 };
 
@@ -183,10 +181,10 @@ static void read_relocs(struct reader *r, struct mpy_code *c)
 
 static void read_viper(struct reader *r, struct mpy_code *c)
 {
-    if (c->scope_flags & READ_VIPER_RODATA) {
+    if (c->scope_flags & MPY_SCOPE_VIPER_RODATA) {
         c->rodata_size = (uint32_t)read_uint(r, "rodata size", UINT32_MAX);
     }
-    if (c->scope_flags & READ_VIPER_BSS) {
+    if (c->scope_flags & MPY_SCOPE_VIPER_BSS) {
         c->bss_size = (uint32_t)read_uint(r, "bss size", INT32_MAX);
     }
     c->rodata = bytes_take(&r->in, c->rodata_size, "rodata");
@@ -239,11 +237,12 @@ static struct mpy_code *read_code(struct reader *r, unsigned depth)
     }
     c->kind = (enum mpy_code_kind)(word & 3);
     c->size = (uint32_t)(word >> 3);
+    c->at = r->in.origin + r->in.pos;
     c->data = bytes_take(&r->in, c->size, "code");
     if (c->kind != MPY_CODE_BYTECODE) {
         read_native(r, c);
     }
-    bool relocated = c->kind == MPY_CODE_VIPER && (c->scope_flags & READ_VIPER_RELOC);
+    bool relocated = c->kind == MPY_CODE_VIPER && (c->scope_flags & MPY_SCOPE_VIPER_RELOC);
     if (relocated && (word & 4)) {
         // The VM reads the children first, upstream's tools the relocations; nobody makes both.
         bytes_fail(&r->in, "code header", "has relocations and children");
