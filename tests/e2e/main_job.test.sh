@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# The main job on Debian's stock binary, and every way to break it: a clear error, the exit code of
+# the command line's contract, no half-written file, no changed input.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+work=$(mktemp -d)
+trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+. tests/lib/firmware.sh
+stock=$(stock_firmware 2>"$work/why") || { tail -1 "$work/why"; exit 77; }
+stock=$(realpath "$stock")
+run=$(realpath build/firmware/debian-trixie-amd64/run)
+failures=0
+wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
+
+# expect CODE PATTERN COMMAND...: the exit code, and words on stderr that match.
+expect() {
+    local code=$1 pattern=$2 status
+    shift 2
+    "$@" >"$work/stdout" 2>"$work/stderr"
+    status=$?
+    [ $status -eq "$code" ] || wrong "exit $status, not $code: $* : $(head -3 "$work/stderr")"
+    grep -Eq -- "$pattern" "$work/stderr" || wrong "no '$pattern' in: $(head -3 "$work/stderr") ($*)"
+}
+
+key=$work/key.pem pub=$work/pub.pem product=$work/product
+mpy-freeze keygen -o "$key" && mpy-freeze pubkey -k "$key" -o "$pub" || exit 1
+[ "$(stat -c %a "$key")" = 600 ] || wrong "the key's mode is not 600"
+cp "$key" "$work/key.copy"
+expect 4 'exist' mpy-freeze keygen -o "$key"
+cmp -s "$key" "$work/key.copy" || wrong "keygen changed an existing key"
+
+# The whole tour, frozen, prints what the files print.
+cp -r samples/tour "$work/files"
+mkdir "$work/empty"
+mpy-freeze build -f "$stock" -o "$product" -k "$key" samples/tour samples/replacement >"$work/table" || wrong "build failed"
+[ -x "$product" ] || wrong "the product is not executable like its base"
+(cd "$work/files" && "$run" -c 'import tour') >"$work/a"
+(cd "$work/empty" && MICROPYTHON=$product "$run" -c 'import tour') >"$work/b"
+cmp "$work/a" "$work/b" || wrong "frozen and file output differ"
+(cd "$work/empty" && MICROPYTHON=$product "$run" -c 'import asyncio, uasyncio, requests; print(uasyncio.replaced, asyncio.run)') >"$work/c" 2>&1
+grep -q '^True <function run' "$work/c" || wrong "stock modules of the product: $(cat "$work/c")"
+mpy-freeze build -f "$stock" -o "$work/again" -k "$key" samples/tour samples/replacement >/dev/null
+cmp "$product" "$work/again" || wrong "two builds of the same inputs differ"
+
+# Frozen modules cost the heap that upstream's own freeze costs: a stock frozen module against the
+# same one, extracted and frozen again by us.
+if mpy-freeze extract "$stock" -d "$work/stock-modules" >/dev/null; then
+    mpy-freeze build -f "$stock" -o "$work/refrozen" "$work/stock-modules" >/dev/null || wrong "refreeze failed"
+    heap='import gc; gc.collect(); a = gc.mem_alloc(); import requests; gc.collect(); print(gc.mem_alloc() - a)'
+    a=$(cd "$work/empty" && "$run" -c "$heap")
+    b=$(cd "$work/empty" && MICROPYTHON=$work/refrozen "$run" -c "$heap")
+    [ "$a" = "$b" ] || wrong "import of requests costs $b bytes of heap, $a when upstream froze it"
+else
+    wrong "extract failed"
+fi
+
+mpy-freeze verify "$product" -k "$pub" -f "$stock" >/dev/null || wrong "verify says no"
+mpy-freeze unsplice "$product" -o "$work/base" && cmp "$stock" "$work/base" || wrong "unsplice"
+expect 1 '' mpy-freeze verify "$product" -k "$pub" --base 0000000000000000000000000000000000000000000000000000000000000000
+
+# A product as base: its blob is replaced, the stock base stays the same.
+mpy-freeze build -f "$product" -o "$work/second" -k "$key" samples/replacement >/dev/null || wrong "build on a product"
+mpy-freeze verify "$work/second" -k "$pub" -f "$stock" >/dev/null || wrong "verify of a rebuilt product"
+mpy-freeze unsplice "$work/second" -o "$work/base2" && cmp "$stock" "$work/base2" || wrong "unsplice of a rebuilt product"
+
+# Breaking it.
+before=$(sha256sum "$stock" "$product" "$key")
+mkdir "$work/out"
+build() { mpy-freeze build -f "${firmware:-$stock}" -o "${output:-$work/out/p}" -k "${signer:-$key}" "$@"; }
+printf 'x = 1\ndef f(:\n    pass\n' >"$work/bad.py"
+expect 3 'bad.py:2:[0-9]+: error: .*invalid syntax' build "$work/bad.py"
+expect 4 'nothere.py' build "$work/nothere.py"
+signer=$work/nokey.pem expect 4 'nokey.pem' build samples/tour
+signer=$pub expect 3 'pub.pem' build samples/tour
+firmware=$work/nofirmware expect 4 'nofirmware' build samples/tour
+firmware=$work/bad.py expect 3 '' build samples/tour
+mkdir "$work/one" "$work/two"
+echo 'print(1)' >"$work/one/same.py"
+echo 'print(2)' >"$work/two/same.py"
+expect 2 'same' build "$work/one" "$work/two"
+grep -q 'one/same.py' "$work/stderr" && grep -q 'two/same.py' "$work/stderr" || wrong "two modules of one name: both files must be named"
+output=$stock expect 2 '' build samples/tour
+output=$work/nofolder/p expect 4 'nofolder' build samples/tour
+for size in 0 1 100 5000 400000 755000; do
+    head -c $size "$stock" >"$work/truncated"
+    firmware=$work/truncated expect 3 '' build samples/tour
+done
+if [ "$(id -u)" != 0 ]; then
+    mkdir "$work/readonly" && chmod a-w "$work/readonly"
+    output=$work/readonly/p expect 4 'readonly' build samples/tour
+fi
+(ulimit -f 100; trap '' XFSZ; output=$work/out/p expect 4 'out/p' build samples/tour; exit $failures) || wrong "a full disk"
+[ -z "$(ls -A "$work/out")" ] || wrong "a failed build left $(ls -A "$work/out")"
+[ "$(sha256sum "$stock" "$product" "$key")" = "$before" ] || wrong "an input changed"
+
+head -c 700000 "$product" >"$work/cut"
+mpy-freeze verify "$work/cut" -k "$pub" >/dev/null 2>&1
+[ $? -ne 0 ] || wrong "a truncated product verifies"
+expect 5 '' mpy-freeze verify "$stock" -k "$pub"
+mpy-freeze build -f "$stock" -o "$work/unsigned" samples/replacement >/dev/null || wrong "unsigned build"
+expect 5 '' mpy-freeze verify "$work/unsigned" -k "$pub"
+[ $failures -eq 0 ]
