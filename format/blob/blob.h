@@ -51,7 +51,7 @@ struct blob_signature {
 };
 
 struct blob {
-    uint64_t addr;          // device address; a multiple of BLOB_ALIGN. The payload is at addr + BLOB_HEADER
+    uint64_t addr; // device address; a multiple of BLOB_ALIGN. The payload is at addr + BLOB_HEADER
     unsigned segment_flags; // IMAGE_R|W|X that image_add is called with
     uint32_t payload_size;
     const uint8_t *payload;
@@ -78,8 +78,7 @@ struct blob {
     uint32_t n_signatures;
     struct blob_signature signatures[BLOB_SIGNATURES_MAX];
     // Set by blob_read and blob_find only.
-    const uint8_t *bytes; // the encoded blob
-    uint32_t size;
+    struct blob_layout layout; // of the encoded blob: layout.bytes, layout.size
 };
 
 // Header field profile_id: major, minor, patch, enum image_machine, one byte each from the top.
@@ -88,12 +87,13 @@ uint32_t blob_profile(unsigned major, unsigned minor, unsigned patch, enum image
 // The size of the encoded blob. Depends on payload_size, the sizes of the patches, the names of the
 // modules, n_extents, undo_size, sbom_size and signature_space; UINT64_MAX when it is not possible.
 uint64_t blob_size(const struct blob *b);
-// Appends the encoded blob with the signatures that b has (none: an unsigned blob). The bytes depend
-// on b alone. Errors: DIAG_INTERNAL when b breaks a rule of blob.md, DIAG_NO when it is over a limit.
+// Appends the encoded blob with the signatures that b has (none: an unsigned blob). The bytes
+// depend on b alone. Errors: DIAG_INTERNAL when b breaks a rule of blob.md, DIAG_NO when it is over
+// a limit.
 enum diag_code blob_write(const struct blob *b, struct bytes_out *out, struct diag *d);
 
-// Reads a blob that fills data[0..size) exactly. Structure only: whom to trust is verify's business.
-// The model points into data. Errors: DIAG_MALFORMED.
+// Reads a blob that fills data[0..size) exactly. Structure only: whom to trust is verify's
+// business. The model points into data. Errors: DIAG_MALFORMED.
 enum diag_code blob_read(const uint8_t *data, size_t size, const char *name, struct arena *a,
                          struct diag *d, struct blob **out);
 // Finds the blob in an image; *out is NULL when there is none. A raw image without a base address
@@ -109,12 +109,22 @@ enum diag_code blob_set_base(struct blob *b, const struct image *base, struct ar
                              struct diag *d);
 // True if an image (in any container) is b's base: every byte of the extents is as signed, and the
 // rest is padding. *same_file tells whether the file is the very one.
-bool blob_is_base(const struct blob *b, const struct image *img, bool *same_file);
-// The digest of an image's address space, the same for every container of one firmware; see blob.md.
+// A raw image without an address is placed where the base was.
+bool blob_is_base(const struct blob *b, struct image *img, bool *same_file);
+// The digest of an image's address space, the same for every container of one firmware; see
+// blob.md.
 enum diag_code blob_space_digest(const struct image *img, struct arena *a, struct diag *d,
                                  uint8_t digest[BLOB_DIGEST], uint64_t *size);
+// True if every byte of an image that is in no extent (nor, with_blob, in the blob) is padding;
+// else *where is the address of the piece that is not.
+bool blob_rest_is_padding(const struct blob *b, const struct image *img, bool with_blob,
+                          uint64_t *where);
+// Up to *size bytes at a device address, see struct blob_walk.
+const uint8_t *blob_image_map(const struct image *img, uint64_t addr, uint32_t *size);
 void blob_file_digest(const struct image *img, uint8_t digest[BLOB_DIGEST]);
 
 const char *blob_algorithm_name(enum blob_algorithm a); // "ecdsa-p256"; NULL = unknown
+const char *blob_section_name(enum blob_section s);     // "payload"
+const char *blob_fault_text(enum blob_fault f);         // what is wrong, for messages
 
 #endif

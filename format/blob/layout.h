@@ -30,9 +30,9 @@ enum blob_section { // in this order behind the header
     BLOB_SECTIONS
 };
 
-enum blob_algorithm { // of signatures
-    BLOB_ECDSA_P256 = 1, // with SHA-256; r, s: 64 bytes
-    BLOB_ECDSA_P384 = 2, // with SHA-384; r, s: 96 bytes
+enum blob_algorithm {      // of signatures
+    BLOB_ECDSA_P256 = 1,   // with SHA-256; r, s: 64 bytes
+    BLOB_ECDSA_P384 = 2,   // with SHA-384; r, s: 96 bytes
     BLOB_RSA_PSS_3072 = 3, // with SHA-256, MGF1-SHA-256; 384 bytes
 };
 
@@ -66,7 +66,64 @@ enum blob_field {
     BLOB_AT_RESERVED = 212,       // 12 bytes of zero
     BLOB_AT_SECTIONS = 224,       // 6 entries of 48 bytes
     BLOB_SECTION_ENTRY = 48,      // u32 size, u32 zero, u64 XXH3-64, SHA-256
+    BLOB_SECTION_XXH3 = 8,        // within an entry
     BLOB_SECTION_SHA256 = 16,     // within an entry
 };
+
+enum {                     // records of the sections
+    BLOB_PATCH_HEAD = 12,  // u64 address, u32 size; the old bytes and the new bytes follow
+    BLOB_MODULE_HEAD = 76, // u32 offset, u32 size, u8 kind, u8 name length, u16 zero, 2 x SHA-256
+    BLOB_EXTENT_SIZE = 16, // u64 address, u32 size, u32 kind
+    BLOB_COUNT_MAX = 8,    // signatures
+    BLOB_SPACE_MAX = 4096, // bytes for signatures: eight of the largest
+};
+
+enum blob_fault { // what is wrong with a structure; blob_fault_text says it in words
+    BLOB_SOUND,
+    BLOB_FAULT_SHORT,
+    BLOB_FAULT_MAGIC,
+    BLOB_FAULT_VERSION,
+    BLOB_FAULT_FLAGS,
+    BLOB_FAULT_ADDRESS,
+    BLOB_FAULT_SIZE,
+    BLOB_FAULT_SECTIONS,
+    BLOB_FAULT_ZEROS,
+    BLOB_FAULT_TEXT,
+    BLOB_FAULT_EXTENTS,
+    BLOB_FAULT_PATCHES,
+    BLOB_FAULT_PATCH_PLACE,
+    BLOB_FAULT_MODULES,
+    BLOB_FAULT_SIGNATURES,
+    BLOB_FAULTS
+};
+
+struct blob_layout { // a sound blob: everything below is in bounds and in order
+    const uint8_t *bytes;
+    uint64_t addr;
+    uint32_t size;
+    uint32_t at[BLOB_SECTIONS + 1]; // offsets of the sections, then of the signatures
+    uint32_t end[BLOB_SECTIONS];    // offset behind each section's last byte
+    uint32_t n_signatures;
+    uint32_t fault_at; // offset of the fault
+};
+
+struct blob_patch_at { // a patch record; points into the blob
+    uint64_t addr;
+    uint32_t size;
+    const uint8_t *old_bytes, *new_bytes;
+};
+
+// Checks the whole structure of the blob at bytes, of which available bytes may be read. Whether
+// digests and signatures are right is not looked at.
+enum blob_fault blob_layout_read(const uint8_t *bytes, uint32_t available, struct blob_layout *l);
+// True if bytes begin like a blob of any version: magic and header size.
+int blob_layout_begins(const uint8_t *bytes, uint32_t available);
+// Reads the patch record at p and returns the record behind it.
+const uint8_t *blob_layout_patch(const uint8_t *p, struct blob_patch_at *patch);
+// The bytes that a signature of this algorithm has, 0 = unknown algorithm.
+uint32_t blob_layout_signature_size(uint32_t algorithm);
+
+uint32_t blob_ld32(const uint8_t *p);
+uint64_t blob_ld64(const uint8_t *p);
 
 #endif

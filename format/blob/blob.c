@@ -1,0 +1,241 @@
+#include "format/blob/blob.h"
+
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "format/sha256.h"
+
+static const char blob_magic[BLOB_MAGIC + 1] = "mpy-freeze blob\n";
+static const char *const blob_section_names[BLOB_SECTIONS] = {
+    "payload", "patches", "modules", "extents", "undo", "sbom",
+};
+
+uint32_t blob_profile(unsigned major, unsigned minor, unsigned patch, enum image_machine isa)
+{
+    return (major & 0xff) << 24 | (minor & 0xff) << 16 | (patch & 0xff) << 8 |
+           ((unsigned)isa & 0xff);
+}
+
+const char *blob_algorithm_name(enum blob_algorithm a)
+{
+    switch (a) {
+    case BLOB_ECDSA_P256:
+        return "ecdsa-p256";
+    case BLOB_ECDSA_P384:
+        return "ecdsa-p384";
+    case BLOB_RSA_PSS_3072:
+        return "rsa-3072";
+    }
+    return NULL;
+}
+
+const char *blob_section_name(enum blob_section s)
+{
+    return s < BLOB_SECTIONS ? blob_section_names[s] : "header";
+}
+
+static uint32_t blob_space(const struct blob *b)
+{
+    return b->signature_space ? b->signature_space : BLOB_SIGNATURE_SPACE;
+}
+
+// Adds a section of size bytes, aligned; saturates.
+static uint64_t blob_add_size(uint64_t total, uint64_t size)
+{
+    uint64_t sum;
+    if (!ck_add(total, size, &sum) || !ck_align(sum, BLOB_SECTION_ALIGN, &sum)) {
+        return UINT64_MAX;
+    }
+    return sum;
+}
+
+uint64_t blob_size(const struct blob *b)
+{
+    uint64_t patches = 0, modules = 0;
+    for (uint32_t i = 0; i < b->n_patches; i++) {
+        patches += BLOB_PATCH_HEAD + 2 * (uint64_t)b->patches[i].size;
+    }
+    for (uint32_t i = 0; i < b->n_modules; i++) {
+        modules += BLOB_MODULE_HEAD + (uint64_t)strlen(b->modules[i].name);
+    }
+    uint64_t total = blob_add_size(BLOB_HEADER, b->payload_size);
+    total = blob_add_size(total, patches);
+    total = blob_add_size(total, modules);
+    total = blob_add_size(total, (uint64_t)b->n_extents * BLOB_EXTENT_SIZE);
+    total = blob_add_size(total, b->undo_size);
+    total = blob_add_size(total, b->sbom_size);
+    total = total == UINT64_MAX ? total : blob_add_size(total, blob_space(b));
+    return total <= BLOB_SIZE_MAX ? total : UINT64_MAX;
+}
+
+static void blob_put_text(uint8_t *field, const char *text)
+{
+    if (text) {
+        memcpy(field, text, strlen(text)); // blob_check has bounded it
+    }
+}
+
+static void blob_put_header(const struct blob *b, uint64_t size, uint8_t *h)
+{
+    memcpy(h, blob_magic, BLOB_MAGIC);
+    st16(h + BLOB_AT_VERSION, BLOB_VERSION);
+    st16(h + BLOB_AT_HEADER_SIZE, BLOB_HEADER);
+    st32(h + BLOB_AT_FLAGS, b->segment_flags);
+    st64(h + BLOB_AT_ADDR, b->addr);
+    st32(h + BLOB_AT_SIZE, (uint32_t)size);
+    st32(h + BLOB_AT_SIGNATURE_SPACE, blob_space(b));
+    st64(h + BLOB_AT_COUNTER, b->counter);
+    st32(h + BLOB_AT_PROFILE, b->profile_id);
+    st32(h + BLOB_AT_CONTAINER, b->container);
+    st64(h + BLOB_AT_BASE_FILE_SIZE, b->base_file_size);
+    st64(h + BLOB_AT_BASE_SPACE_SIZE, b->base_space_size);
+    memcpy(h + BLOB_AT_BASE_FILE, b->base_file_sha256, BLOB_DIGEST);
+    memcpy(h + BLOB_AT_BASE_SPACE, b->base_space_sha256, BLOB_DIGEST);
+    blob_put_text(h + BLOB_AT_APP, b->app);
+    blob_put_text(h + BLOB_AT_APP_VERSION, b->app_version);
+    st32(h + BLOB_AT_N_PATCHES, b->n_patches);
+    st32(h + BLOB_AT_N_MODULES, b->n_modules);
+    st32(h + BLOB_AT_N_EXTENTS, b->n_extents);
+}
+
+static void blob_put_patches(const struct blob *b, struct bytes_out *out)
+{
+    for (uint32_t i = 0; i < b->n_patches; i++) {
+        const struct blob_patch *p = &b->patches[i];
+        bytes_put_u64(out, p->addr);
+        bytes_put_u32(out, p->size);
+        bytes_put(out, p->old_bytes, p->size);
+        bytes_put(out, p->new_bytes, p->size);
+    }
+}
+
+static void blob_put_modules(const struct blob *b, struct bytes_out *out)
+{
+    for (uint32_t i = 0; i < b->n_modules; i++) {
+        const struct blob_module *m = &b->modules[i];
+        size_t n = strlen(m->name);
+        bytes_put_u32(out, m->offset);
+        bytes_put_u32(out, m->size);
+        bytes_put_u8(out, (uint8_t)m->kind);
+        bytes_put_u8(out, (uint8_t)n);
+        bytes_put_u16(out, 0);
+        bytes_put(out, m->source_sha256, BLOB_DIGEST);
+        bytes_put(out, m->mpy_sha256, BLOB_DIGEST);
+        bytes_put(out, m->name, n);
+    }
+}
+
+static void blob_put_extents(const struct blob_extent *e, uint32_t n, struct bytes_out *out)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        bytes_put_u64(out, e[i].addr);
+        bytes_put_u32(out, e[i].size);
+        bytes_put_u32(out, (uint32_t)e[i].kind);
+    }
+}
+
+static void blob_put_section(const struct blob *b, enum blob_section s, struct bytes_out *out)
+{
+    switch (s) {
+    case BLOB_PAYLOAD:
+        bytes_put(out, b->payload, b->payload_size);
+        break;
+    case BLOB_PATCHES:
+        blob_put_patches(b, out);
+        break;
+    case BLOB_MODULES:
+        blob_put_modules(b, out);
+        break;
+    case BLOB_EXTENTS:
+        blob_put_extents(b->extents, b->n_extents, out);
+        break;
+    case BLOB_UNDO:
+        bytes_put(out, b->undo, b->undo_size);
+        break;
+    case BLOB_SBOM:
+        bytes_put(out, b->sbom, b->sbom_size);
+        break;
+    case BLOB_SECTIONS:
+        break;
+    }
+}
+
+// start: offset of the blob within out. Fills the section's entry of the header.
+static void blob_write_section(const struct blob *b, enum blob_section s, size_t start,
+                               struct bytes_out *out)
+{
+    size_t at = out->size;
+    blob_put_section(b, s, out);
+    if (out->failed) {
+        return;
+    }
+    size_t size = out->size - at;
+    uint8_t *entry = out->data + start + BLOB_AT_SECTIONS + (size_t)s * BLOB_SECTION_ENTRY;
+    st32(entry, (uint32_t)size);
+    st64(entry + BLOB_SECTION_XXH3, XXH3_64bits(out->data + at, size));
+    sha256(out->data + at, size, entry + BLOB_SECTION_SHA256);
+    bytes_fill(out, 0, (size_t)(-(uint64_t)(out->size - start) & (BLOB_SECTION_ALIGN - 1)));
+}
+
+static void blob_write_signatures(const struct blob *b, struct bytes_out *out)
+{
+    size_t from = out->size;
+    for (uint32_t i = 0; i < b->n_signatures; i++) {
+        const struct blob_signature *s = &b->signatures[i];
+        bytes_put_u32(out, (uint32_t)s->algorithm);
+        bytes_put_u32(out, s->size);
+        bytes_put(out, s->key_id, BLOB_DIGEST);
+        bytes_put(out, s->data, s->size);
+    }
+    size_t used = out->size - from;
+    bytes_fill(out, 0, used <= blob_space(b) ? blob_space(b) - used : 0);
+}
+
+// Limits that the caller's input can exceed; everything else is checked on the result.
+static enum diag_code blob_check(const struct blob *b, struct diag *d)
+{
+    if ((b->app && strlen(b->app) >= BLOB_TEXT) ||
+        (b->app_version && strlen(b->app_version) >= BLOB_TEXT)) {
+        return diag_set(d, DIAG_NO, NULL, "application name and version have at most %d bytes each",
+                        BLOB_TEXT - 1);
+    }
+    for (uint32_t i = 0; i < b->n_modules; i++) {
+        size_t n = strlen(b->modules[i].name);
+        if (n == 0 || n > BLOB_NAME_MAX) {
+            return diag_set(d, DIAG_NO, NULL,
+                            "module name '%.60s' has %zu bytes, allowed are 1 to %d",
+                            b->modules[i].name, n, BLOB_NAME_MAX);
+        }
+    }
+    if (blob_size(b) == UINT64_MAX) {
+        return diag_set(d, DIAG_NO, NULL, "the blob is larger than %d bytes", BLOB_SIZE_MAX);
+    }
+    return DIAG_OK;
+}
+
+enum diag_code blob_write(const struct blob *b, struct bytes_out *out, struct diag *d)
+{
+    enum diag_code err = blob_check(b, d);
+    if (err) {
+        return err;
+    }
+    size_t start = out->size;
+    uint64_t size = blob_size(b);
+    bytes_fill(out, 0, BLOB_HEADER);
+    for (unsigned s = 0; s < BLOB_SECTIONS; s++) {
+        blob_write_section(b, (enum blob_section)s, start, out);
+    }
+    blob_write_signatures(b, out);
+    if (out->failed) {
+        return diag_nomem(d);
+    }
+    blob_put_header(b, size, out->data + start);
+    struct blob_layout l;
+    enum blob_fault fault = blob_layout_read(out->data + start, (uint32_t)(out->size - start), &l);
+    if (fault || l.size != out->size - start) {
+        return diag_set(d, DIAG_INTERNAL, NULL, "the blob that was made is not sound: %s at 0x%x",
+                        blob_fault_text(fault), l.fault_at);
+    }
+    return DIAG_OK;
+}

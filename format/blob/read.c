@@ -1,0 +1,293 @@
+// Encoded blob to model. layout.c has checked every bound before anything here looks at a byte.
+#include <inttypes.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "format/blob/blob.h"
+
+const char *blob_fault_text(enum blob_fault f)
+{
+    static const char *const text[BLOB_FAULTS] = {
+        [BLOB_SOUND] = "sound",
+        [BLOB_FAULT_SHORT] = "ends within the header",
+        [BLOB_FAULT_MAGIC] = "no blob begins here",
+        [BLOB_FAULT_VERSION] = "unknown format version",
+        [BLOB_FAULT_FLAGS] = "unknown flags",
+        [BLOB_FAULT_ADDRESS] = "impossible address",
+        [BLOB_FAULT_SIZE] = "the size does not fit its place or its parts",
+        [BLOB_FAULT_SECTIONS] = "a section does not fit",
+        [BLOB_FAULT_ZEROS] = "bytes that must be zero are not",
+        [BLOB_FAULT_TEXT] = "not a terminated text",
+        [BLOB_FAULT_EXTENTS] = "extents overlap, are unsorted, or do not match their count",
+        [BLOB_FAULT_PATCHES] = "patches overlap, are unsorted, or do not match their count",
+        [BLOB_FAULT_PATCH_PLACE] = "a patch lies outside the base",
+        [BLOB_FAULT_MODULES] = "a module lies outside the payload, or the count does not match",
+        [BLOB_FAULT_SIGNATURES] = "broken, unknown or repeated signature",
+    };
+    return f < BLOB_FAULTS ? text[f] : "broken";
+}
+
+// The name of the part that a fault concerns.
+static const char *read_field(enum blob_fault f)
+{
+    switch (f) {
+    case BLOB_FAULT_EXTENTS:
+        return "extents";
+    case BLOB_FAULT_PATCHES:
+    case BLOB_FAULT_PATCH_PLACE:
+        return "patches";
+    case BLOB_FAULT_MODULES:
+        return "modules";
+    case BLOB_FAULT_SIGNATURES:
+        return "signatures";
+    default:
+        return "blob header";
+    }
+}
+
+static bool read_patches(struct blob *b, struct arena *a)
+{
+    const struct blob_layout *l = &b->layout;
+    const uint8_t *p = l->bytes + l->at[BLOB_PATCHES];
+    struct blob_patch *patches = ARENA_ARRAY(a, struct blob_patch, b->n_patches);
+    for (uint32_t i = 0; patches && i < b->n_patches; i++) {
+        struct blob_patch_at at;
+        p = blob_layout_patch(p, &at);
+        patches[i] = (struct blob_patch){at.addr, at.size, at.old_bytes, at.new_bytes};
+    }
+    b->patches = patches;
+    return patches != NULL;
+}
+
+static bool read_modules(struct blob *b, struct arena *a)
+{
+    const struct blob_layout *l = &b->layout;
+    const uint8_t *p = l->bytes + l->at[BLOB_MODULES];
+    struct blob_module *modules = ARENA_ARRAY(a, struct blob_module, b->n_modules);
+    for (uint32_t i = 0; modules && i < b->n_modules; i++) {
+        struct blob_module *m = &modules[i];
+        m->offset = ld32(p);
+        m->size = ld32(p + 4);
+        m->kind = (enum blob_module_kind)p[8];
+        memcpy(m->source_sha256, p + 12, BLOB_DIGEST);
+        memcpy(m->mpy_sha256, p + 12 + BLOB_DIGEST, BLOB_DIGEST);
+        m->name = arena_strndup(a, (const char *)p + BLOB_MODULE_HEAD, p[9]);
+        if (!m->name) {
+            return false;
+        }
+        p += BLOB_MODULE_HEAD + p[9];
+    }
+    b->modules = modules;
+    return modules != NULL;
+}
+
+static bool read_extents(struct blob *b, struct arena *a)
+{
+    const struct blob_layout *l = &b->layout;
+    const uint8_t *p = l->bytes + l->at[BLOB_EXTENTS];
+    struct blob_extent *extents = ARENA_ARRAY(a, struct blob_extent, b->n_extents);
+    for (uint32_t i = 0; extents && i < b->n_extents; i++, p += BLOB_EXTENT_SIZE) {
+        extents[i] =
+            (struct blob_extent){ld64(p), ld32(p + 8), (enum blob_extent_kind)ld32(p + 12)};
+    }
+    b->extents = extents;
+    return extents != NULL;
+}
+
+static void read_signatures(struct blob *b)
+{
+    const uint8_t *p = b->layout.bytes + b->layout.at[BLOB_SECTIONS];
+    b->n_signatures = b->layout.n_signatures;
+    for (uint32_t i = 0; i < b->n_signatures; i++) {
+        struct blob_signature *s = &b->signatures[i];
+        s->algorithm = (enum blob_algorithm)ld32(p);
+        s->size = ld32(p + 4);
+        memcpy(s->key_id, p + 8, BLOB_DIGEST);
+        s->data = p + BLOB_SIGNATURE_HEAD;
+        p += BLOB_SIGNATURE_HEAD + s->size;
+    }
+}
+
+static void read_header(struct blob *b, const uint8_t *h)
+{
+    b->addr = b->layout.addr;
+    b->segment_flags = ld32(h + BLOB_AT_FLAGS) & BLOB_FLAGS;
+    b->signature_space = ld32(h + BLOB_AT_SIGNATURE_SPACE);
+    b->counter = ld64(h + BLOB_AT_COUNTER);
+    b->profile_id = ld32(h + BLOB_AT_PROFILE);
+    b->container = ld32(h + BLOB_AT_CONTAINER);
+    b->base_file_size = ld64(h + BLOB_AT_BASE_FILE_SIZE);
+    b->base_space_size = ld64(h + BLOB_AT_BASE_SPACE_SIZE);
+    memcpy(b->base_file_sha256, h + BLOB_AT_BASE_FILE, BLOB_DIGEST);
+    memcpy(b->base_space_sha256, h + BLOB_AT_BASE_SPACE, BLOB_DIGEST);
+    b->app = (const char *)h + BLOB_AT_APP;
+    b->app_version = (const char *)h + BLOB_AT_APP_VERSION;
+    b->n_patches = ld32(h + BLOB_AT_N_PATCHES);
+    b->n_modules = ld32(h + BLOB_AT_N_MODULES);
+    b->n_extents = ld32(h + BLOB_AT_N_EXTENTS);
+}
+
+static void read_plain(const struct blob_layout *l, enum blob_section s, const uint8_t **data,
+                       uint32_t *size)
+{
+    *data = l->bytes + l->at[s];
+    *size = l->end[s] - l->at[s];
+}
+
+// The layout is sound.
+static enum diag_code read_model(const struct blob_layout *l, struct arena *a, struct diag *d,
+                                 struct blob **out)
+{
+    struct blob *b = ARENA_NEW(a, struct blob);
+    if (!b) {
+        return diag_nomem(d);
+    }
+    b->layout = *l;
+    read_header(b, l->bytes);
+    read_plain(l, BLOB_PAYLOAD, &b->payload, &b->payload_size);
+    read_plain(l, BLOB_UNDO, &b->undo, &b->undo_size);
+    read_plain(l, BLOB_SBOM, &b->sbom, &b->sbom_size);
+    read_signatures(b);
+    if (!read_patches(b, a) || !read_modules(b, a) || !read_extents(b, a)) {
+        return diag_nomem(d);
+    }
+    *out = b;
+    return DIAG_OK;
+}
+
+static enum diag_code read_fault(struct diag *d, const char *name, uint64_t at, enum blob_fault f)
+{
+    enum diag_code err =
+        diag_set_binary(d, DIAG_MALFORMED, name, at, read_field(f), "%s", blob_fault_text(f));
+    if (f == BLOB_FAULT_VERSION || f == BLOB_FAULT_FLAGS) {
+        diag_help(d, "a newer program may have made it; this one knows version %d and flags 0x%x",
+                  BLOB_VERSION, BLOB_FLAGS);
+    }
+    return err;
+}
+
+enum diag_code blob_read(const uint8_t *data, size_t size, const char *name, struct arena *a,
+                         struct diag *d, struct blob **out)
+{
+    struct blob_layout l;
+    *out = NULL;
+    if (size > BLOB_SIZE_MAX) {
+        return diag_set(d, DIAG_MALFORMED, name, "is larger than any blob");
+    }
+    enum blob_fault f = blob_layout_read(data, (uint32_t)size, &l);
+    if (f) {
+        return read_fault(d, name, l.fault_at, f);
+    }
+    if (l.size != size) {
+        return diag_set_binary(d, DIAG_MALFORMED, name, l.size, "blob",
+                               "%zu bytes follow the blob, none may", size - l.size);
+    }
+    return read_model(&l, a, d, out);
+}
+
+struct find {
+    struct image *img;
+    struct blob_layout found; // size 0 = none yet
+    unsigned n_found;
+    // The first place where something begins like a blob but is none.
+    enum blob_fault fault;
+    bool moved;
+    uint64_t place, fault_at, meant;
+};
+
+static void find_note(struct find *f, enum blob_fault fault, bool moved, uint64_t place,
+                      const struct blob_layout *l)
+{
+    if (f->fault == BLOB_SOUND && !f->moved) {
+        f->fault = fault;
+        f->moved = moved;
+        f->place = place;
+        f->fault_at = place + l->fault_at;
+        f->meant = l->addr;
+    }
+}
+
+// Looks at a place that begins like a blob; returns how many bytes to skip.
+static size_t find_at(struct find *f, const struct image_segment *s, size_t at)
+{
+    struct blob_layout l;
+    uint64_t left = s->size - at;
+    enum blob_fault fault =
+        blob_layout_read(s->data + at, left > BLOB_SIZE_MAX ? BLOB_SIZE_MAX : (uint32_t)left, &l);
+    bool moved = fault == BLOB_SOUND && f->img->base_known && l.addr != s->addr + at;
+    // A raw image's base comes from its blob, as long as that is not below zero.
+    moved |= fault == BLOB_SOUND && !f->img->base_known && l.addr < at;
+    if (fault || moved) {
+        find_note(f, fault, moved, s->addr + at, &l);
+        return 1;
+    }
+    f->n_found++;
+    if (f->n_found == 1) {
+        f->found = l;
+        f->place = at;
+    }
+    return l.size; // what looks like a blob within a payload is payload
+}
+
+static void find_in_segment(struct find *f, const struct image_segment *s)
+{
+    size_t at = 0;
+    while (at < s->size) {
+        const uint8_t *p = memchr(s->data + at, 'm', s->size - at);
+        if (!p) {
+            return;
+        }
+        at = (size_t)(p - s->data);
+        uint64_t left = s->size - at;
+        bool begins = blob_layout_begins(p, left > BLOB_HEADER ? BLOB_HEADER : (uint32_t)left);
+        at += begins ? find_at(f, s, at) : 1;
+    }
+}
+
+static enum diag_code find_failed(const struct find *f, struct diag *d)
+{
+    if (f->n_found > 1) {
+        return diag_set(d, DIAG_MALFORMED, f->img->name, "holds %u blobs, one is allowed",
+                        f->n_found);
+    }
+    if (f->moved) {
+        return diag_set(d, DIAG_MALFORMED, f->img->name,
+                        "the blob at 0x%" PRIx64 " belongs at 0x%" PRIx64 ": it was moved",
+                        f->place, f->meant);
+    }
+    if (f->fault) {
+        return diag_set(d, DIAG_MALFORMED, f->img->name,
+                        "the blob at 0x%" PRIx64 " is broken at 0x%" PRIx64 ": %s: %s", f->place,
+                        f->fault_at, read_field(f->fault), blob_fault_text(f->fault));
+    }
+    return DIAG_OK;
+}
+
+enum diag_code blob_find(struct image *img, struct arena *a, struct diag *d, struct blob **out)
+{
+    struct find f = {.img = img};
+    *out = NULL;
+    for (unsigned i = 0; i < img->n_segments; i++) {
+        find_in_segment(&f, &img->segments[i]);
+    }
+    if (f.n_found != 1) {
+        return find_failed(&f, d);
+    }
+    if (!img->base_known) {
+        image_rebase(img, f.found.addr - f.place);
+    }
+    return read_model(&f.found, a, d, out);
+}
+
+const char *blob_damaged(const struct blob *b)
+{
+    const struct blob_layout *l = &b->layout;
+    for (unsigned s = 0; s < BLOB_SECTIONS; s++) {
+        const uint8_t *entry = l->bytes + BLOB_AT_SECTIONS + s * BLOB_SECTION_ENTRY;
+        if (XXH3_64bits(l->bytes + l->at[s], l->end[s] - l->at[s]) !=
+            ld64(entry + BLOB_SECTION_XXH3)) {
+            return blob_section_name((enum blob_section)s);
+        }
+    }
+    return NULL;
+}
