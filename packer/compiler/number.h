@@ -32,7 +32,7 @@ struct number_rules {
     enum number_float_read read;
     enum number_float_write write;
     bool reject_leading_zero; // 1.25 on: 01 is an error
-    bool normalise;           // 1.24 on: a big result that fits 63 bits becomes a NUMBER_INT
+    bool normalise;           // 1.24 on: a big result of an operator that fits becomes a NUMBER_INT
     bool fold_floats;         // 1.26 on: floats, / and negative powers fold; 0.0 and -0.0 differ
 };
 
@@ -40,13 +40,16 @@ struct bigint; // sign and magnitude; immutable; in an arena
 
 enum number_kind {
     NUMBER_INT, // fits upstream's small int of a 64-bit host: NUMBER_INT_MIN to NUMBER_INT_MAX
-    NUMBER_BIG, // any other int; without `normalise` also a folded one that would fit
+    NUMBER_BIG, // any other int; also a folded one that would fit, where upstream keeps it so
     NUMBER_FLOAT,
     NUMBER_COMPLEX,
 };
 
 #define NUMBER_INT_MAX ((int64_t)0x3fffffffffffffff)
 #define NUMBER_INT_MIN (-NUMBER_INT_MAX - 1)
+
+// Upstream's default heap holds no larger int.
+#define NUMBER_MAX_BITS ((uint64_t)1 << 24)
 
 struct number {
     enum number_kind kind;
@@ -85,12 +88,15 @@ enum number_unary {
 enum number_status {
     NUMBER_OK,
     NUMBER_NOT_FOLDED, // upstream leaves the expression to run time (x / 0, 1 << -1, ~1.0, ...)
-    NUMBER_TOO_LARGE,  // the result would take more than the limit
+    NUMBER_TOO_LARGE,  // before 1.26: the result would take more than the limit
+    NUMBER_OVERFLOW,   // before 1.26: upstream stops with NUMBER_OVERFLOW_TEXT
     NUMBER_NO_MEMORY,
 };
+#define NUMBER_OVERFLOW_TEXT "OverflowError: overflow converting long int to machine word"
 
-// The result has at most max_bits bits (0 = 1 << 23, some ten times what upstream's heap can hold).
-// Folding takes time linear in max_bits but for *, //, %, ** (faster than quadratic for *).
+// The result has at most max_bits bits (0 = NUMBER_MAX_BITS); from 1.26 on, larger ones are not
+// folded. Time is quasi-linear in the size of the operands and the result, but for // and %, which
+// take the product of the sizes of divisor and quotient.
 enum number_status number_binary(const struct number_rules *rules, enum number_op op,
                                  const struct number *a, const struct number *b, uint64_t max_bits,
                                  struct arena *arena, struct number *out);
@@ -115,7 +121,8 @@ bool number_is_true(const struct number *a);
 bool number_same(const struct number *a, const struct number *b);
 // Equal for numbers that are the same.
 uint32_t number_hash(const struct number *a);
-// An int as a small int of the target (bits = -msmall-int-bits, 2 to 63; 0 = every NUMBER_INT).
+// True if a is a small int of the target: a NUMBER_INT within bits (the value of -msmall-int-bits;
+// counts from 1 on, 0 and 64 are no limit, larger ones repeat).
 bool number_fits(const struct number *a, unsigned bits);
 
 // Appends the text of the constant table: decimal, or upstream's repr of a float or complex.
