@@ -55,7 +55,7 @@ static void apply_relocs(struct view *v)
 {
     for (size_t i = 0; i < v->image->n_relocs; i++) {
         const struct image_reloc *r = &v->image->relocs[i];
-        uint8_t *p = r->symbol ? NULL : (uint8_t *)view_at(v, r->where, v->ptr);
+        uint8_t *p = !r->known ? NULL : (uint8_t *)view_at(v, r->where, v->ptr);
         if (p && v->ptr == 8)
             st64(p, r->addend);
         else if (p)
@@ -139,7 +139,7 @@ static bool has_reloc(const struct image *img, uint64_t where)
         else
             hi = mid;
     }
-    return lo < img->n_relocs && img->relocs[lo].where == where && !img->relocs[lo].symbol;
+    return lo < img->n_relocs && img->relocs[lo].where == where && img->relocs[lo].known;
 }
 
 bool view_is_pointer(const struct view *v, uint64_t addr, uint64_t *out)
@@ -203,7 +203,7 @@ static void index_relocs(struct index_pass *p)
     const struct image *img = p->v->image;
     for (size_t i = 0; i < img->n_relocs; i++) {
         const struct image_reloc *r = &img->relocs[i];
-        const struct view_span *s = r->symbol ? NULL : view_span_at(p->v, r->where);
+        const struct view_span *s = !r->known ? NULL : view_span_at(p->v, r->where);
         if (s && r->where % p->v->ptr == 0 && in_range(r->where - s->run, p->v->ptr, s->size))
             index_word(p, s->pos + (uint32_t)(r->where - s->run), r->addend);
     }
