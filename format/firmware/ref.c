@@ -6,8 +6,7 @@
 enum { REF_EACH_MAX = 256 }; // references to one address; real firmware has three
 
 static const struct ref_isa *const isas[] = {
-    &ref_thumb,
-    &ref_x64,
+    &ref_thumb, &ref_arm, &ref_x86, &ref_x64, &ref_aarch64, &ref_rv32, &ref_rv64, &ref_xtensa,
 };
 
 static int compare_target(const void *a, const void *b)
@@ -22,8 +21,21 @@ struct ref_target *ref_target_at(const struct ref_sweep *r, uint64_t addr)
     return r->n ? bsearch(&key, r->targets, r->n, sizeof key, compare_target) : NULL;
 }
 
+// A reference to a word that holds the wanted address: the word is what must change.
+static void add_slot(struct ref_sweep *r, uint64_t slot, uint64_t target, uint64_t function)
+{
+    struct ref_target *t = ref_target_at(r, target);
+    struct fw_ref ref = {.kind = FW_REF_WORD_RELATIVE, .addr = slot, .function = function};
+    if (t && !t->slot_of)
+        ref_add(r, t, &ref);
+}
+
 void ref_add(struct ref_sweep *r, struct ref_target *t, const struct fw_ref *ref)
 {
+    if (t->slot_of) {
+        add_slot(r, t->addr, t->slot_of, ref->function);
+        return;
+    }
     for (unsigned i = 0; i < t->refs.n; i++)
         if (t->refs.refs[i].addr == ref->addr && t->refs.refs[i].addr2 == ref->addr2)
             return;
@@ -60,6 +72,29 @@ static void drop_doubles(struct ref_sweep *r)
     r->n = n;
 }
 
+// In position-independent code an address may be loaded from a relocated word.
+static bool add_slots(struct scan *s, struct ref_sweep *r)
+{
+    unsigned n = r->n, cap = r->n;
+    for (unsigned i = 0; s->view.image->pic && i < n; i++) {
+        uint32_t k = 0;
+        uint64_t at;
+        while (view_users(&s->view, r->targets[i].addr, &k, &at)) {
+            if (r->n == cap) {
+                struct ref_target *grown =
+                    arena_grow(s->arena, r->targets, cap * sizeof *grown, 2 * cap * sizeof *grown);
+                if (!grown)
+                    return false;
+                r->targets = grown;
+                cap *= 2;
+            }
+            r->targets[r->n++] = (struct ref_target){.addr = at, .slot_of = r->targets[i].addr};
+        }
+    }
+    drop_doubles(r);
+    return true;
+}
+
 static bool collect_targets(struct scan *s, struct ref_sweep *r)
 {
     unsigned n = s->fw->n_pools;
@@ -77,7 +112,7 @@ static bool collect_targets(struct scan *s, struct ref_sweep *r)
             want(r, s->tables[i].starts[k]);
     }
     drop_doubles(r);
-    return true;
+    return add_slots(s, r);
 }
 
 static struct fw_refs take(const struct ref_sweep *r, uint64_t addr)
@@ -86,14 +121,26 @@ static struct fw_refs take(const struct ref_sweep *r, uint64_t addr)
     return t ? t->refs : (struct fw_refs){0};
 }
 
+// Images of Arm microcontrollers mix both instruction sets.
+static bool is_arm(enum image_machine isa)
+{
+    return isa == IMAGE_ISA_THUMB || isa == IMAGE_ISA_ARM;
+}
+
+static void sweep_all(struct scan *s)
+{
+    enum image_machine isa = s->fw->isa;
+    for (unsigned i = 0; i < sizeof isas / sizeof *isas; i++)
+        if (isas[i]->isa == isa || (is_arm(isa) && is_arm(isas[i]->isa)))
+            isas[i]->sweep(&s->sweep);
+}
+
 enum diag_code ref_scan(struct scan *s)
 {
     struct firmware *fw = s->fw;
     if (!collect_targets(s, &s->sweep))
         return diag_nomem(s->diag);
-    for (unsigned i = 0; i < sizeof isas / sizeof *isas; i++)
-        if (isas[i]->isa == fw->isa)
-            isas[i]->sweep(&s->sweep);
+    sweep_all(s);
     if (s->sweep.nomem)
         return diag_nomem(s->diag);
     enum diag_code c = frozen_choose(s);

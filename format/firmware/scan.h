@@ -7,6 +7,8 @@
 
 #include "format/firmware/firmware.h"
 
+enum { VIEW_DT_PLTGOT = 3 };
+
 // One run of bytes as the running firmware sees it, dynamic relocations applied.
 struct view_span {
     uint64_t run, size;
@@ -42,6 +44,7 @@ struct frozen_table {
 // What references are looked for; the sweeps add what they find to refs.
 struct ref_target {
     uint64_t addr;
+    uint64_t slot_of; // not 0: addr is a word that holds the address slot_of (a GOT entry)
     struct fw_refs refs;
     unsigned cap;
 };
@@ -93,6 +96,8 @@ bool view_is_text(const struct view *v, uint64_t addr, const char *text);
 bool view_users(const struct view *v, uint64_t value, uint32_t *i, uint64_t *at);
 // The next place of needle at or behind *at (start with *at = 0); *at is left on it.
 bool view_find(const struct view *v, const void *needle, size_t n, uint64_t *at);
+// The value of a tag of the dynamic section; false in images that have none.
+bool view_dynamic(const struct view *v, uint64_t tag, uint64_t *value);
 const uint8_t *bytes_find(const uint8_t *p, size_t size, const void *needle, size_t n);
 
 // --- the passes; each notes what it found as evidence
@@ -119,7 +124,7 @@ const char *obj_str(const struct scan *s, uint64_t obj, uint32_t *len);
 // --- ref.c
 struct ref_target *ref_target_at(const struct ref_sweep *r, uint64_t addr); // NULL = not wanted
 void ref_add(struct ref_sweep *r, struct ref_target *t, const struct fw_ref *ref);
-extern const struct ref_isa ref_thumb, ref_arm, ref_x86, ref_x64, ref_aarch64, ref_riscv,
+extern const struct ref_isa ref_thumb, ref_arm, ref_x86, ref_x64, ref_aarch64, ref_rv32, ref_rv64,
     ref_xtensa;
 
 // --- profile.c

@@ -300,3 +300,33 @@ bool view_find(const struct view *v, const void *needle, size_t n, uint64_t *at)
     }
     return false;
 }
+
+// --- the dynamic section of an ELF
+
+static uint64_t load(const uint8_t *p, bool is64)
+{
+    return is64 ? ld64(p) : ld32(p);
+}
+
+// Facts: System V gABI, Elf32_Ehdr, Elf64_Ehdr, Elf32_Phdr, Elf64_Phdr, Elf32_Dyn, Elf64_Dyn.
+bool view_dynamic(const struct view *v, uint64_t tag, uint64_t *value)
+{
+    enum { PT_DYNAMIC_TYPE = 2 };
+    const uint8_t *f = v->image->file;
+    size_t size = v->image->file_size;
+    bool is64 = v->ptr == 8;
+    unsigned word = v->ptr, entry = is64 ? 56 : 32;
+    if (v->image->kind != IMAGE_ELF || size < 64)
+        return false;
+    uint64_t at = load(f + (is64 ? 32 : 28), is64);
+    unsigned n = ld16(f + (is64 ? 56 : 44));
+    for (unsigned i = 0; i < n && in_range(at, entry, size); i++, at += entry) {
+        if (ld32(f + at) != PT_DYNAMIC_TYPE)
+            continue;
+        uint64_t dyn = load(f + at + 2 * word, is64), t;
+        for (; view_word(v, dyn, &t) && t; dyn += 2 * word)
+            if (t == tag)
+                return view_word(v, dyn + word, value);
+    }
+    return false;
+}

@@ -1,0 +1,78 @@
+// References in AArch64 code: adrp with an add or a load, and adr. Code is read in order; the last
+// adrp of each register is remembered.
+//
+// Facts: Arm Architecture Reference Manual for A-profile, C4.1 (encodings).
+#include "format/firmware/scan.h"
+
+enum {
+    A64_REGISTERS = 32,
+    A64_PAIR_MAX = 0x4000, // bytes from an adrp to its user
+};
+
+struct adrp {
+    uint64_t at, page; // at 0 = none
+};
+
+static void set_adrp(struct adrp *regs, uint32_t insn, uint64_t at)
+{
+    uint64_t imm = (uint64_t)(insn >> 5 & 0x7ffff) << 2 | (insn >> 29 & 3);
+    uint64_t offset = (uint64_t)((int64_t)(imm << 43) >> 43) << 12;
+    regs[insn & 31] = (struct adrp){at, (at & ~0xfffULL) + offset};
+}
+
+// The offset that an add or a load or store with unsigned offset adds to register rn.
+static bool lo12(uint32_t insn, unsigned *rn, uint64_t *offset)
+{
+    *rn = insn >> 5 & 31;
+    *offset = insn >> 10 & 0xfff;
+    if ((insn & 0xffc00000) == 0x91000000) // add (64-bit), no shift
+        return true;
+    if ((insn & 0x3b000000) != 0x39000000) // load or store, unsigned offset
+        return false;
+    bool vector128 = (insn & 0x04800000) == 0x04800000 && insn >> 30 == 0;
+    *offset <<= vector128 ? 4 : insn >> 30;
+    return true;
+}
+
+static void use(struct ref_sweep *r, const struct adrp *regs, uint32_t insn, uint64_t at)
+{
+    unsigned rn;
+    uint64_t offset;
+    if (!lo12(insn, &rn, &offset) || !regs[rn].at || at - regs[rn].at > A64_PAIR_MAX)
+        return;
+    struct ref_target *t = ref_target_at(r, regs[rn].page + offset);
+    if (t)
+        ref_add(r, t, &(struct fw_ref){.kind = FW_REF_ADRP_ADD, .addr = regs[rn].at, .addr2 = at});
+}
+
+static void adr(struct ref_sweep *r, uint32_t insn, uint64_t at)
+{
+    uint64_t imm = (uint64_t)(insn >> 5 & 0x7ffff) << 2 | (insn >> 29 & 3);
+    struct ref_target *t = ref_target_at(r, at + (uint64_t)((int64_t)(imm << 43) >> 43));
+    if (t)
+        ref_add(r, t, &(struct fw_ref){.kind = FW_REF_ADR, .addr = at});
+}
+
+static void sweep_span(struct ref_sweep *r, const struct view_span *span)
+{
+    struct adrp regs[A64_REGISTERS] = {{0, 0}};
+    for (uint64_t at = -span->run & 3; in_range(at, 4, span->size); at += 4) {
+        uint32_t insn = ld32(span->data + at);
+        if ((insn & 0x9f000000) == 0x90000000)
+            set_adrp(regs, insn, span->run + at);
+        else if ((insn & 0x9f000000) == 0x10000000)
+            adr(r, insn, span->run + at);
+        else
+            use(r, regs, insn, span->run + at);
+    }
+}
+
+static void sweep(struct ref_sweep *r)
+{
+    const struct view *v = &r->scan->view;
+    for (unsigned i = 0; i < v->n; i++)
+        if (v->spans[i].flags & IMAGE_X)
+            sweep_span(r, &v->spans[i]);
+}
+
+const struct ref_isa ref_aarch64 = {IMAGE_ISA_AARCH64, sweep};

@@ -1,0 +1,194 @@
+// References in A32 code: literal words that an LDR loads, and movw/movt pairs; and the forms of
+// position-independent code of both instruction sets: a literal that counts from the pc where it is
+// added, or from the GOT base.
+//
+// Facts: Arm Architecture Reference Manual, LDR (literal) A1, MOVW A2, MOVT A1; ELF for the Arm
+// Architecture (GOT-relative relocations).
+#include "format/firmware/scan.h"
+
+enum {
+    ARM_LITERAL_REACH = 4096,
+    ARM_PAIR_MAX = 256, // bytes between movw and movt, or ldr and add pc
+    ARM_FUNCTION_MAX = 16384,
+};
+
+static bool loads_literal(uint32_t insn, uint64_t at, uint64_t literal)
+{
+    if ((insn & 0x0f7f0000) != 0x051f0000 || insn >> 28 == 15)
+        return false;
+    uint64_t offset = insn & 0xfff, pc = at + 8;
+    return (insn & 0x00800000 ? pc + offset : pc - offset) == literal;
+}
+
+static uint64_t find_user(const struct view *v, uint64_t literal)
+{
+    uint64_t at = literal > ARM_LITERAL_REACH + 8 ? literal - ARM_LITERAL_REACH - 8 : 0;
+    for (; at < literal + ARM_LITERAL_REACH; at += 4) {
+        uint32_t insn;
+        if (view_u32(v, at, &insn) && loads_literal(insn, at, literal))
+            return at;
+    }
+    return 0;
+}
+
+// The nearest push of lr before addr.
+static uint64_t function_of(const struct view *v, uint64_t addr)
+{
+    for (uint64_t at = addr; at + ARM_FUNCTION_MAX > addr && at >= 4; at -= 4) {
+        uint32_t insn;
+        if (!view_u32(v, at, &insn))
+            return 0;
+        if ((insn & 0xffff4000) == 0xe92d4000 || (insn & 0xffffffff) == 0xe52de004)
+            return at;
+    }
+    return 0;
+}
+
+static void literals_of(struct ref_sweep *r, struct ref_target *t)
+{
+    const struct view *v = &r->scan->view;
+    uint32_t i = 0;
+    uint64_t at;
+    while (view_users(v, t->addr, &i, &at)) {
+        uint64_t user = find_user(v, at);
+        if (user)
+            ref_add(r, t,
+                    &(struct fw_ref){
+                        .kind = FW_REF_WORD, .addr = at, .function = function_of(v, user)});
+    }
+}
+
+static bool is_move(uint32_t insn, uint32_t op, unsigned *rd, uint16_t *imm)
+{
+    *rd = insn >> 12 & 15;
+    *imm = (uint16_t)((insn >> 4 & 0xf000) | (insn & 0xfff));
+    return (insn & 0x0ff00000) == op && insn >> 28 != 15;
+}
+
+static void moves(struct ref_sweep *r, const struct view_span *s, uint64_t at, unsigned rd,
+                  uint16_t low)
+{
+    for (uint64_t k = at + 4; k < at + ARM_PAIR_MAX && in_range(k, 4, s->size); k += 4) {
+        unsigned rd2;
+        uint16_t high;
+        uint32_t insn = ld32(s->data + k);
+        if (is_move(insn, 0x03000000, &rd2, &high) && rd2 == rd)
+            return;
+        if (!is_move(insn, 0x03400000, &rd2, &high) || rd2 != rd)
+            continue;
+        struct ref_target *t = ref_target_at(r, (uint32_t)high << 16 | low);
+        if (t)
+            ref_add(r, t,
+                    &(struct fw_ref){.kind = FW_REF_MOVW_MOVT,
+                                     .addr = s->run + at,
+                                     .addr2 = s->run + k,
+                                     .function = function_of(&r->scan->view, s->run + at)});
+        return;
+    }
+}
+
+static bool wants_low(const struct ref_sweep *r, uint16_t low)
+{
+    for (unsigned i = 0; i < r->n; i++)
+        if ((uint16_t)r->targets[i].addr == low)
+            return true;
+    return false;
+}
+
+static void sweep_moves(struct ref_sweep *r, const struct view_span *s)
+{
+    for (uint64_t at = -s->run & 3; in_range(at, 4, s->size); at += 4) {
+        unsigned rd;
+        uint16_t low;
+        if (is_move(ld32(s->data + at), 0x03000000, &rd, &low) && wants_low(r, low))
+            moves(r, s, at, rd, low);
+    }
+}
+
+// --- position-independent code
+
+// A literal word at addr whose use adds base to it.
+static void pic_literal(struct ref_sweep *r, uint64_t addr, uint64_t base)
+{
+    uint32_t word;
+    if (addr & 3 || !view_u32(&r->scan->view, addr, &word))
+        return;
+    struct ref_target *t = ref_target_at(r, (uint32_t)(word + base));
+    if (t)
+        ref_add(r, t, &(struct fw_ref){.kind = FW_REF_PCREL_WORD, .addr = addr, .next = base});
+}
+
+// Thumb "ldr rt, [pc, #n]" at s->data[at]: the register and the literal's address.
+static bool thumb_load(const struct view_span *s, uint64_t at, unsigned *rt, uint64_t *literal)
+{
+    uint16_t a = ld16(s->data + at), b = ld16(s->data + at + 2);
+    uint64_t pc = (s->run + at + 4) & ~3ULL;
+    *rt = a >> 8 & 7;
+    *literal = pc + 4 * (a & 0xff);
+    if ((a & 0xf800) == 0x4800)
+        return true;
+    *rt = b >> 12;
+    *literal = a & 0x80 ? pc + (b & 0xfff) : pc - (b & 0xfff);
+    return (a & 0xff7f) == 0xf85f;
+}
+
+// The "add rt, pc" that follows a load of rt.
+static void thumb_add_pc(struct ref_sweep *r, const struct view_span *s, uint64_t at, unsigned rt,
+                         uint64_t literal)
+{
+    for (uint64_t k = at + 2; k < at + ARM_PAIR_MAX && in_range(k, 4, s->size); k += 2) {
+        uint16_t insn = ld16(s->data + k);
+        if ((insn & 0xff78) == 0x4478 && ((insn & 7) | (insn >> 4 & 8)) == rt)
+            pic_literal(r, literal, s->run + k + 4);
+    }
+}
+
+static void a32_add_pc(struct ref_sweep *r, const struct view_span *s, uint64_t at)
+{
+    uint32_t insn = ld32(s->data + at);
+    if ((insn & 0x0f7f0000) != 0x051f0000)
+        return;
+    uint64_t pc = s->run + at + 8, offset = insn & 0xfff;
+    unsigned rt = insn >> 12 & 15;
+    for (uint64_t k = at + 4; k < at + ARM_PAIR_MAX && in_range(k, 4, s->size); k += 4) {
+        uint32_t add = ld32(s->data + k);
+        if ((add & 0x0fff0ff0) == 0x008f0000 && (add & 15) == rt) // add rd, pc, rt
+            pic_literal(r, insn & 0x00800000 ? pc + offset : pc - offset, s->run + k + 8);
+    }
+}
+
+static void sweep_pic(struct ref_sweep *r)
+{
+    const struct view *v = &r->scan->view;
+    uint64_t got, literal;
+    bool has_got = view_dynamic(v, VIEW_DT_PLTGOT, &got);
+    for (unsigned i = 0; r->n && i < v->n; i++) {
+        const struct view_span *s = &v->spans[i];
+        if (!(s->flags & IMAGE_X))
+            continue;
+        for (uint64_t at = s->run & 1; in_range(at, 4, s->size); at += 2) {
+            unsigned rt;
+            if (!((s->run + at) & 3))
+                a32_add_pc(r, s, at);
+            if (!thumb_load(s, at, &rt, &literal))
+                continue;
+            thumb_add_pc(r, s, at, rt, literal);
+            if (has_got)
+                pic_literal(r, literal, got);
+        }
+    }
+}
+
+static void sweep(struct ref_sweep *r)
+{
+    const struct view *v = &r->scan->view;
+    for (unsigned i = 0; i < r->n; i++)
+        literals_of(r, &r->targets[i]);
+    for (unsigned i = 0; r->n && i < v->n; i++)
+        if (v->spans[i].flags & IMAGE_X)
+            sweep_moves(r, &v->spans[i]);
+    if (v->image->pic)
+        sweep_pic(r);
+}
+
+const struct ref_isa ref_arm = {IMAGE_ISA_ARM, sweep};

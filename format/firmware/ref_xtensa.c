@@ -1,0 +1,94 @@
+// References in Xtensa code: literal words that l32r loads. A literal lies up to 256 KiB before its
+// users. Instructions have 2 or 3 bytes, so a place is taken for an instruction only when decoding
+// from several places before it arrives there.
+//
+// Facts: Xtensa Instruction Set Architecture, L32R, code density option.
+#include "format/firmware/scan.h"
+
+enum {
+    XTENSA_L32R_REACH = 0x40000,
+    XTENSA_SYNC = 48,  // bytes before a place from which decoding starts
+    XTENSA_STARTS = 6, // neighbouring starts that are tried
+    XTENSA_ARRIVE = 4, // of them that must arrive
+    XTENSA_FUNCTION_MAX = 16384,
+};
+
+static unsigned length(uint8_t first)
+{
+    return (first & 15) >= 8 && (first & 15) < 14 ? 2 : 3;
+}
+
+static bool arrives(const uint8_t *p, uint64_t from, uint64_t at)
+{
+    while (from < at)
+        from += length(p[from]);
+    return from == at;
+}
+
+static bool is_instruction(const struct view_span *s, uint64_t at)
+{
+    unsigned n = 0;
+    if (at < XTENSA_SYNC)
+        return true;
+    for (unsigned i = 0; i < XTENSA_STARTS; i++)
+        n += arrives(s->data, at - XTENSA_SYNC + i, at);
+    return n >= XTENSA_ARRIVE;
+}
+
+// The address that the l32r at s->data[at] loads from; 0 if it is none.
+static uint64_t l32r_literal(const struct view_span *s, uint64_t at)
+{
+    if ((s->data[at] & 15) != 1)
+        return 0;
+    uint32_t pc = (uint32_t)(s->run + at);
+    return (uint32_t)(((pc + 3) & ~3u) + (0xfffc0000u | (uint32_t)ld16(s->data + at + 1) << 2));
+}
+
+static uint64_t find_user(const struct view *v, uint64_t literal)
+{
+    for (unsigned i = 0; i < v->n; i++) {
+        const struct view_span *s = &v->spans[i];
+        if (!(s->flags & IMAGE_X) || s->run + s->size <= literal ||
+            s->run > literal + XTENSA_L32R_REACH)
+            continue;
+        uint64_t at = literal > s->run ? literal - s->run : 0;
+        uint64_t end = literal + XTENSA_L32R_REACH - s->run;
+        for (; at < end && in_range(at, 3, s->size); at++)
+            if (l32r_literal(s, at) == literal && is_instruction(s, at))
+                return s->run + at;
+    }
+    return 0;
+}
+
+// The nearest "entry a1, n" before addr; 0 in code of the call0 ABI.
+static uint64_t function_of(const struct view *v, uint64_t addr)
+{
+    addr &= ~3ULL;
+    for (uint64_t at = addr; at + XTENSA_FUNCTION_MAX > addr && at >= 4; at -= 4) {
+        const uint8_t *p = view_at(v, at, 3);
+        if (!p)
+            return 0;
+        if (p[0] == 0x36 && (p[1] & 15) == 1)
+            return at;
+    }
+    return 0;
+}
+
+static void sweep(struct ref_sweep *r)
+{
+    const struct view *v = &r->scan->view;
+    for (unsigned i = 0; i < r->n; i++) {
+        uint32_t k = 0;
+        uint64_t literal;
+        while (view_users(v, r->targets[i].addr, &k, &literal)) {
+            uint64_t user = find_user(v, literal);
+            if (user)
+                ref_add(r, &r->targets[i],
+                        &(struct fw_ref){.kind = FW_REF_WORD,
+                                         .addr = literal,
+                                         .function = function_of(v, user)});
+        }
+    }
+}
+
+const struct ref_isa ref_xtensa = {IMAGE_ISA_XTENSA, sweep};
