@@ -42,7 +42,7 @@ struct image_ops {
                              struct bytes_out *out, struct diag *d);
 };
 
-extern const struct image_ops image_elf_ops, image_bin_ops;
+extern const struct image_ops image_elf_ops, image_bin_ops, image_uf2_ops, image_dfuse_ops;
 
 // Appends an empty segment with all flags and run unset; NULL when memory is exhausted.
 struct image_segment *image_segment_new(struct image *img, struct diag *d);
