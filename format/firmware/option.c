@@ -1,8 +1,193 @@
-// Build options that change layouts, each from evidence in the image.
+// Build options that change layouts, each from evidence in the image. What the image does not show
+// stays unknown.
+//
+// Facts: py/obj.h, py/objint_mpz.c, py/objint_longlong.c, py/mpz.h, py/modmath.c, py/modsys.c,
+// py/emitglue.h.
 #include "format/firmware/scan.h"
+
+#include <math.h>
+
+enum {
+    OPTION_RAW_CODES_MAX = 64, // raw codes that are looked at for the shape of all
+    OPTION_CODE_MAX = 65535,   // bytes of one function's code
+};
+
+// --- a value by its name in some module's globals table
+
+// The objects beside the key; *from continues the search. Keys are words, so only aligned places
+// are looked at.
+static bool next_global(const struct scan *s, const char *name, uint64_t *from, uint64_t *value)
+{
+    uint32_t id = firmware_qstr(s->fw, name, strlen(name)), key;
+    unsigned step = s->view.ptr;
+    for (unsigned i = 0; id && i < s->view.n; i++) {
+        const struct view_span *span = &s->view.spans[i];
+        if (*from >= span->run + span->size)
+            continue;
+        uint64_t at = *from > span->run ? *from - span->run : 0;
+        at += -(span->run + at) & (step - 1);
+        for (; in_range(at, 2 * s->obj, span->size); at += step) {
+            uint64_t obj = s->obj == 8 ? ld64(span->data + at) : ld32(span->data + at);
+            if (!obj_is_qstr(s, obj, &key) || key != id)
+                continue;
+            *from = span->run + at + step;
+            *value = s->obj == 8 ? ld64(span->data + at + 8) : ld32(span->data + at + 4);
+            return true;
+        }
+    }
+    return false;
+}
+
+// --- floats
+
+static bool is_near(double a, double b)
+{
+    return fabs(a - b) < 1e-6;
+}
+
+static double load_f32(const uint8_t *p)
+{
+    uint32_t bits = ld32(p);
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+static double load_f64(const uint8_t *p)
+{
+    uint64_t bits = ld64(p);
+    double f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+// The width of the float object at addr, which must be about value.
+static enum fw_float float_width(const struct scan *s, uint64_t addr, double value)
+{
+    uint64_t type;
+    if (!view_word(&s->view, addr, &type) || type != s->fw->objects[FW_TYPE_FLOAT])
+        return FW_FLOAT_UNKNOWN;
+    const uint8_t *p = view_at(&s->view, addr + s->view.ptr, 4);
+    if (p && is_near(load_f32(p), value))
+        return FW_FLOAT_F32;
+    for (uint64_t skip = s->view.ptr; skip <= 8; skip += 4)
+        if ((p = view_at(&s->view, addr + skip, 8)) && is_near(load_f64(p), value))
+            return FW_FLOAT_F64;
+    return FW_FLOAT_UNKNOWN;
+}
+
+static bool float_by_constant(struct scan *s, const char *name, double value)
+{
+    uint64_t from = 0, obj;
+    while (next_global(s, name, &from, &obj)) {
+        enum fw_float f = float_width(s, obj, value);
+        if (f == FW_FLOAT_UNKNOWN)
+            continue;
+        s->fw->float_kind = f;
+        scan_note(s, "float", obj, "the object of a constant of the module math", "%s",
+                  f == FW_FLOAT_F32 ? "32 bits" : "64 bits");
+        return true;
+    }
+    return false;
+}
+
+static void find_float(struct scan *s)
+{
+    struct firmware *fw = s->fw;
+    if (!fw->objects[FW_TYPE_FLOAT]) {
+        fw->float_kind = FW_FLOAT_NONE;
+        scan_note(s, "float", s->builtins, "the builtins table has no float", "none");
+    } else if (fw->repr == FW_REPR_C || fw->repr == FW_REPR_D) {
+        fw->float_kind = fw->repr == FW_REPR_C ? FW_FLOAT_F32 : FW_FLOAT_F64;
+        scan_note(s, "float", s->builtins, "the object representation", "%s",
+                  fw->repr == FW_REPR_C ? "32 bits" : "64 bits");
+    } else if (!float_by_constant(s, "e", 2.718281828) &&
+               !float_by_constant(s, "pi", 3.141592654)) {
+        scan_note(s, "float", 0, "no constant of the module math was found", "unknown");
+    }
+}
+
+// --- long integers: the object of sys.maxsize
+
+static uint64_t maxsize_value(const struct scan *s)
+{
+    return s->view.ptr == 8 ? INT64_MAX : INT32_MAX;
+}
+
+// Do n digits of bits at p make sys.maxsize?
+static bool digits_match(const struct scan *s, uint64_t digits, uint64_t n, unsigned bits)
+{
+    const uint8_t *p = n <= 8 ? view_at(&s->view, digits, n * bits / 8) : NULL;
+    uint64_t value = 0;
+    if (!p || n * bits > 64 || !n)
+        return false;
+    for (uint64_t i = n; i-- > 0;)
+        value = (bits == 32 && i == n - 1 ? 0 : value << bits) |
+                (bits == 16 ? ld16(p + 2 * i) : ld32(p + 4 * i));
+    return value == maxsize_value(s);
+}
+
+static unsigned mpz_digit_bits(const struct scan *s, uint64_t obj)
+{
+    uint64_t p = s->view.ptr, len, digits;
+    if (!view_word(&s->view, obj + 2 * p, &len) || !view_word(&s->view, obj + 3 * p, &digits))
+        return 0;
+    if (digits_match(s, digits, len, 16))
+        return 16;
+    return digits_match(s, digits, len, 32) ? 32 : 0;
+}
+
+static bool is_longlong(const struct scan *s, uint64_t obj)
+{
+    for (uint64_t skip = s->view.ptr; skip <= 8; skip += 4) {
+        const uint8_t *p = view_at(&s->view, obj + skip, 8);
+        if (p && ld64(p) == maxsize_value(s))
+            return true;
+    }
+    return false;
+}
+
+static void take_maxsize(struct scan *s, uint64_t obj)
+{
+    struct firmware *fw = s->fw;
+    uint64_t type;
+    int64_t small;
+    if (obj_is_small_int(s, obj, &small)) {
+        fw->longint = FW_LONGINT_NONE;
+    } else if (view_word(&s->view, obj, &type) && type && type == fw->objects[FW_TYPE_INT]) {
+        fw->mpz_dig_bits = mpz_digit_bits(s, obj);
+        if (fw->mpz_dig_bits)
+            fw->longint = FW_LONGINT_MPZ;
+        else if (is_longlong(s, obj))
+            fw->longint = FW_LONGINT_LONGLONG;
+    }
+}
+
+static void find_longint(struct scan *s)
+{
+    static const char *const names[] = {"unknown", "none", "long long", "mpz"};
+    uint64_t from = 0, obj = 0;
+    while (s->fw->longint == FW_LONGINT_UNKNOWN && next_global(s, "maxsize", &from, &obj))
+        take_maxsize(s, obj);
+    if (s->fw->mpz_dig_bits)
+        scan_note(s, "long integers", obj, "the object of sys.maxsize", "mpz, %u-bit digits",
+                  s->fw->mpz_dig_bits);
+    else
+        scan_note(s, "long integers", 0, "the object of sys.maxsize", "%s", names[s->fw->longint]);
+}
+
+static void find_small_int(struct firmware *fw)
+{
+    if (fw->repr == FW_REPR_D)
+        fw->small_int_bits = 47;
+    else if (fw->repr != FW_REPR_UNKNOWN)
+        fw->small_int_bits = 8 * fw->ptr - (fw->repr == FW_REPR_B ? 2 : 1);
+}
 
 enum diag_code option_scan(struct scan *s)
 {
-    (void)s;
+    find_float(s);
+    find_longint(s);
+    find_small_int(s->fw);
     return DIAG_OK;
 }

@@ -127,12 +127,24 @@ static bool is_arm(enum image_machine isa)
     return isa == IMAGE_ISA_THUMB || isa == IMAGE_ISA_ARM;
 }
 
+static bool applies(const struct ref_isa *r, enum image_machine isa)
+{
+    return r->isa == isa || (is_arm(isa) && is_arm(r->isa));
+}
+
 static void sweep_all(struct scan *s)
 {
-    enum image_machine isa = s->fw->isa;
     for (unsigned i = 0; i < sizeof isas / sizeof *isas; i++)
-        if (isas[i]->isa == isa || (is_arm(isa) && is_arm(isas[i]->isa)))
+        if (applies(isas[i], s->fw->isa))
             isas[i]->sweep(&s->sweep);
+}
+
+bool ref_loads_word(const struct scan *s, uint64_t addr)
+{
+    for (unsigned i = 0; i < sizeof isas / sizeof *isas; i++)
+        if (applies(isas[i], s->fw->isa) && isas[i]->user && isas[i]->user(&s->view, addr))
+            return true;
+    return false;
 }
 
 enum diag_code ref_scan(struct scan *s)

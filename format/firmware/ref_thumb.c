@@ -33,7 +33,7 @@ static bool loads_literal(const struct view *v, uint64_t addr, uint64_t literal,
 }
 
 // The instruction that loads the literal word, or 0.
-static uint64_t find_user(const struct view *v, uint64_t literal, unsigned *rt)
+static uint64_t find_load(const struct view *v, uint64_t literal, unsigned *rt)
 {
     uint64_t from = literal > THUMB_T2_REACH ? literal - THUMB_T2_REACH : 0;
     for (uint64_t at = literal - 2; at >= from && at < literal; at -= 2)
@@ -61,6 +61,12 @@ static uint64_t function_of(const struct view *v, uint64_t addr)
     return 0;
 }
 
+static uint64_t find_user(const struct view *v, uint64_t literal)
+{
+    unsigned rt;
+    return find_load(v, literal, &rt);
+}
+
 static void literals_of(struct ref_sweep *r, struct ref_target *t)
 {
     const struct view *v = &r->scan->view;
@@ -68,7 +74,7 @@ static void literals_of(struct ref_sweep *r, struct ref_target *t)
     uint64_t at;
     unsigned rt;
     while (view_users(v, t->addr, &i, &at)) {
-        uint64_t user = find_user(v, at, &rt);
+        uint64_t user = find_load(v, at, &rt);
         if (user)
             ref_add(r, t,
                     &(struct fw_ref){
@@ -137,4 +143,4 @@ static void sweep(struct ref_sweep *r)
             sweep_moves(r, &v->spans[i]);
 }
 
-const struct ref_isa ref_thumb = {IMAGE_ISA_THUMB, sweep};
+const struct ref_isa ref_thumb = {IMAGE_ISA_THUMB, sweep, find_user, function_of};

@@ -91,4 +91,4 @@ static void sweep(struct ref_sweep *r)
     }
 }
 
-const struct ref_isa ref_xtensa = {IMAGE_ISA_XTENSA, sweep};
+const struct ref_isa ref_xtensa = {IMAGE_ISA_XTENSA, sweep, find_user, function_of};

@@ -1,8 +1,231 @@
-// Free space for a payload, each region with what proves that it is free.
+// Free space for a payload, each region with what proves that it is free. Nothing is taken from a
+// list of boards here: the name of the chip, file-system objects, linker constants in code and the
+// container itself are in the image.
+//
+// Facts: py/../ports/rp2/rp2_flash.c, ports/samd/samd_flash.c, ports/nrf/modules/nrf/flashbdev.c,
+// ports/stm32/flashbdev.c; ST's part numbering; ESP-IDF's app image format and flash MMU.
 #include "format/firmware/scan.h"
+
+enum {
+    REGION_MAX = 8,
+    REGION_ALIGN = 16,
+    REGION_ESP_PAGE = 0x10000, // flash MMU page
+    REGION_ELF_PAGE = 0x10000, // largest page of the hosts
+    REGION_ELF_SIZE = 1 << 26, // more than any payload; within reach of all references
+};
+
+static bool add_region(struct scan *s, uint64_t from, uint64_t to, const char *why, bool contiguous)
+{
+    struct firmware *fw = s->fw;
+    if (!fw->free)
+        fw->free = ARENA_ARRAY(s->arena, struct fw_region, REGION_MAX);
+    if (!fw->free)
+        return false;
+    if (to > from && fw->n_free < REGION_MAX)
+        fw->free[fw->n_free++] = (struct fw_region){from, to - from, why, contiguous};
+    return true;
+}
+
+// --- programs of an operating system
+
+static bool is_hosted(const struct image *img)
+{
+    return img->kind == IMAGE_ELF && (img->pic || img->address_bits == 64);
+}
+
+static bool hosted_region(struct scan *s)
+{
+    const struct image *img = s->view.image;
+    uint64_t end = 0;
+    for (unsigned i = 0; i < img->n_segments; i++) {
+        const struct image_segment *g = &img->segments[i];
+        uint64_t size = g->mem_size > g->size ? g->mem_size : g->size;
+        end = g->run + size > end ? g->run + size : end;
+    }
+    if (!ck_align(end, REGION_ELF_PAGE, &end))
+        return true;
+    return add_region(s, end, end + REGION_ELF_SIZE,
+                      "a new segment behind all others of the program", false);
+}
+
+// --- ESP32 family
+
+static bool esp_region(struct scan *s)
+{
+    const struct image *img = s->view.image;
+    const struct image_segment *g = image_at(img, s->fw->pools[0].addr);
+    uint64_t end, from;
+    if (!g || !ck_align(g->addr + g->size, REGION_ESP_PAGE, &end) ||
+        !ck_align(g->addr + g->size, REGION_ALIGN, &from))
+        return true;
+    return add_region(s, from, end, "the last flash page that is mapped for constant data", true);
+}
+
+// --- flash of microcontrollers
+
+struct limit {
+    uint64_t addr; // first address that is not free; 0 = unknown
+    const char *why;
+};
+
+static void lower(struct limit *l, uint64_t addr, const char *why)
+{
+    if (!l->addr || addr < l->addr)
+        *l = (struct limit){addr, why};
+}
+
+// Bytes of flash by the size letter of ST's part numbers.
+static uint32_t st_flash_size(char code)
+{
+    static const struct {
+        char code;
+        uint16_t kib;
+    } sizes[] = {{'4', 16},  {'6', 32},  {'8', 64},  {'B', 128},  {'Z', 192},  {'C', 256},
+                 {'D', 384}, {'E', 512}, {'F', 768}, {'G', 1024}, {'H', 1536}, {'I', 2048}};
+    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        if (sizes[i].code == code)
+            return (uint32_t)sizes[i].kib << 10;
+    return 0;
+}
+
+// "... with STM32F405RG": family, line (three characters), pins, size.
+static void st_limit(const struct scan *s, struct limit *l)
+{
+    enum { STM32_FLASH = 0x08000000, SIZE_AT = 10, NAME_MIN = 11 };
+    const char *p = strstr(s->fw->board, "STM32");
+    if (!p || strlen(p) < NAME_MIN)
+        return;
+    uint32_t size = st_flash_size(p[SIZE_AT]);
+    if (size)
+        lower(l, STM32_FLASH + size, "end of flash, by the chip's name");
+}
+
+static const struct {
+    const char *chip;
+    uint64_t end;
+} chips[] = {
+    {"NRF51822", 0x40000},   {"NRF52832", 0x80000},      {"NRF52833", 0x80000},
+    {"NRF52840", 0x100000},  {"NRF9160", 0x100000},      {"SAMD21G18", 0x40000},
+    {"SAMD21E18", 0x40000},  {"SAMD21J18", 0x40000},     {"SAMD51G19", 0x80000},
+    {"SAMD51J19", 0x80000},  {"SAMD51J20", 0x100000},    {"SAMD51P19", 0x80000},
+    {"SAMD51P20", 0x100000}, {"SAME51J19", 0x80000},     {"SAME51J20", 0x100000},
+    {"SAME54P20", 0x100000}, {"AT91SAM7S256", 0x140000},
+};
+
+static void chip_limit(const struct scan *s, struct limit *l)
+{
+    char name[80] = "";
+    for (unsigned i = 0; i + 1 < sizeof name && s->fw->board[i]; i++) {
+        char c = s->fw->board[i];
+        name[i] = (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    }
+    for (unsigned i = 0; i < sizeof chips / sizeof *chips; i++)
+        if (strstr(name, chips[i].chip))
+            lower(l, chips[i].end, "end of flash, by the chip's name");
+}
+
+// File systems: objects {type named "Flash", first address or offset, size}.
+static void flash_object(const struct scan *s, uint64_t type, uint64_t window, struct limit *l)
+{
+    uint32_t i = 0, base, size;
+    uint64_t at;
+    while (view_users(&s->view, type, &i, &at)) {
+        if (!view_u32(&s->view, at + 4, &base) || !view_u32(&s->view, at + 8, &size) || !size ||
+            base % 256 || base < 0x4000)
+            continue;
+        uint64_t start = base < window ? window + base : base;
+        if (start - window < 0x8000000)
+            lower(l, start, "the file system that the Flash object names");
+    }
+}
+
+static void flash_limit(const struct scan *s, uint64_t window, struct limit *l)
+{
+    uint32_t i = 0, id;
+    uint64_t type;
+    while (view_users(&s->view, s->fw->objects[FW_TYPE_TYPE], &i, &type)) {
+        uint16_t name;
+        if (!view_u16(&s->view, type + s->view.ptr + 2, &name) || name >= s->fw->n_qstrs)
+            continue;
+        const struct fw_qstr *q = &s->fw->qstrs[id = name];
+        if ((q->len == 5 && memcmp(q->data, "Flash", 5) == 0) ||
+            (q->len == 9 && memcmp(q->data, "rp2_flash", 9) == 0))
+            flash_object(s, type, window, l);
+    }
+}
+
+// The start of the flash window that the image lies in.
+static uint64_t flash_window(uint64_t addr)
+{
+    return addr >> 24 == 0x10 ? 0x10000000 : addr >> 24 == 0x08 ? 0x08000000 : 0;
+}
+
+// Where the image ends below the limit. Data that the boot code copies to RAM counts where it is
+// stored.
+static uint64_t image_end(const struct image *img, uint64_t window, uint64_t limit)
+{
+    uint64_t end = window;
+    for (unsigned i = 0; i < img->n_segments; i++) {
+        const struct image_segment *g = &img->segments[i];
+        if (g->addr >= window && g->addr < limit && g->addr + g->size > end)
+            end = g->addr + g->size;
+    }
+    return end;
+}
+
+// Addresses behind the image that code has as constants are somebody's: a file system, a settings
+// page. One past the end of the image is not.
+static void constant_limit(const struct scan *s, uint64_t end, struct limit *l)
+{
+    uint64_t best = l->addr;
+    for (unsigned i = 0; i < s->view.n; i++) {
+        const struct view_span *span = &s->view.spans[i];
+        for (uint64_t at = -span->run & 3; in_range(at, 4, span->size); at += 4) {
+            uint32_t word = ld32(span->data + at);
+            if (word > end + REGION_ALIGN && word < best && word % 256 == 0 &&
+                ref_loads_word(s, span->run + at))
+                best = word;
+        }
+    }
+    if (best < l->addr)
+        *l = (struct limit){best, "an address that code has as a constant"};
+}
+
+static bool flash_region(struct scan *s)
+{
+    const struct image *img = s->view.image;
+    struct limit l = {0, NULL};
+    uint64_t addr = image_run_to_addr(img, s->fw->pools[0].addr), from;
+    if (addr == UINT64_MAX || s->view.ptr != 4)
+        return true;
+    uint64_t window = flash_window(addr);
+    flash_limit(s, window, &l);
+    st_limit(s, &l);
+    chip_limit(s, &l);
+    if (!l.addr || addr >= l.addr) {
+        scan_note(s, "free space", 0, "neither a file system nor a known chip is named", "unknown");
+        return true;
+    }
+    uint64_t end = image_end(img, window, l.addr);
+    constant_limit(s, end, &l);
+    if (!ck_align(end, img->kind == IMAGE_UF2 ? 256 : REGION_ALIGN, &from))
+        return true;
+    return add_region(s, from, l.addr, l.why, true);
+}
+
+static void note_regions(struct scan *s)
+{
+    for (unsigned i = 0; i < s->fw->n_free; i++)
+        scan_note(s, "free space", s->fw->free[i].addr, s->fw->free[i].why, "%llu bytes",
+                  (unsigned long long)s->fw->free[i].size);
+}
 
 enum diag_code region_scan(struct scan *s)
 {
-    (void)s;
-    return DIAG_OK;
+    enum image_kind kind = s->view.image->kind;
+    bool ok = is_hosted(s->view.image)                           ? hosted_region(s)
+              : kind == IMAGE_ESP_APP || kind == IMAGE_ESP_FLASH ? esp_region(s)
+                                                                 : flash_region(s);
+    note_regions(s);
+    return ok ? DIAG_OK : diag_nomem(s->diag);
 }

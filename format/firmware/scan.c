@@ -66,6 +66,7 @@ static enum diag_code run_passes(struct scan *s, struct image *img, struct firmw
     if ((c = type_scan(s)))
         return c;
     *out = s->fw;
+    isa_scan(s);
     if ((c = release_scan(s)) || (c = frozen_scan(s)) || (c = option_scan(s)) || (c = ref_scan(s)))
         return c;
     return region_scan(s);

@@ -59,6 +59,10 @@ struct ref_sweep {
 struct ref_isa { // one a ref_*.c
     enum image_machine isa;
     void (*sweep)(struct ref_sweep *r);
+    // The instruction that loads the literal word, 0 = none; NULL where code has no literals.
+    uint64_t (*user)(const struct view *v, uint64_t literal);
+    // The start of the function that addr lies in, 0 = unknown; may be NULL.
+    uint64_t (*function)(const struct view *v, uint64_t addr);
 };
 
 struct scan {
@@ -106,6 +110,7 @@ enum diag_code pool_scan(struct scan *s);                     // pool.c
 enum diag_code type_scan(struct scan *s);                     // type.c
 enum diag_code release_scan(struct scan *s);                  // release.c
 enum diag_code release_refuse_old(struct scan *s);            // release.c
+void isa_scan(struct scan *s);                                // isa.c
 enum diag_code option_scan(struct scan *s);                   // option.c
 enum diag_code frozen_scan(struct scan *s);                   // frozen.c: the candidates
 enum diag_code frozen_choose(struct scan *s);                 // frozen.c: the one in use
@@ -122,6 +127,8 @@ bool obj_read(const struct scan *s, uint64_t addr, uint64_t *obj);
 const char *obj_str(const struct scan *s, uint64_t obj, uint32_t *len);
 
 // --- ref.c
+// Does code of this image load the word at addr as a constant?
+bool ref_loads_word(const struct scan *s, uint64_t addr);
 struct ref_target *ref_target_at(const struct ref_sweep *r, uint64_t addr); // NULL = not wanted
 void ref_add(struct ref_sweep *r, struct ref_target *t, const struct fw_ref *ref);
 extern const struct ref_isa ref_thumb, ref_arm, ref_x86, ref_x64, ref_aarch64, ref_rv32, ref_rv64,
