@@ -35,38 +35,28 @@ const char *blob_section_name(enum blob_section s)
     return s < BLOB_SECTIONS ? blob_section_names[s] : "header";
 }
 
-static uint32_t blob_space(const struct blob *b)
+// Sum of the header and the sections: where the signatures begin.
+static uint64_t blob_content_size(const struct blob *b)
 {
-    return b->signature_space ? b->signature_space : BLOB_SIGNATURE_SPACE;
-}
-
-// Adds a section of size bytes, aligned; saturates.
-static uint64_t blob_add_size(uint64_t total, uint64_t size)
-{
-    uint64_t sum;
-    if (!ck_add(total, size, &sum) || !ck_align(sum, BLOB_SECTION_ALIGN, &sum)) {
-        return UINT64_MAX;
+    uint64_t total = BLOB_HEADER + (uint64_t)b->payload_size + b->undo_size + b->sbom_size +
+                     (uint64_t)b->n_extents * BLOB_EXTENT_SIZE;
+    for (uint32_t i = 0; i < b->n_patches; i++) {
+        total += BLOB_PATCH_HEAD + 2 * (uint64_t)b->patches[i].size;
     }
-    return sum;
+    for (uint32_t i = 0; i < b->n_modules; i++) {
+        total += BLOB_MODULE_HEAD + (uint64_t)strlen(b->modules[i].name);
+    }
+    return total; // 2^32 items of 2^33 bytes each do not exist in memory: no overflow
 }
 
 uint64_t blob_size(const struct blob *b)
 {
-    uint64_t patches = 0, modules = 0;
-    for (uint32_t i = 0; i < b->n_patches; i++) {
-        patches += BLOB_PATCH_HEAD + 2 * (uint64_t)b->patches[i].size;
+    uint64_t total = blob_content_size(b);
+    total += b->signature_space ? b->signature_space : BLOB_SIGNATURE_SPACE;
+    if (!ck_align(total, BLOB_ALIGN, &total) || total > BLOB_SIZE_MAX) {
+        return UINT64_MAX;
     }
-    for (uint32_t i = 0; i < b->n_modules; i++) {
-        modules += BLOB_MODULE_HEAD + (uint64_t)strlen(b->modules[i].name);
-    }
-    uint64_t total = blob_add_size(BLOB_HEADER, b->payload_size);
-    total = blob_add_size(total, patches);
-    total = blob_add_size(total, modules);
-    total = blob_add_size(total, (uint64_t)b->n_extents * BLOB_EXTENT_SIZE);
-    total = blob_add_size(total, b->undo_size);
-    total = blob_add_size(total, b->sbom_size);
-    total = total == UINT64_MAX ? total : blob_add_size(total, blob_space(b));
-    return total <= BLOB_SIZE_MAX ? total : UINT64_MAX;
+    return total;
 }
 
 static void blob_put_text(uint8_t *field, const char *text)
@@ -84,7 +74,7 @@ static void blob_put_header(const struct blob *b, uint64_t size, uint8_t *h)
     st32(h + BLOB_AT_FLAGS, b->segment_flags);
     st64(h + BLOB_AT_ADDR, b->addr);
     st32(h + BLOB_AT_SIZE, (uint32_t)size);
-    st32(h + BLOB_AT_SIGNATURE_SPACE, blob_space(b));
+    st32(h + BLOB_AT_SIGNATURE_SPACE, (uint32_t)(size - blob_content_size(b)));
     st64(h + BLOB_AT_COUNTER, b->counter);
     st32(h + BLOB_AT_PROFILE, b->profile_id);
     st32(h + BLOB_AT_CONTAINER, b->container);
@@ -94,9 +84,6 @@ static void blob_put_header(const struct blob *b, uint64_t size, uint8_t *h)
     memcpy(h + BLOB_AT_BASE_SPACE, b->base_space_sha256, BLOB_DIGEST);
     blob_put_text(h + BLOB_AT_APP, b->app);
     blob_put_text(h + BLOB_AT_APP_VERSION, b->app_version);
-    st32(h + BLOB_AT_N_PATCHES, b->n_patches);
-    st32(h + BLOB_AT_N_MODULES, b->n_modules);
-    st32(h + BLOB_AT_N_EXTENTS, b->n_extents);
 }
 
 static void blob_put_patches(const struct blob *b, struct bytes_out *out)
@@ -119,7 +106,6 @@ static void blob_put_modules(const struct blob *b, struct bytes_out *out)
         bytes_put_u32(out, m->size);
         bytes_put_u8(out, (uint8_t)m->kind);
         bytes_put_u8(out, (uint8_t)n);
-        bytes_put_u16(out, 0);
         bytes_put(out, m->source_sha256, BLOB_DIGEST);
         bytes_put(out, m->mpy_sha256, BLOB_DIGEST);
         bytes_put(out, m->name, n);
@@ -175,36 +161,61 @@ static void blob_write_section(const struct blob *b, enum blob_section s, size_t
     st32(entry, (uint32_t)size);
     st64(entry + BLOB_SECTION_XXH3, XXH3_64bits(out->data + at, size));
     sha256(out->data + at, size, entry + BLOB_SECTION_SHA256);
-    bytes_fill(out, 0, (size_t)(-(uint64_t)(out->size - start) & (BLOB_SECTION_ALIGN - 1)));
 }
 
-static void blob_write_signatures(const struct blob *b, struct bytes_out *out)
+// Signatures sorted by key id, then zeros up to the blob's end.
+static void blob_write_signatures(const struct blob *b, size_t end, struct bytes_out *out)
 {
-    size_t from = out->size;
-    for (uint32_t i = 0; i < b->n_signatures; i++) {
-        const struct blob_signature *s = &b->signatures[i];
-        bytes_put_u32(out, (uint32_t)s->algorithm);
-        bytes_put_u32(out, s->size);
-        bytes_put(out, s->key_id, BLOB_DIGEST);
-        bytes_put(out, s->data, s->size);
+    const struct blob_signature *last = NULL;
+    for (uint32_t n = 0; n < b->n_signatures; n++) {
+        const struct blob_signature *best = NULL;
+        for (uint32_t i = 0; i < b->n_signatures; i++) {
+            const struct blob_signature *s = &b->signatures[i];
+            if ((!last || memcmp(s->key_id, last->key_id, BLOB_DIGEST) > 0) &&
+                (!best || memcmp(s->key_id, best->key_id, BLOB_DIGEST) < 0)) {
+                best = s;
+            }
+        }
+        if (!best) {
+            return; // a key twice: too short, which the check of the result finds
+        }
+        bytes_put_u32(out, (uint32_t)best->algorithm);
+        bytes_put_u32(out, best->size);
+        bytes_put(out, best->key_id, BLOB_DIGEST);
+        bytes_put(out, best->data, best->size);
+        last = best;
     }
-    size_t used = out->size - from;
-    bytes_fill(out, 0, used <= blob_space(b) ? blob_space(b) - used : 0);
+    bytes_fill(out, 0, out->size < end ? end - out->size : 0);
+}
+
+// Text that shows as it is: no control characters.
+static bool blob_plain(const char *s)
+{
+    for (; *s; s++) {
+        if ((unsigned char)*s < 0x20 || *s == 0x7f) {
+            return false;
+        }
+    }
+    return true;
 }
 
 // Limits that the caller's input can exceed; everything else is checked on the result.
 static enum diag_code blob_check(const struct blob *b, struct diag *d)
 {
     if ((b->app && strlen(b->app) >= BLOB_TEXT) ||
-        (b->app_version && strlen(b->app_version) >= BLOB_TEXT)) {
-        return diag_set(d, DIAG_NO, NULL, "application name and version have at most %d bytes each",
+        (b->app_version && strlen(b->app_version) >= BLOB_TEXT) ||
+        (b->app && !blob_plain(b->app)) || (b->app_version && !blob_plain(b->app_version))) {
+        return diag_set(d, DIAG_NO, NULL,
+                        "application name and version have at most %d bytes each and no control "
+                        "characters",
                         BLOB_TEXT - 1);
     }
     for (uint32_t i = 0; i < b->n_modules; i++) {
         size_t n = strlen(b->modules[i].name);
-        if (n == 0 || n > BLOB_NAME_MAX) {
+        if (n == 0 || n > BLOB_NAME_MAX || !blob_plain(b->modules[i].name)) {
             return diag_set(d, DIAG_NO, NULL,
-                            "module name '%.60s' has %zu bytes, allowed are 1 to %d",
+                            "module name '%.60s' has %zu bytes; allowed are 1 to %d without "
+                            "control characters",
                             b->modules[i].name, n, BLOB_NAME_MAX);
         }
     }
@@ -226,7 +237,7 @@ enum diag_code blob_write(const struct blob *b, struct bytes_out *out, struct di
     for (unsigned s = 0; s < BLOB_SECTIONS; s++) {
         blob_write_section(b, (enum blob_section)s, start, out);
     }
-    blob_write_signatures(b, out);
+    blob_write_signatures(b, start + (size_t)size, out);
     if (out->failed) {
         return diag_nomem(d);
     }

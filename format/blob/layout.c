@@ -7,14 +7,27 @@ static const uint8_t layout_magic_inverted[BLOB_MAGIC] = {
     0xff ^ 'z', 0xff ^ 'e', 0xff ^ ' ', 0xff ^ 'b', 0xff ^ 'l', 0xff ^ 'o', 0xff ^ 'b', 0xff ^ '\n',
 };
 
-uint32_t blob_ld32(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 uint64_t blob_ld64(const uint8_t *p)
 {
     return blob_ld32(p) | (uint64_t)blob_ld32(p + 4) << 32;
+}
+
+int blob_equal(const uint8_t *p, const uint8_t *q, uint32_t n)
+{
+    uint8_t differs = 0;
+    while (n--) {
+        differs |= *p++ ^ *q++;
+    }
+    return differs == 0;
+}
+
+int blob_filled(const uint8_t *p, uint32_t n, uint8_t value)
+{
+    uint8_t differs = 0;
+    while (n--) {
+        differs |= *p++ ^ value;
+    }
+    return differs == 0;
 }
 
 uint32_t blob_layout_signature_size(uint32_t algorithm)
@@ -40,128 +53,84 @@ const uint8_t *blob_layout_patch(const uint8_t *p, struct blob_patch_at *patch)
     return patch->new_bytes + patch->size;
 }
 
-static enum blob_fault layout_fail(struct blob_layout *l, uint32_t at, enum blob_fault fault)
+int blob_layout_begins(const uint8_t bytes[BLOB_MAGIC])
 {
-    l->fault_at = at;
-    return fault;
-}
-
-int blob_layout_begins(const uint8_t *bytes, uint32_t available)
-{
-    if (available < BLOB_AT_FLAGS) {
-        return 0;
-    }
+    uint8_t same = 0xff;
     for (unsigned i = 0; i < BLOB_MAGIC; i++) {
-        if ((bytes[i] ^ layout_magic_inverted[i]) != 0xff) {
-            return 0;
-        }
+        same &= bytes[i] ^ layout_magic_inverted[i];
     }
-    return bytes[BLOB_AT_HEADER_SIZE] == (BLOB_HEADER & 0xff) &&
-           bytes[BLOB_AT_HEADER_SIZE + 1] == BLOB_HEADER >> 8;
-}
-
-static int layout_zeros(const uint8_t *p, uint32_t from, uint32_t to)
-{
-    uint8_t any = 0;
-    for (; from < to; from++) {
-        any |= p[from];
-    }
-    return any == 0;
-}
-
-// Text: no control characters, zeros up to the end of the field, at least one of them.
-static int layout_text(const uint8_t *p)
-{
-    unsigned n = 0;
-    while (n < BLOB_TEXT && p[n] >= 0x20 && p[n] != 0x7f) {
-        n++;
-    }
-    return n < BLOB_TEXT && layout_zeros(p, n, BLOB_TEXT);
-}
-
-// [addr, addr + size) without overflow, not empty, and apart from the blob itself.
-static int layout_range(const struct blob_layout *l, uint64_t addr, uint32_t size)
-{
-    return size != 0 && addr <= UINT64_MAX - size &&
-           (addr + size <= l->addr || addr >= l->addr + l->size);
+    return same == 0xff;
 }
 
 static enum blob_fault layout_header(struct blob_layout *l, uint32_t available)
 {
     const uint8_t *p = l->bytes;
     if (available < BLOB_HEADER) {
-        return layout_fail(l, available, BLOB_FAULT_SHORT);
+        return BLOB_FAULT_SHORT;
     }
-    if (!blob_layout_begins(p, available)) {
-        return layout_fail(l, 0, BLOB_FAULT_MAGIC);
+    if (!blob_layout_begins(p)) {
+        return BLOB_FAULT_MAGIC;
     }
-    if (p[BLOB_AT_VERSION] != BLOB_VERSION || p[BLOB_AT_VERSION + 1] != 0) {
-        return layout_fail(l, BLOB_AT_VERSION, BLOB_FAULT_VERSION);
+    if (blob_ld32(p + BLOB_AT_VERSION) != (BLOB_VERSION | (uint32_t)BLOB_HEADER << 16)) {
+        return BLOB_FAULT_VERSION;
     }
-    if (blob_ld32(p + BLOB_AT_FLAGS) & ~(uint32_t)BLOB_FLAGS) {
-        return layout_fail(l, BLOB_AT_FLAGS, BLOB_FAULT_FLAGS);
+    if (blob_ld32(p + BLOB_AT_FLAGS) > BLOB_FLAGS) {
+        return BLOB_FAULT_FLAGS;
     }
     l->addr = blob_ld64(p + BLOB_AT_ADDR);
     l->size = blob_ld32(p + BLOB_AT_SIZE);
-    if (l->size > BLOB_SIZE_MAX || l->size > available) {
-        return layout_fail(l, BLOB_AT_SIZE, BLOB_FAULT_SIZE);
+    if (l->size < BLOB_HEADER || l->size > available) {
+        return BLOB_FAULT_SIZE;
     }
-    if (l->addr % BLOB_ALIGN != 0 || l->addr > UINT64_MAX - l->size) {
-        return layout_fail(l, BLOB_AT_ADDR, BLOB_FAULT_ADDRESS);
+    if (l->addr % BLOB_ALIGN != 0 || l->addr + l->size < l->addr) {
+        return BLOB_FAULT_ADDRESS;
     }
-    if (!layout_text(p + BLOB_AT_APP) || !layout_text(p + BLOB_AT_APP_VERSION)) {
-        return layout_fail(l, BLOB_AT_APP, BLOB_FAULT_TEXT);
-    }
-    if (!layout_zeros(p, BLOB_AT_RESERVED, BLOB_AT_SECTIONS)) {
-        return layout_fail(l, BLOB_AT_RESERVED, BLOB_FAULT_ZEROS);
-    }
-    return BLOB_SOUND;
+    return blob_filled(p + BLOB_AT_RESERVED, BLOB_AT_SECTIONS - BLOB_AT_RESERVED, 0)
+               ? BLOB_SOUND
+               : BLOB_FAULT_ZEROS;
 }
 
 // The sections follow each other; what is left is the room for signatures, exactly.
 static enum blob_fault layout_sections(struct blob_layout *l)
 {
+    const uint8_t *entry = l->bytes + BLOB_AT_SECTIONS;
     uint32_t at = BLOB_HEADER;
-    for (unsigned i = 0; i < BLOB_SECTIONS; i++) {
-        const uint8_t *entry = l->bytes + BLOB_AT_SECTIONS + i * BLOB_SECTION_ENTRY;
-        uint32_t entry_at = BLOB_AT_SECTIONS + i * BLOB_SECTION_ENTRY, size = blob_ld32(entry);
-        if (size > l->size || at + size > l->size || blob_ld32(entry + 4) != 0) {
-            return layout_fail(l, entry_at, BLOB_FAULT_SECTIONS);
-        }
+    for (unsigned i = 0; i < BLOB_SECTIONS; i++, entry += BLOB_SECTION_ENTRY) {
+        l->fault_at = (uint32_t)(entry - l->bytes);
         l->at[i] = at;
-        l->end[i] = at + size;
-        at = (at + size + BLOB_SECTION_ALIGN - 1) & ~(uint32_t)(BLOB_SECTION_ALIGN - 1);
-        if (at > l->size) {
-            return layout_fail(l, entry_at, BLOB_FAULT_SECTIONS);
+        if (blob_ld32(entry) > l->size - at) {
+            return BLOB_FAULT_SECTIONS;
         }
-        if (!layout_zeros(l->bytes, l->end[i], at)) {
-            return layout_fail(l, l->end[i], BLOB_FAULT_ZEROS);
-        }
+        at += blob_ld32(entry);
     }
     l->at[BLOB_SECTIONS] = at;
-    uint32_t space = blob_ld32(l->bytes + BLOB_AT_SIGNATURE_SPACE);
-    if (space > BLOB_SPACE_MAX || space != l->size - at) {
-        return layout_fail(l, BLOB_AT_SIGNATURE_SPACE, BLOB_FAULT_SIZE);
-    }
-    return BLOB_SOUND;
+    return blob_ld32(l->bytes + BLOB_AT_SIGNATURE_SPACE) == l->size - at ? BLOB_SOUND
+                                                                         : BLOB_FAULT_SIZE;
+}
+
+// A range must begin at or behind least, not be empty, not wrap, and be apart from the blob.
+// Returns its end, 0 if it breaks a rule.
+static uint64_t layout_range(const struct blob_layout *l, const uint8_t *p, uint64_t least)
+{
+    uint64_t addr = blob_ld64(p), end = addr + blob_ld32(p + 8);
+    return addr >= least && end > addr && (end <= l->addr || addr >= l->addr + l->size) ? end : 0;
 }
 
 static enum blob_fault layout_extents(struct blob_layout *l)
 {
-    uint32_t at = l->at[BLOB_EXTENTS], size = l->end[BLOB_EXTENTS] - at;
-    if (size % BLOB_EXTENT_SIZE != 0 ||
-        size / BLOB_EXTENT_SIZE != blob_ld32(l->bytes + BLOB_AT_N_EXTENTS)) {
-        return layout_fail(l, BLOB_AT_N_EXTENTS, BLOB_FAULT_EXTENTS);
-    }
     uint64_t least = 0;
-    for (; at < l->end[BLOB_EXTENTS]; at += BLOB_EXTENT_SIZE) {
-        uint64_t addr = blob_ld64(l->bytes + at);
-        uint32_t n = blob_ld32(l->bytes + at + 8);
-        if (addr < least || !layout_range(l, addr, n) ||
-            blob_ld32(l->bytes + at + 12) > BLOB_EXTENT_GAP) {
-            return layout_fail(l, at, BLOB_FAULT_EXTENTS);
+    for (uint32_t at = l->at[BLOB_EXTENTS]; at != l->at[BLOB_EXTENTS + 1]; at += BLOB_EXTENT_SIZE) {
+        const uint8_t *p = l->bytes + at;
+        l->fault_at = at;
+        if (l->at[BLOB_EXTENTS + 1] - at < BLOB_EXTENT_SIZE) {
+            return BLOB_FAULT_EXTENTS;
         }
-        least = addr + n;
+        uint32_t kind = blob_ld32(p + 12);
+        least = layout_range(l, p, least);
+        if (least == 0 || kind > BLOB_EXTENT_GAP ||
+            (kind == BLOB_EXTENT_GAP && blob_ld32(p + 8) > BLOB_GAP_MAX)) {
+            return BLOB_FAULT_EXTENTS;
+        }
     }
     return BLOB_SOUND;
 }
@@ -170,7 +139,7 @@ static enum blob_fault layout_extents(struct blob_layout *l)
 // extent that may still matter: ranges come in ascending order.
 static int layout_covered(const struct blob_layout *l, uint64_t from, uint64_t to, uint32_t *at)
 {
-    for (; *at < l->end[BLOB_EXTENTS]; *at += BLOB_EXTENT_SIZE) {
+    for (; *at != l->at[BLOB_EXTENTS + 1]; *at += BLOB_EXTENT_SIZE) {
         const uint8_t *p = l->bytes + *at;
         uint64_t addr = blob_ld64(p), end = addr + blob_ld32(p + 8);
         if (end <= from) {
@@ -189,120 +158,84 @@ static int layout_covered(const struct blob_layout *l, uint64_t from, uint64_t t
 
 static enum blob_fault layout_patches(struct blob_layout *l)
 {
-    uint32_t at = l->at[BLOB_PATCHES], end = l->end[BLOB_PATCHES], n = 0;
-    uint32_t extent = l->at[BLOB_EXTENTS];
+    uint32_t at = l->at[BLOB_PATCHES], end = l->at[BLOB_PATCHES + 1], extent = l->at[BLOB_EXTENTS];
     uint64_t least = 0;
-    while (at < end) {
-        struct blob_patch_at patch;
+    while (at != end) {
+        const uint8_t *p = l->bytes + at;
         uint32_t left = end - at;
-        if (left < BLOB_PATCH_HEAD || blob_ld32(l->bytes + at + 8) > (left - BLOB_PATCH_HEAD) / 2) {
-            return layout_fail(l, at, BLOB_FAULT_PATCHES);
+        l->fault_at = at;
+        if (left < BLOB_PATCH_HEAD || blob_ld32(p + 8) > (left - BLOB_PATCH_HEAD) / 2) {
+            return BLOB_FAULT_PATCHES;
         }
-        const uint8_t *next = blob_layout_patch(l->bytes + at, &patch);
-        if (patch.addr < least || !layout_range(l, patch.addr, patch.size)) {
-            return layout_fail(l, at, BLOB_FAULT_PATCHES);
+        least = layout_range(l, p, least);
+        if (least == 0) {
+            return BLOB_FAULT_PATCHES;
         }
-        least = patch.addr + patch.size;
-        if (!layout_covered(l, patch.addr, least, &extent)) {
-            return layout_fail(l, at, BLOB_FAULT_PATCH_PLACE);
+        if (!layout_covered(l, blob_ld64(p), least, &extent)) {
+            return BLOB_FAULT_PATCH_PLACE;
         }
-        at = (uint32_t)(next - l->bytes);
-        n++;
+        at += BLOB_PATCH_HEAD + 2 * blob_ld32(p + 8);
     }
-    return n == blob_ld32(l->bytes + BLOB_AT_N_PATCHES)
-               ? BLOB_SOUND
-               : layout_fail(l, BLOB_AT_N_PATCHES, BLOB_FAULT_PATCHES);
-}
-
-static int layout_module(const struct blob_layout *l, const uint8_t *p, uint32_t left)
-{
-    uint32_t payload = l->end[BLOB_PAYLOAD] - l->at[BLOB_PAYLOAD];
-    if (left < BLOB_MODULE_HEAD || p[9] == 0 || p[9] > left - BLOB_MODULE_HEAD) {
-        return 0;
-    }
-    for (unsigned i = 0; i < p[9]; i++) {
-        if (p[BLOB_MODULE_HEAD + i] < 0x20 || p[BLOB_MODULE_HEAD + i] == 0x7f) {
-            return 0;
-        }
-    }
-    uint32_t offset = blob_ld32(p), size = blob_ld32(p + 4);
-    return offset <= payload && size <= payload - offset && p[8] <= 1 && p[10] == 0 && p[11] == 0;
+    return BLOB_SOUND;
 }
 
 static enum blob_fault layout_modules(struct blob_layout *l)
 {
-    uint32_t at = l->at[BLOB_MODULES], end = l->end[BLOB_MODULES], n = 0;
-    while (at < end) {
+    uint32_t at = l->at[BLOB_MODULES], end = l->at[BLOB_MODULES + 1];
+    uint32_t payload = l->at[BLOB_PAYLOAD + 1] - BLOB_HEADER;
+    while (at != end) {
         const uint8_t *p = l->bytes + at;
-        if (!layout_module(l, p, end - at)) {
-            return layout_fail(l, at, BLOB_FAULT_MODULES);
+        uint32_t left = end - at;
+        l->fault_at = at;
+        if (left < BLOB_MODULE_HEAD || blob_ld32(p) > payload ||
+            blob_ld32(p + 4) > payload - blob_ld32(p) || p[8] > 1 || p[9] == 0 ||
+            p[9] > left - BLOB_MODULE_HEAD) {
+            return BLOB_FAULT_MODULES;
         }
         at += BLOB_MODULE_HEAD + p[9];
-        n++;
     }
-    return n == blob_ld32(l->bytes + BLOB_AT_N_MODULES)
-               ? BLOB_SOUND
-               : layout_fail(l, BLOB_AT_N_MODULES, BLOB_FAULT_MODULES);
+    return BLOB_SOUND;
 }
 
-// True if the key id at p is that of an earlier signature: one key counts once.
-static int layout_repeated(const struct blob_layout *l, const uint8_t *p)
+// True if key id p is greater than key id q: sorted, each key once.
+static int layout_greater(const uint8_t *p, const uint8_t *q)
 {
-    const uint8_t *q = l->bytes + l->at[BLOB_SECTIONS];
-    for (; q < p; q += BLOB_SIGNATURE_HEAD + blob_ld32(q + 4)) {
-        uint8_t differs = 0;
-        for (unsigned i = 8; i < BLOB_SIGNATURE_HEAD; i++) {
-            differs |= p[i] ^ q[i];
-        }
-        if (!differs) {
-            return 1;
-        }
+    unsigned i = 0;
+    while (i < BLOB_DIGEST - 1 && p[i] == q[i]) {
+        i++;
     }
-    return 0;
+    return p[i] > q[i];
 }
 
 // Signature records, then zeros up to the end.
 static enum blob_fault layout_signatures(struct blob_layout *l)
 {
-    uint32_t at = l->at[BLOB_SECTIONS];
-    for (l->n_signatures = 0; at < l->size && l->n_signatures < BLOB_COUNT_MAX; l->n_signatures++) {
-        const uint8_t *p = l->bytes + at;
-        uint32_t left = l->size - at;
-        if (left < BLOB_SIGNATURE_HEAD || blob_ld32(p) == 0) {
-            break;
-        }
+    const uint8_t *p = l->bytes + l->at[BLOB_SECTIONS], *end = l->bytes + l->size, *last = NULL;
+    while ((uint32_t)(end - p) > BLOB_SIGNATURE_HEAD && blob_ld32(p) != 0) {
         uint32_t size = blob_layout_signature_size(blob_ld32(p));
-        if (size == 0 || size != blob_ld32(p + 4) || size > left - BLOB_SIGNATURE_HEAD ||
-            layout_repeated(l, p)) {
-            return layout_fail(l, at, BLOB_FAULT_SIGNATURES);
+        l->fault_at = (uint32_t)(p - l->bytes);
+        if (size == 0 || size != blob_ld32(p + 4) ||
+            size > (uint32_t)(end - p) - BLOB_SIGNATURE_HEAD || l->n_signatures == BLOB_COUNT_MAX ||
+            (last && !layout_greater(p + 8, last + 8))) {
+            return BLOB_FAULT_SIGNATURES;
         }
-        at += BLOB_SIGNATURE_HEAD + size;
+        last = p;
+        p += BLOB_SIGNATURE_HEAD + size;
+        l->n_signatures++;
     }
-    return layout_zeros(l->bytes, at, l->size) ? BLOB_SOUND
-                                               : layout_fail(l, at, BLOB_FAULT_SIGNATURES);
+    return blob_filled(p, (uint32_t)(end - p), 0) ? BLOB_SOUND : BLOB_FAULT_SIGNATURES;
 }
 
 enum blob_fault blob_layout_read(const uint8_t *bytes, uint32_t available, struct blob_layout *l)
 {
+    enum blob_fault fault;
     l->bytes = bytes;
-    l->size = 0;
     l->n_signatures = 0;
     l->fault_at = 0;
-    enum blob_fault fault = layout_header(l, available);
-    if (fault == BLOB_SOUND) {
-        fault = layout_sections(l);
-    }
-    if (fault == BLOB_SOUND) {
-        fault = layout_extents(l);
-    }
-    if (fault == BLOB_SOUND) {
-        fault = layout_patches(l);
-    }
-    if (fault == BLOB_SOUND) {
-        fault = layout_modules(l);
-    }
-    if (fault == BLOB_SOUND) {
-        fault = layout_signatures(l);
-    }
-    return fault;
+    fault = layout_header(l, available);
+    fault = fault ? fault : layout_sections(l);
+    fault = fault ? fault : layout_extents(l);
+    fault = fault ? fault : layout_patches(l);
+    fault = fault ? fault : layout_modules(l);
+    return fault ? fault : layout_signatures(l);
 }

@@ -11,10 +11,9 @@ enum {
     BLOB_HEADER = 512, // the payload begins this many bytes behind the blob's address
     BLOB_ALIGN = 16,   // of the blob's address
     BLOB_VERSION = 1,
-    BLOB_MAGIC = 16,        // bytes
-    BLOB_SECTION_ALIGN = 8, // sections begin at multiples of this; the bytes between are zero
-    BLOB_TEXT = 32,         // application name and version, with at least one NUL
-    BLOB_NAME_MAX = 255,    // module names
+    BLOB_MAGIC = 16,     // bytes
+    BLOB_TEXT = 32,      // application name and version, padded with NUL
+    BLOB_NAME_MAX = 255, // module names
     BLOB_SIGNATURE_HEAD = 40,
     BLOB_SIZE_MAX = 1 << 28, // 256 MiB: no microcontroller maps more flash; keeps sums in 32 bits
     BLOB_FLAGS = 7,          // the known flags: segment permissions R 4, W 2, X 1
@@ -40,7 +39,7 @@ enum blob_extent_kind {
     BLOB_EXTENT_DATA = 0,    // hashed
     BLOB_EXTENT_FILL_00 = 1, // not hashed; every byte is 0x00
     BLOB_EXTENT_FILL_FF = 2, // not hashed; every byte is 0xff
-    BLOB_EXTENT_GAP = 3,     // hashed as 0x00; the base's container has no bytes here
+    BLOB_EXTENT_GAP = 3,     // hashed as 0x00; the base's container has no bytes here; below 256
 };
 
 // Offsets of header fields, little-endian.
@@ -60,22 +59,20 @@ enum blob_field {
     BLOB_AT_BASE_SPACE = 104,     // SHA-256
     BLOB_AT_APP = 136,            // text
     BLOB_AT_APP_VERSION = 168,    // text
-    BLOB_AT_N_PATCHES = 200,      // u32
-    BLOB_AT_N_MODULES = 204,      // u32
-    BLOB_AT_N_EXTENTS = 208,      // u32
-    BLOB_AT_RESERVED = 212,       // 12 bytes of zero
-    BLOB_AT_SECTIONS = 224,       // 6 entries of 48 bytes
-    BLOB_SECTION_ENTRY = 48,      // u32 size, u32 zero, u64 XXH3-64, SHA-256
-    BLOB_SECTION_XXH3 = 8,        // within an entry
-    BLOB_SECTION_SHA256 = 16,     // within an entry
+    BLOB_AT_RESERVED = 200,       // 48 bytes of zero
+    BLOB_AT_SECTIONS = 248,       // 6 entries of 44 bytes
+    BLOB_SECTION_ENTRY = 44,      // u32 size, u64 XXH3-64, SHA-256
+    BLOB_SECTION_XXH3 = 4,        // within an entry
+    BLOB_SECTION_SHA256 = 12,     // within an entry
 };
 
-enum {                     // records of the sections
-    BLOB_PATCH_HEAD = 12,  // u64 address, u32 size; the old bytes and the new bytes follow
-    BLOB_MODULE_HEAD = 76, // u32 offset, u32 size, u8 kind, u8 name length, u16 zero, 2 x SHA-256
+enum {                    // records of the sections
+    BLOB_PATCH_HEAD = 12, // u64 address, u32 size; the old bytes and the new bytes follow
+    BLOB_MODULE_HEAD =
+        74, // u32 offset, u32 size, u8 kind, u8 name length, 2 x SHA-256; then the name
     BLOB_EXTENT_SIZE = 16, // u64 address, u32 size, u32 kind
+    BLOB_GAP_MAX = 255,    // bytes of a BLOB_EXTENT_GAP
     BLOB_COUNT_MAX = 8,    // signatures
-    BLOB_SPACE_MAX = 4096, // bytes for signatures: eight of the largest
 };
 
 enum blob_fault { // what is wrong with a structure; blob_fault_text says it in words
@@ -88,7 +85,6 @@ enum blob_fault { // what is wrong with a structure; blob_fault_text says it in 
     BLOB_FAULT_SIZE,
     BLOB_FAULT_SECTIONS,
     BLOB_FAULT_ZEROS,
-    BLOB_FAULT_TEXT,
     BLOB_FAULT_EXTENTS,
     BLOB_FAULT_PATCHES,
     BLOB_FAULT_PATCH_PLACE,
@@ -101,8 +97,8 @@ struct blob_layout { // a sound blob: everything below is in bounds and in order
     const uint8_t *bytes;
     uint64_t addr;
     uint32_t size;
-    uint32_t at[BLOB_SECTIONS + 1]; // offsets of the sections, then of the signatures
-    uint32_t end[BLOB_SECTIONS];    // offset behind each section's last byte
+    uint32_t at[BLOB_SECTIONS + 1]; // offsets of the sections, each ends where the next begins,
+                                    // then of the signatures
     uint32_t n_signatures;
     uint32_t fault_at; // offset of the fault
 };
@@ -116,14 +112,21 @@ struct blob_patch_at { // a patch record; points into the blob
 // Checks the whole structure of the blob at bytes, of which available bytes may be read. Whether
 // digests and signatures are right is not looked at.
 enum blob_fault blob_layout_read(const uint8_t *bytes, uint32_t available, struct blob_layout *l);
-// True if bytes begin like a blob of any version: magic and header size.
-int blob_layout_begins(const uint8_t *bytes, uint32_t available);
+// True if the magic is there.
+int blob_layout_begins(const uint8_t bytes[BLOB_MAGIC]);
 // Reads the patch record at p and returns the record behind it.
 const uint8_t *blob_layout_patch(const uint8_t *p, struct blob_patch_at *patch);
 // The bytes that a signature of this algorithm has, 0 = unknown algorithm.
 uint32_t blob_layout_signature_size(uint32_t algorithm);
 
-uint32_t blob_ld32(const uint8_t *p);
+// Comparisons that take the same time wherever the bytes differ.
+int blob_equal(const uint8_t *p, const uint8_t *q, uint32_t n);
+int blob_filled(const uint8_t *p, uint32_t n, uint8_t value);
+
+static inline uint32_t blob_ld32(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
 uint64_t blob_ld64(const uint8_t *p);
 
 #endif

@@ -17,11 +17,10 @@ const char *blob_fault_text(enum blob_fault f)
         [BLOB_FAULT_SIZE] = "the size does not fit its place or its parts",
         [BLOB_FAULT_SECTIONS] = "a section does not fit",
         [BLOB_FAULT_ZEROS] = "bytes that must be zero are not",
-        [BLOB_FAULT_TEXT] = "not a terminated text",
-        [BLOB_FAULT_EXTENTS] = "extents overlap, are unsorted, or do not match their count",
-        [BLOB_FAULT_PATCHES] = "patches overlap, are unsorted, or do not match their count",
+        [BLOB_FAULT_EXTENTS] = "extents overlap, are unsorted, reach into the blob, or are cut off",
+        [BLOB_FAULT_PATCHES] = "patches overlap, are unsorted, reach into the blob, or are cut off",
         [BLOB_FAULT_PATCH_PLACE] = "a patch lies outside the base",
-        [BLOB_FAULT_MODULES] = "a module lies outside the payload, or the count does not match",
+        [BLOB_FAULT_MODULES] = "a module lies outside the payload, or its record is cut off",
         [BLOB_FAULT_SIGNATURES] = "broken, unknown or repeated signature",
     };
     return f < BLOB_FAULTS ? text[f] : "broken";
@@ -49,6 +48,9 @@ static bool read_patches(struct blob *b, struct arena *a)
 {
     const struct blob_layout *l = &b->layout;
     const uint8_t *p = l->bytes + l->at[BLOB_PATCHES];
+    for (uint32_t at = l->at[BLOB_PATCHES]; at != l->at[BLOB_PATCHES + 1]; b->n_patches++) {
+        at += BLOB_PATCH_HEAD + 2 * ld32(l->bytes + at + 8);
+    }
     struct blob_patch *patches = ARENA_ARRAY(a, struct blob_patch, b->n_patches);
     for (uint32_t i = 0; patches && i < b->n_patches; i++) {
         struct blob_patch_at at;
@@ -63,14 +65,17 @@ static bool read_modules(struct blob *b, struct arena *a)
 {
     const struct blob_layout *l = &b->layout;
     const uint8_t *p = l->bytes + l->at[BLOB_MODULES];
+    for (uint32_t at = l->at[BLOB_MODULES]; at != l->at[BLOB_MODULES + 1]; b->n_modules++) {
+        at += BLOB_MODULE_HEAD + l->bytes[at + 9];
+    }
     struct blob_module *modules = ARENA_ARRAY(a, struct blob_module, b->n_modules);
     for (uint32_t i = 0; modules && i < b->n_modules; i++) {
         struct blob_module *m = &modules[i];
         m->offset = ld32(p);
         m->size = ld32(p + 4);
         m->kind = (enum blob_module_kind)p[8];
-        memcpy(m->source_sha256, p + 12, BLOB_DIGEST);
-        memcpy(m->mpy_sha256, p + 12 + BLOB_DIGEST, BLOB_DIGEST);
+        memcpy(m->source_sha256, p + 10, BLOB_DIGEST);
+        memcpy(m->mpy_sha256, p + 10 + BLOB_DIGEST, BLOB_DIGEST);
         m->name = arena_strndup(a, (const char *)p + BLOB_MODULE_HEAD, p[9]);
         if (!m->name) {
             return false;
@@ -85,6 +90,7 @@ static bool read_extents(struct blob *b, struct arena *a)
 {
     const struct blob_layout *l = &b->layout;
     const uint8_t *p = l->bytes + l->at[BLOB_EXTENTS];
+    b->n_extents = (l->at[BLOB_EXTENTS + 1] - l->at[BLOB_EXTENTS]) / BLOB_EXTENT_SIZE;
     struct blob_extent *extents = ARENA_ARRAY(a, struct blob_extent, b->n_extents);
     for (uint32_t i = 0; extents && i < b->n_extents; i++, p += BLOB_EXTENT_SIZE) {
         extents[i] =
@@ -108,6 +114,12 @@ static void read_signatures(struct blob *b)
     }
 }
 
+static const char *read_text(const uint8_t *field, struct arena *a)
+{
+    const uint8_t *end = memchr(field, 0, BLOB_TEXT);
+    return arena_strndup(a, (const char *)field, end ? (size_t)(end - field) : BLOB_TEXT);
+}
+
 static void read_header(struct blob *b, const uint8_t *h)
 {
     b->addr = b->layout.addr;
@@ -120,18 +132,13 @@ static void read_header(struct blob *b, const uint8_t *h)
     b->base_space_size = ld64(h + BLOB_AT_BASE_SPACE_SIZE);
     memcpy(b->base_file_sha256, h + BLOB_AT_BASE_FILE, BLOB_DIGEST);
     memcpy(b->base_space_sha256, h + BLOB_AT_BASE_SPACE, BLOB_DIGEST);
-    b->app = (const char *)h + BLOB_AT_APP;
-    b->app_version = (const char *)h + BLOB_AT_APP_VERSION;
-    b->n_patches = ld32(h + BLOB_AT_N_PATCHES);
-    b->n_modules = ld32(h + BLOB_AT_N_MODULES);
-    b->n_extents = ld32(h + BLOB_AT_N_EXTENTS);
 }
 
 static void read_plain(const struct blob_layout *l, enum blob_section s, const uint8_t **data,
                        uint32_t *size)
 {
     *data = l->bytes + l->at[s];
-    *size = l->end[s] - l->at[s];
+    *size = l->at[s + 1] - l->at[s];
 }
 
 // The layout is sound.
@@ -148,7 +155,10 @@ static enum diag_code read_model(const struct blob_layout *l, struct arena *a, s
     read_plain(l, BLOB_UNDO, &b->undo, &b->undo_size);
     read_plain(l, BLOB_SBOM, &b->sbom, &b->sbom_size);
     read_signatures(b);
-    if (!read_patches(b, a) || !read_modules(b, a) || !read_extents(b, a)) {
+    b->app = read_text(l->bytes + BLOB_AT_APP, a);
+    b->app_version = read_text(l->bytes + BLOB_AT_APP_VERSION, a);
+    if (!b->app || !b->app_version || !read_patches(b, a) || !read_modules(b, a) ||
+        !read_extents(b, a)) {
         return diag_nomem(d);
     }
     *out = b;
@@ -238,8 +248,9 @@ static void find_in_segment(struct find *f, const struct image_segment *s)
             return;
         }
         at = (size_t)(p - s->data);
-        uint64_t left = s->size - at;
-        bool begins = blob_layout_begins(p, left > BLOB_HEADER ? BLOB_HEADER : (uint32_t)left);
+        // Magic and header size: a boot loader may hold the magic as a constant.
+        bool begins = s->size - at >= BLOB_AT_FLAGS && blob_layout_begins(p) &&
+                      ld16(p + BLOB_AT_HEADER_SIZE) == BLOB_HEADER;
         at += begins ? find_at(f, s, at) : 1;
     }
 }
@@ -284,7 +295,7 @@ const char *blob_damaged(const struct blob *b)
     const struct blob_layout *l = &b->layout;
     for (unsigned s = 0; s < BLOB_SECTIONS; s++) {
         const uint8_t *entry = l->bytes + BLOB_AT_SECTIONS + s * BLOB_SECTION_ENTRY;
-        if (XXH3_64bits(l->bytes + l->at[s], l->end[s] - l->at[s]) !=
+        if (XXH3_64bits(l->bytes + l->at[s], l->at[s + 1] - l->at[s]) !=
             ld64(entry + BLOB_SECTION_XXH3)) {
             return blob_section_name((enum blob_section)s);
         }

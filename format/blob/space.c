@@ -299,11 +299,12 @@ struct space_reader {
 
 const uint8_t *blob_image_map(const struct image *img, uint64_t addr, uint32_t *size)
 {
+    static const uint8_t zeros[BLOB_GAP_MAX];
     for (unsigned i = 0; i < img->n_segments; i++) {
         const struct image_segment *s = &img->segments[i];
         if (addr < s->addr) {
             *size = s->addr - addr < *size ? (uint32_t)(s->addr - addr) : *size;
-            return NULL;
+            return *size <= BLOB_GAP_MAX ? zeros : NULL;
         }
         if (addr - s->addr < s->size) {
             uint64_t left = s->size - (addr - s->addr);
@@ -357,7 +358,7 @@ static enum diag_code space_digest_extents(const struct blob_extent *extents, ui
     if (!err) {
         static const uint8_t none;
         struct blob_layout l = {.bytes = out.data ? out.data : &none};
-        l.end[BLOB_EXTENTS] = (uint32_t)out.size;
+        l.at[BLOB_EXTENTS + 1] = (uint32_t)out.size;
         space_digest(&l, img, digest);
     }
     bytes_out_free(&out);
@@ -412,7 +413,8 @@ static void space_next(const struct blob *b, uint64_t addr, bool with_blob, uint
                        uint64_t *from, uint64_t *to)
 {
     *from = *to = UINT64_MAX;
-    while (*i < b->n_extents && b->extents[*i].addr + b->extents[*i].size <= addr) {
+    while (*i < b->n_extents && (b->extents[*i].kind == BLOB_EXTENT_GAP ||
+                                 b->extents[*i].addr + b->extents[*i].size <= addr)) {
         ++*i;
     }
     if (*i < b->n_extents) {

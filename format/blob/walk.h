@@ -8,7 +8,8 @@
 struct blob_walk {
     void *ctx;
     // The bytes at a device address: up to *size of them, *size is lowered to what is contiguous
-    // (never to 0). NULL: *size bytes that do not exist, as happens in files, never in flash.
+    // (never to 0). NULL: *size bytes that do not exist, as happens in files, never in flash;
+    // right for fills only.
     const uint8_t *(*map)(void *ctx, uint64_t addr, uint32_t *size);
     void (*hash)(void *ctx, const void *data, uint32_t size);
 };
