@@ -16,6 +16,7 @@ DEFS := -I. -D_POSIX_C_SOURCE=200809L -DMPY_FREEZE_VERSION='"$(VERSION)"'
 CRYPTO_LIBS := $(shell $(PKG_CONFIG) --libs mbedcrypto 2>/dev/null || echo -lmbedx509 -lmbedcrypto)
 CRYPTO_LIBS += $(if $(findstring mbedx509,$(CRYPTO_LIBS)),,-lmbedx509)
 LIBS   := $(shell $(PKG_CONFIG) --libs zlib libxxhash) $(CRYPTO_LIBS) -lm
+PACKER_LIBS := $(shell $(PKG_CONFIG) --libs inih 2>/dev/null || echo -linih) -pthread
 DEFS   += $(shell $(PKG_CONFIG) --cflags zlib libxxhash 2>/dev/null) $(shell $(PKG_CONFIG) --cflags mbedcrypto 2>/dev/null)
 
 ifdef SANITIZE
@@ -35,7 +36,7 @@ PROGRAMS := $(BUILD)/mpy-freeze $(BUILD)/mpy-cross $(if $(wildcard verify/host/m
 all: $(PROGRAMS)
 
 $(BUILD)/mpy-freeze: $(call obj,packer/cli/main.c) $(BUILD)/libpacker.a $(BUILD)/libverify.a $(BUILD)/libformat.a
-	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS) -pthread
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS) $(PACKER_LIBS)
 
 $(BUILD)/mpy-verify: $(call obj,verify/host/main.c) $(BUILD)/libverify.a $(BUILD)/libformat.a
 	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -45,10 +46,23 @@ $(BUILD)/mpy-cross: $(BUILD)/mpy-freeze
 
 $(BUILD)/libformat.a: $(call obj,$(FORMAT))
 $(BUILD)/libverify.a: $(call obj,$(VERIFY))
-$(BUILD)/libpacker.a: $(call obj,$(PACKER))
+$(BUILD)/libpacker.a: $(call obj,$(PACKER)) $(BUILD)/packer/boards/table.o
 $(BUILD)/lib%.a:
 	@rm -f $@
 	$(AR) rcs $@ $^
+
+# The boards table: the .ini files as C strings.
+BOARDS := $(sort $(wildcard packer/boards/*.ini))
+$(BUILD)/packer/boards/table.c: $(BOARDS) Makefile
+	@mkdir -p $(@D)
+	@{ echo '#include "packer/boards/table.h"'; \
+	  echo 'const struct boards_file boards_table[] = {'; \
+	  for f in $(BOARDS); do printf '{"%s",\n' "$${f##*/}"; \
+	    sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' "$$f"; echo '},'; done; \
+	  echo '{0}};'; } >$@
+
+$(BUILD)/packer/boards/table.o: $(BUILD)/packer/boards/table.c
+	$(CC) $(WARN) $(DEFS) $(CFLAGS) $(SAN) -Wno-overlength-strings -MMD -MP -c -o $@ $<
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -56,7 +70,7 @@ $(BUILD)/%.o: %.c
 
 # Tests: unit tests (Criterion), then the scripts under tests/.
 $(BUILD)/unit: $(call obj,$(UNIT)) $(BUILD)/libpacker.a $(BUILD)/libverify.a $(BUILD)/libformat.a
-	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS) $(shell $(PKG_CONFIG) --libs criterion) -pthread
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS) $(PACKER_LIBS) $(shell $(PKG_CONFIG) --libs criterion)
 
 unit: $(BUILD)/unit
 	$(BUILD)/unit

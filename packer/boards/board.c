@@ -26,7 +26,7 @@ struct board_parser {
     struct boards *boards;
     struct board *board; // of the current section
     char section[64];
-    char problem[256];   // what the first failing line did wrong
+    char problem[256]; // what the first failing line did wrong
 };
 
 static bool board_problem(struct board_parser *p, const char *fmt, const char *what)
@@ -99,14 +99,17 @@ static bool board_set(struct board_parser *p, const char *name, const char *valu
     const struct {
         const char *name;
         const char **to;
-    } texts[] = {{"title", &b->title},     {"alias", &b->aliases}, {"port", &b->port},
-                 {"mcu", &b->mcu},         {"machine", &b->machine}, {"container", &b->container},
+    } texts[] = {{"title", &b->title}, {"alias", &b->aliases},   {"port", &b->port},
+                 {"mcu", &b->mcu},     {"machine", &b->machine}, {"container", &b->container},
                  {"note", &b->note}};
     const struct {
         const char *name;
         struct board_ranges *to;
-    } ranges[] = {{"flash", &b->flash}, {"app", &b->app},       {"fs", &b->fs},
-                  {"romfs", &b->romfs}, {"ignore", &b->ignore}};
+    } ranges[] = {{"flash", &b->flash},
+                  {"app", &b->app},
+                  {"fs", &b->fs},
+                  {"romfs", &b->romfs},
+                  {"ignore", &b->ignore}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (strcmp(texts[i].name, name) == 0) {
             *texts[i].to = board_text(p, value);
@@ -140,8 +143,14 @@ static bool board_begin(struct board_parser *p, const char *section)
     }
     p->board = &all->at[all->n++];
     const char *none = "";
-    *p->board = (struct board){.title = none, .aliases = none, .port = none, .mcu = none,
-                               .machine = none, .container = none, .note = none, .file = p->file};
+    *p->board = (struct board){.title = none,
+                               .aliases = none,
+                               .port = none,
+                               .mcu = none,
+                               .machine = none,
+                               .container = none,
+                               .note = none,
+                               .file = p->file};
     p->board->name = board_text(p, section);
     return true;
 }
@@ -253,7 +262,8 @@ static enum diag_code board_unknown(const struct boards *boards, const char *nam
     if (used) {
         diag_help(d, "near it:%s", near);
     }
-    diag_help(d, "see mpy-freeze boards; a board of your own is a small .ini file: --board FILE.ini");
+    diag_help(d,
+              "see mpy-freeze boards; a board of your own is a small .ini file: --board FILE.ini");
     return DIAG_USAGE;
 }
 
@@ -295,18 +305,33 @@ enum diag_code board_find(const char *name, struct arena *a, struct diag *d,
     return *out ? DIAG_OK : board_unknown(boards, name, d);
 }
 
+// The length of the alternative in "A | B | C" that machine begins with as a whole name: what
+// follows is its end, or " with MCU". 0 if there is none.
+static size_t board_machine(const struct board *b, const char *machine)
+{
+    for (const char *s = b->machine; *s; s += strspn(s, " |")) {
+        size_t n = strcspn(s, "|"), len = n;
+        while (len && s[len - 1] == ' ') {
+            len--;
+        }
+        if (len && strncmp(machine, s, len) == 0 && !isalnum((unsigned char)machine[len]) &&
+            (machine[len] != ' ' || strncmp(machine + len, " with", 5) == 0 ||
+             machine[len + 1] == '(')) {
+            return len;
+        }
+        s += n;
+    }
+    return 0;
+}
+
 const struct board *board_match(const struct boards *boards, const char *machine)
 {
-    const struct board *best = NULL;
     for (unsigned i = 0; i < boards->n; i++) {
-        const struct board *b = &boards->at[i];
-        size_t n = strlen(b->machine);
-        // "OPENMV4P with ..." begins with both OPENMV4 and OPENMV4P: the longer one is meant.
-        if (n && strncmp(machine, b->machine, n) == 0 && (!best || n > strlen(best->machine))) {
-            best = b;
+        if (board_machine(&boards->at[i], machine)) {
+            return &boards->at[i];
         }
     }
-    return best;
+    return NULL;
 }
 
 // Checks and free space
@@ -341,19 +366,12 @@ static bool ranges_hold(const struct board_ranges *ranges, uint64_t start, uint6
 static enum diag_code board_contradiction(const struct board *b, const struct firmware *fw,
                                           struct diag *d)
 {
-    diag_help(d, "the board is %s (%s, %s:%s)", b->name, b->title, b->file, "[see there]");
+    diag_help(d, "the board is %s (%s), from %s", b->name, b->title, b->file);
     if (fw->board && fw->board[0]) {
         diag_help(d, "the image calls itself %s", fw->board);
     }
     diag_help(d, "leave --board away to go by the image alone, or give the right board");
     return DIAG_NO;
-}
-
-// True if the name goes on as another board's name would ("OPENMV4" in "OPENMV4P with").
-static bool board_machine_differs(const struct board *b, const char *machine)
-{
-    size_t n = strlen(b->machine);
-    return strncmp(machine, b->machine, n) != 0 || isalnum((unsigned char)machine[n]);
 }
 
 static enum diag_code board_check_segment(const struct board *b, const struct firmware *fw,
@@ -366,14 +384,15 @@ static enum diag_code board_check_segment(const struct board *b, const struct fi
     if (!ranges_hold(&b->flash, s->addr, s->size)) {
         diag_set(d, DIAG_NO, fw->image->name,
                  "the image has bytes at 0x%08" PRIx64 " to 0x%08" PRIx64
-                 ", outside the memory of board %s", s->addr, s->addr + s->size, b->name);
+                 ", outside the memory of board %s",
+                 s->addr, s->addr + s->size, b->name);
         return board_contradiction(b, fw, d);
     }
     if (fs) {
         diag_set(d, DIAG_NO, fw->image->name,
                  "the image has bytes at 0x%08" PRIx64 " to 0x%08" PRIx64
-                 ", in the file system of board %s at 0x%08" PRIx64, s->addr, s->addr + s->size,
-                 b->name, fs->start);
+                 ", in the file system of board %s at 0x%08" PRIx64,
+                 s->addr, s->addr + s->size, b->name, fs->start);
         return board_contradiction(b, fw, d);
     }
     return DIAG_OK;
@@ -394,7 +413,7 @@ static enum diag_code board_check_file(const struct board *b, const struct firmw
 
 enum diag_code board_check(const struct board *b, const struct firmware *fw, struct diag *d)
 {
-    if (b->machine[0] && fw->board && fw->board[0] && board_machine_differs(b, fw->board)) {
+    if (b->machine[0] && fw->board && fw->board[0] && !board_machine(b, fw->board)) {
         diag_set(d, DIAG_NO, fw->image->name, "the image is for another board than %s", b->name);
         return board_contradiction(b, fw, d);
     }

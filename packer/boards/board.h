@@ -18,11 +18,12 @@ struct board_ranges {
 };
 
 struct board {
-    const char *name;      // "PYBV11", "OPENMV4P", "RPI_PICO": the port's own name
-    const char *title;     // for people
-    const char *aliases;   // further names, separated by blanks; "" = none
+    const char *name;    // "PYBV11", "OPENMV4P", "RPI_PICO": the port's own name
+    const char *title;   // for people
+    const char *aliases; // further names, separated by blanks; "" = none
     const char *port, *mcu;
-    const char *machine;   // what sys.implementation._machine begins with; "" = not known
+    const char *machine;   // what sys.implementation._machine says before " with MCU": one or more
+                           // names, separated by |; "" = not known
     const char *container; // the usual file: "dfuse", "uf2", "hex", "bin", "esp"
     const char *note;      // what a user must know, "" = nothing
     bool by_offset;        // ranges are offsets in the flash chip (ESP32: addresses are mapped)
@@ -47,10 +48,11 @@ enum diag_code boards_load(struct arena *a, struct diag *d, struct boards **out)
 enum diag_code boards_parse(const char *text, const char *file, const struct boards *base,
                             struct arena *a, struct diag *d, struct boards **out);
 // A board by name or alias (in any case of letters), or the board of a .ini file, where the last
-// one in the file counts. Errors: DIAG_USAGE with the names that come near; DIAG_IO; DIAG_MALFORMED.
+// one in the file counts. Errors: DIAG_USAGE with the names that come near; DIAG_IO;
+// DIAG_MALFORMED.
 enum diag_code board_find(const char *name, struct arena *a, struct diag *d,
                           const struct board **out);
-// The board that calls itself by this sys.implementation._machine, or NULL.
+// The first board by name that calls itself by this sys.implementation._machine, or NULL.
 const struct board *board_match(const struct boards *boards, const char *machine);
 
 // An image that contradicts the board is refused: DIAG_NO with what the image says, what the
