@@ -67,7 +67,8 @@ static enum diag_code run_passes(struct scan *s, struct image *img, struct firmw
         return c;
     *out = s->fw;
     isa_scan(s);
-    if ((c = release_scan(s)) || (c = frozen_scan(s)) || (c = option_scan(s)) || (c = ref_scan(s)))
+    if ((c = release_scan(s)) || (c = frozen_scan(s)) || (c = option_scan(s)) ||
+        (c = ref_scan(s)) || (c = raw_scan(s)))
         return c;
     return region_scan(s);
 }
