@@ -1,0 +1,98 @@
+// Whether a firmware can run a module at all.
+#include "packer/freeze/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum diag_code freeze_refuse(struct freezer *f, enum diag_code code, const char *fmt, ...)
+{
+    char why[DIAG_TEXT_MAX];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(why, sizeof why, fmt, args);
+    va_end(args);
+    const char *file = f->input ? f->input->file : NULL;
+    return diag_set(f->diag, code, file, "%s", why);
+}
+
+// py/persistentcode.h, MPY_FEATURE_ARCH_TEST: the Thumb family runs what its smaller members run.
+bool freeze_arch_runs(enum mpy_arch code, enum mpy_arch fw)
+{
+    if (fw >= MPY_ARCH_ARMV6 && fw <= MPY_ARCH_ARMV7EMDP) {
+        return fw == MPY_ARCH_ARMV6 ? code == fw : code >= MPY_ARCH_ARMV6M && code <= fw;
+    }
+    return code == fw && code != MPY_ARCH_NONE;
+}
+
+static bool has_machine_code(const struct mpy_code *c)
+{
+    if (c->kind != MPY_CODE_BYTECODE) {
+        return true;
+    }
+    for (uint32_t i = 0; i < c->n_children; i++) {
+        if (has_machine_code(c->children[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum diag_code check_native(struct freezer *f, const struct mpy_module *m)
+{
+    const struct firmware *fw = f->fw;
+    if (!freeze_arch_runs(m->arch, fw->mpy_arch)) {
+        return freeze_refuse(
+            f, DIAG_NO, "it holds machine code of .mpy architecture %d, the firmware runs %s%d",
+            (int)m->arch, fw->mpy_arch ? "" : "none: ", (int)fw->mpy_arch);
+    }
+    if (m->sub_version != fw->profile->mpy_sub_version) {
+        return freeze_refuse(f, DIAG_NO,
+                             "its machine code is of .mpy sub-version %u, the firmware (%s) "
+                             "wants %u",
+                             m->sub_version, fw->version, fw->profile->mpy_sub_version);
+    }
+    if (m->arch_flags) {
+        return freeze_refuse(f, DIAG_NO,
+                             "its machine code wants the processor extensions 0x%x, which the "
+                             "firmware does not show to have",
+                             m->arch_flags);
+    }
+    if (fw->isa == IMAGE_ISA_XTENSA || (fw->image && fw->image->kind == IMAGE_ESP_APP) ||
+        (fw->image && fw->image->kind == IMAGE_ESP_FLASH)) {
+        return freeze_refuse(f, DIAG_NO,
+                             "it holds machine code, and this chip cannot run code from the "
+                             "flash region that frozen modules go to");
+    }
+    return DIAG_OK;
+}
+
+static enum diag_code check_qstr_lengths(struct freezer *f, const struct mpy_module *m)
+{
+    uint32_t max = f->fw->qstr_len_bytes == 2 ? UINT16_MAX : UINT8_MAX;
+    for (uint32_t i = 0; i < m->n_qstr; i++) {
+        if (m->qstrs[i].len > max) {
+            return freeze_refuse(f, DIAG_NO,
+                                 "the name %.40s... has %u bytes, the firmware holds "
+                                 "names of at most %u",
+                                 m->qstrs[i].data, m->qstrs[i].len, max);
+        }
+    }
+    return DIAG_OK;
+}
+
+enum diag_code freeze_check(struct freezer *f, const struct mpy_module *m)
+{
+    if (!m->n_qstr) {
+        return freeze_refuse(f, DIAG_MALFORMED, "the module has no file name");
+    }
+    if (m->small_int_bits > f->fw->small_int_bits) {
+        enum diag_code err = freeze_refuse(
+            f, DIAG_NO, "it was compiled for small ints of %u bits, the firmware's have %u",
+            m->small_int_bits, f->fw->small_int_bits);
+        diag_help(f->diag, "compile it with -msmall-int-bits=%u, or give the script itself",
+                  f->fw->small_int_bits);
+        return err;
+    }
+    enum diag_code err = has_machine_code(m->root) ? check_native(f, m) : DIAG_OK;
+    return err ? err : check_qstr_lengths(f, m);
+}

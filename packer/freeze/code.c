@@ -1,0 +1,281 @@
+// Raw codes, proto functions and bytecode. Bytecode runs in place; only pointers are made.
+#include "packer/freeze/internal.h"
+
+enum {
+    CODE_DEPTH_MAX = 200,   // of nested functions; upstream's compiler gives up long before
+    CODE_KIND_BASE = 2,     // MP_CODE_BYTECODE, the first kind of py/emitglue.h
+    SCOPE_GENERATOR = 1,    // MP_SCOPE_FLAG_GENERATOR
+    SCOPE_RELOCATED = ~0xf, // of viper code: relocations, rodata or bss follow
+    NATIVE_ALIGN = 4,       // A32 and Xtensa literals; the others want less
+};
+
+struct prelude { // of bytecode or NATIVE code; offsets from the prelude's begin
+    uint32_t n_state, n_exc_stack, scope_flags, n_pos_args, n_kwonly_args, n_def_pos_args;
+    uint64_t block_name;
+    uint32_t line_info, line_info_top, opcodes;
+};
+
+// py/bc.h, MP_BC_PRELUDE_SIG_DECODE: xSSSSEAA (xFSSKAED)*.
+static void read_signature(struct bytes_in *in, struct prelude *p)
+{
+    uint32_t z = bytes_u8(in, "prelude signature");
+    p->n_state = (z >> 3 & 15) + 1;
+    p->n_exc_stack = z >> 2 & 1;
+    p->n_pos_args = z & 3;
+    for (unsigned n = 0; z & 0x80 && n < 13 && !in->failed; n++) {
+        z = bytes_u8(in, "prelude signature");
+        p->n_state += (z & 0x30) << 2 * n;
+        p->n_exc_stack |= (z & 2) << n;
+        p->scope_flags |= (z >> 6 & 1) << n;
+        p->n_pos_args |= (z & 4) << n;
+        p->n_kwonly_args |= (z >> 3 & 1) << n;
+        p->n_def_pos_args |= (z & 1) << n;
+    }
+}
+
+// py/bc.h, MP_BC_PRELUDE_SIZE_DECODE: xIIIIIIC*.
+static void read_sizes(struct bytes_in *in, uint32_t *n_info, uint32_t *n_cell)
+{
+    uint32_t z = 0x80;
+    *n_info = *n_cell = 0;
+    for (unsigned n = 0; z & 0x80 && n < 4 && !in->failed; n++) {
+        z = bytes_u8(in, "prelude size");
+        *n_cell |= (z & 1) << n;
+        *n_info |= (z >> 1 & 0x3f) << 6 * n;
+    }
+}
+
+static enum diag_code read_prelude(struct freezer *f, const uint8_t *data, uint32_t size,
+                                   struct prelude *p)
+{
+    struct bytes_in in;
+    uint32_t n_info, n_cell;
+    *p = (struct prelude){0};
+    bytes_in_init(&in, data, size, f->input->file, f->diag);
+    read_signature(&in, p);
+    read_sizes(&in, &n_info, &n_cell);
+    p->line_info_top = (uint32_t)in.pos + n_info;
+    p->opcodes = p->line_info_top + n_cell;
+    p->block_name = bytes_varuint(&in, "function name", UINT16_MAX);
+    for (uint32_t i = 0; i < p->n_pos_args + p->n_kwonly_args && !in.failed; i++) {
+        bytes_varuint(&in, "argument name", UINT16_MAX);
+    }
+    p->line_info = (uint32_t)in.pos;
+    if (!in.failed && (p->line_info > p->line_info_top || p->opcodes > size)) {
+        bytes_fail(&in, "prelude size", "the prelude does not fit the code of %u bytes", size);
+    }
+    return in.failed;
+}
+
+static uint32_t n_child_pointers(const struct mpy_code *c)
+{
+    return c->n_children + (c->kind == MPY_CODE_NATIVE);
+}
+
+// Children of NATIVE code are followed by the pointer to its prelude; without children that pointer
+// stands in the raw code itself.
+static void put_children_pointer(struct freezer *f, const struct mpy_code *c, struct place fun_data,
+                                 const struct place *children)
+{
+    if (c->n_children) {
+        pieces_pointer(&f->pieces, *children);
+    } else if (c->kind == MPY_CODE_NATIVE) {
+        pieces_pointer_plus(&f->pieces, fun_data, c->prelude_offset);
+    } else {
+        pieces_word(&f->pieces, 0);
+    }
+}
+
+static enum diag_code make_code(struct freezer *f, const struct mpy_code *code, unsigned depth,
+                                struct place *at);
+
+static enum diag_code make_children(struct freezer *f, const struct mpy_code *c,
+                                    struct place fun_data, unsigned depth, struct place *at)
+{
+    if (!c->n_children) {
+        return DIAG_OK;
+    }
+    struct place *places = ARENA_ARRAY(f->arena, struct place, n_child_pointers(c));
+    for (uint32_t i = 0; i < c->n_children; i++) {
+        enum diag_code err = make_code(f, c->children[i], depth + 1, &places[i]);
+        if (err) {
+            return err;
+        }
+    }
+    *at = pieces_at(&f->pieces, PART_WORDS);
+    for (uint32_t i = 0; i < c->n_children; i++) {
+        pieces_pointer(&f->pieces, places[i]);
+    }
+    if (c->kind == MPY_CODE_NATIVE) {
+        pieces_pointer_plus(&f->pieces, fun_data, c->prelude_offset);
+    }
+    return DIAG_OK;
+}
+
+// mp_bytecode_prelude_t of builds with SETTRACE; the line pointers are of bytecode only.
+static void put_prelude(struct freezer *f, const struct mpy_code *c, const struct prelude *p,
+                        struct place fun_data)
+{
+    struct pieces *o = &f->pieces;
+    const uint32_t words[] = {p->n_state,    p->n_exc_stack,   p->scope_flags,
+                              p->n_pos_args, p->n_kwonly_args, p->n_def_pos_args};
+    bool bytecode = c->kind == MPY_CODE_BYTECODE;
+    for (int i = 0; i < 6; i++) {
+        bytes_put_u32(&o->part[PART_WORDS], bytecode ? words[i] : 0);
+    }
+    pieces_word(o, bytecode ? p->block_name : 0);
+    if (bytecode) {
+        pieces_pointer_plus(o, fun_data, p->line_info);
+        pieces_pointer_plus(o, fun_data, p->line_info_top);
+        pieces_pointer_plus(o, fun_data, p->opcodes);
+    } else {
+        bytes_fill(&o->part[PART_WORDS], 0, 3 * o->ptr);
+    }
+}
+
+static uint32_t scope_flags(const struct mpy_code *c, const struct prelude *p)
+{
+    return c->kind == MPY_CODE_VIPER || c->kind == MPY_CODE_ASM ? c->scope_flags : p->scope_flags;
+}
+
+// 1.19 to 1.22: {kind:3 scope_flags:7 n_pos_args:11, fun_data, [len], children, [SAVE: n_children,
+// [SETTRACE: prelude, line], [machine code: u16 prelude_offset]], [machine code: type_sig]}.
+static struct place put_raw_code_old(struct freezer *f, const struct mpy_code *c,
+                                     const struct prelude *p, struct place fun_data,
+                                     const struct place *children)
+{
+    const struct firmware *fw = f->fw;
+    struct pieces *o = &f->pieces;
+    struct place at = pieces_at(o, PART_WORDS);
+    uint32_t n_pos = c->kind == MPY_CODE_ASM ? c->n_pos_args : p->n_pos_args;
+    pieces_word(o, (uint32_t)(c->kind + CODE_KIND_BASE) | (scope_flags(c, p) & 0x7f) << 3 |
+                       (n_pos & 0x7ff) << 10);
+    pieces_pointer(o, fun_data);
+    if (fw->save == FW_YES || fw->debug_names == FW_YES) {
+        pieces_word(o, c->size);
+    }
+    put_children_pointer(f, c, fun_data, children);
+    if (fw->save == FW_YES) {
+        pieces_word(o, c->n_children);
+        if (fw->settrace == FW_YES) {
+            put_prelude(f, c, p, fun_data);
+            pieces_word(o, 0);
+        }
+        if (fw->native != FW_NO) {
+            pieces_word(o, (uint16_t)c->prelude_offset);
+        }
+    }
+    if (fw->native != FW_NO) {
+        pieces_word(o, c->type_sig);
+    }
+    return at;
+}
+
+static void put_u16(struct freezer *f, uint32_t v)
+{
+    bytes_put_u16(&f->pieces.part[PART_WORDS], (uint16_t)v);
+}
+
+// From 1.23: {0, 0, kind, is_generator, fun_data, children, [SAVE: u32 len, u16 n_children, u16
+// prelude_offset, [SETTRACE: u32 line, prelude]], [ASM: n_pos_args:8 type_sig:24]}. What SAVE and
+// SETTRACE append is written unless it is known to be absent: nothing but ASM code has more behind.
+static struct place put_raw_code(struct freezer *f, const struct mpy_code *c,
+                                 const struct prelude *p, struct place fun_data,
+                                 const struct place *children)
+{
+    struct pieces *o = &f->pieces;
+    struct bytes_out *words = &o->part[PART_WORDS];
+    struct place at = pieces_at(o, PART_WORDS);
+    put_u16(f, 0);
+    bytes_put_u8(words, (uint8_t)(c->kind + CODE_KIND_BASE));
+    bytes_put_u8(words, (scope_flags(c, p) & SCOPE_GENERATOR) != 0);
+    bytes_put_align(words, o->ptr, 0);
+    pieces_pointer(o, fun_data);
+    put_children_pointer(f, c, fun_data, children);
+    if (f->fw->save != FW_NO) {
+        bytes_put_u32(words, c->size);
+        put_u16(f, c->n_children);
+        put_u16(f, c->kind == MPY_CODE_BYTECODE ? 0 : c->prelude_offset);
+        if (f->fw->settrace != FW_NO) {
+            bytes_put_u32(words, 0);
+            bytes_put_align(words, o->ptr, 0);
+            put_prelude(f, c, p, fun_data);
+        }
+    }
+    if (c->kind == MPY_CODE_ASM) {
+        bytes_put_u32(words, (c->n_pos_args & 0xff) | c->type_sig << 8);
+    }
+    return at;
+}
+
+// A leaf function without anything to point to may stand for its raw code from 1.23 on, in builds
+// whose raw codes have nothing more to say (py/emitglue.h, mp_proto_fun_is_bytecode).
+static bool is_bare(const struct freezer *f, const struct mpy_code *c)
+{
+    return f->fw->profile->proto_fun && c->kind == MPY_CODE_BYTECODE && !c->n_children &&
+           f->fw->save == FW_NO && f->fw->settrace != FW_YES && c->size >= 2 &&
+           (c->data[0] | c->data[1]);
+}
+
+static enum diag_code check_code(struct freezer *f, const struct mpy_code *c, unsigned depth)
+{
+    if (depth > CODE_DEPTH_MAX) {
+        return freeze_refuse(f, DIAG_MALFORMED, "functions nest deeper than %d", CODE_DEPTH_MAX);
+    }
+    if (c->n_children > UINT16_MAX) {
+        return freeze_refuse(f, DIAG_NO, "a function holds more than %d others", UINT16_MAX);
+    }
+    if (c->kind == MPY_CODE_NATIVE && c->prelude_offset >= c->size) {
+        return freeze_refuse(f, DIAG_MALFORMED, "a prelude lies outside of its code");
+    }
+    bool viper = c->kind == MPY_CODE_VIPER || c->kind == MPY_CODE_ASM;
+    if (viper && (c->scope_flags & (uint32_t)SCOPE_RELOCATED)) {
+        return freeze_refuse(f, DIAG_NO,
+                             "a native module that must be relocated while it is loaded cannot "
+                             "run in place; keep it as an .mpy file");
+    }
+    return DIAG_OK;
+}
+
+static enum diag_code code_prelude(struct freezer *f, const struct mpy_code *c, struct prelude *p)
+{
+    *p = (struct prelude){0};
+    if (c->kind == MPY_CODE_BYTECODE) {
+        return read_prelude(f, c->data, c->size, p);
+    }
+    if (c->kind == MPY_CODE_NATIVE) {
+        return read_prelude(f, c->data + c->prelude_offset, c->size - c->prelude_offset, p);
+    }
+    return DIAG_OK;
+}
+
+static enum diag_code make_code(struct freezer *f, const struct mpy_code *c, unsigned depth,
+                                struct place *at)
+{
+    struct prelude prelude;
+    struct place children = {0};
+    enum diag_code err = check_code(f, c, depth);
+    err = err ? err : code_prelude(f, c, &prelude);
+    if (err) {
+        return err;
+    }
+    bool machine = c->kind != MPY_CODE_BYTECODE;
+    f->executable |= machine;
+    struct place fun_data = machine ? pieces_code(&f->pieces, c->data, c->size, NATIVE_ALIGN)
+                                    : pieces_bytes(&f->pieces, c->data, c->size);
+    if (is_bare(f, c)) {
+        *at = fun_data;
+        return DIAG_OK;
+    }
+    err = make_children(f, c, fun_data, depth, &children);
+    if (!err) {
+        *at = (f->fw->profile->proto_fun ? put_raw_code : put_raw_code_old)(f, c, &prelude,
+                                                                            fun_data, &children);
+    }
+    return err;
+}
+
+enum diag_code freeze_code(struct freezer *f, const struct mpy_code *code, struct place *at)
+{
+    return make_code(f, code, 0, at);
+}

@@ -1,0 +1,277 @@
+#include "packer/freeze/freeze.h"
+
+#include <stdlib.h>
+
+#include "packer/freeze/internal.h"
+
+static enum diag_code missing(struct freezer *f, const char *what)
+{
+    return freeze_refuse(f, DIAG_NO, "the firmware cannot take frozen modules: %s", what);
+}
+
+// What every module needs to know; the rest is asked for where a module needs it.
+static enum diag_code check_firmware(struct freezer *f)
+{
+    const struct firmware *fw = f->fw;
+    if (!fw->profile || !fw->profile->frozen_module_t) {
+        return missing(f, "releases before 1.19 are not supported");
+    }
+    if (fw->frozen != FW_YES || !fw->names) {
+        return missing(f, "no frozen module support was found in it");
+    }
+    if (!fw->n_pools || (fw->ptr != 4 && fw->ptr != 8) || !fw->qstr_len_bytes) {
+        return missing(f, "its qstr pools were not understood");
+    }
+    if (fw->repr == FW_REPR_UNKNOWN || !fw->small_int_bits) {
+        return missing(f, "its object representation could not be determined");
+    }
+    bool has_len = !fw->profile->proto_fun && fw->save != FW_YES;
+    if (has_len && (fw->save == FW_UNKNOWN || fw->debug_names == FW_UNKNOWN)) {
+        return missing(f, "whether its raw codes hold their length could not be determined");
+    }
+    return DIAG_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp((*(const struct freeze_input *const *)a)->name,
+                  (*(const struct freeze_input *const *)b)->name);
+}
+
+// "pkg/" if the module is the file of a package pkg.py would hide, else 0.
+static size_t stem_size(const char *name)
+{
+    size_t n = strlen(name);
+    return n > 3 && !strcmp(name + n - 3, ".py") ? n - 3 : 0;
+}
+
+static enum diag_code refuse_pair(struct freezer *f, const struct freeze_input *x,
+                                  const struct freeze_input *y, const char *why)
+{
+    f->input = NULL;
+    enum diag_code err = diag_set(f->diag, DIAG_MALFORMED, y->file, "%s: %s", y->name, why);
+    diag_help(f->diag, "the other one is %s; leave one of them out", x->file);
+    return err;
+}
+
+static bool in_folder(const char *name, const char *stem, size_t n)
+{
+    return !strncmp(name, stem, n) && name[n] == '/';
+}
+
+// First of the sorted inputs that is not below "stem/".
+static const struct freeze_input *find_folder(const struct freeze_input **sorted, unsigned n,
+                                              const char *stem, size_t len)
+{
+    unsigned low = 0, high = n;
+    while (low < high) { // '/' sorts right behind '.', so the folder is one run
+        unsigned mid = (low + high) / 2;
+        int c = strncmp(sorted[mid]->name, stem, len);
+        if (c < 0 || (c == 0 && (unsigned char)sorted[mid]->name[len] < '/')) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low < n && in_folder(sorted[low]->name, stem, len) ? sorted[low] : NULL;
+}
+
+static enum diag_code check_names(struct freezer *f, const struct freeze_input *inputs, unsigned n)
+{
+    const struct freeze_input **sorted = ARENA_ARRAY(f->arena, const struct freeze_input *, n);
+    for (unsigned i = 0; i < n; i++) {
+        sorted[i] = &inputs[i];
+    }
+    qsort(sorted, n, sizeof *sorted, by_name);
+    for (unsigned i = 0; i < n; i++) {
+        if (!sorted[i]->name[0]) {
+            f->input = sorted[i];
+            return freeze_refuse(f, DIAG_MALFORMED, "the module has no name");
+        }
+        if (i && !strcmp(sorted[i - 1]->name, sorted[i]->name)) {
+            return refuse_pair(f, sorted[i - 1], sorted[i], "two modules have this name");
+        }
+        size_t stem = stem_size(sorted[i]->name);
+        const struct freeze_input *other =
+            stem ? find_folder(sorted, n, sorted[i]->name, stem) : NULL;
+        if (other) {
+            return refuse_pair(f, other, sorted[i], "a module and a package have this name");
+        }
+    }
+    return DIAG_OK;
+}
+
+static uint32_t count_characters(const uint8_t *utf8, uint32_t n)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        count += (utf8[i] & 0xc0) != 0x80;
+    }
+    return count;
+}
+
+static void collect_objects(struct freezer *f, const struct mpy_obj *objs, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const struct mpy_obj *o = &objs[i];
+        if (o->kind == MPY_OBJ_TUPLE) {
+            collect_objects(f, o->items, o->len);
+        } else if (o->kind == MPY_OBJ_STR &&
+                   count_characters(o->data, o->len) < FREEZE_INTERN_BELOW && o->len <= UINT8_MAX) {
+            qstrs_add(&f->qstrs, (const char *)o->data, o->len);
+        }
+    }
+}
+
+static enum diag_code collect(struct freezer *f, const struct freeze_input *inputs, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        const struct mpy_module *m = inputs[i].mpy;
+        if (inputs[i].kind != FW_MODULE_MPY) {
+            continue;
+        }
+        f->input = &inputs[i];
+        enum diag_code err = freeze_check(f, m);
+        if (err) {
+            return err;
+        }
+        for (uint32_t k = 0; k < m->n_qstr; k++) {
+            qstrs_add(&f->qstrs, m->qstrs[k].data, m->qstrs[k].len);
+        }
+        collect_objects(f, m->objs, m->n_obj);
+    }
+    f->input = NULL;
+    return qstrs_number(&f->qstrs, f->diag);
+}
+
+static struct place put_qstr_table(struct freezer *f, const struct mpy_module *m)
+{
+    struct place at = pieces_at(&f->pieces, PART_HALVES);
+    for (uint32_t i = 0; i < m->n_qstr; i++) {
+        uint32_t q = qstrs_find(&f->qstrs, m->qstrs[i].data, m->qstrs[i].len);
+        bytes_put_u16(&f->pieces.part[PART_HALVES], (uint16_t)f->qstrs.entries[q].id);
+    }
+    return at;
+}
+
+// py/bc.h, mp_frozen_module_t: {qstr_table, obj_table, proto_fun (raw code before 1.23)}.
+static enum diag_code put_module(struct freezer *f, const struct mpy_module *m, struct place *at)
+{
+    struct place code, objects = {0};
+    enum diag_code err = freeze_code(f, m->root, &code);
+    err = err || !m->n_obj ? err : freeze_objects(f, m, &objects);
+    if (err) {
+        return err;
+    }
+    struct place qstrs = put_qstr_table(f, m);
+    *at = pieces_at(&f->pieces, PART_WORDS);
+    pieces_pointer(&f->pieces, qstrs);
+    if (m->n_obj) {
+        pieces_pointer(&f->pieces, objects);
+    } else {
+        pieces_word(&f->pieces, 0);
+    }
+    pieces_pointer(&f->pieces, code);
+    return DIAG_OK;
+}
+
+static enum diag_code put_modules(struct freezer *f, const struct freeze_input *inputs, unsigned n,
+                                  uint32_t *offsets, struct freeze_span *spans)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct place at = {0};
+        f->input = &inputs[i];
+        if (inputs[i].kind == FW_MODULE_MPY) {
+            enum diag_code err = put_module(f, inputs[i].mpy, &at);
+            if (err) {
+                return err;
+            }
+        }
+        spans[i] = pieces_flush(&f->pieces, &at, 1, &offsets[i]);
+    }
+    f->input = NULL;
+    return DIAG_OK;
+}
+
+static void put_pools(struct freezer *f, struct freeze *out)
+{
+    struct place last;
+    out->n_qstrs = f->qstrs.n - f->qstrs.n_stock;
+    out->pool = FREEZE_NONE;
+    if (out->n_qstrs) { // an empty pool would break the VM's search (py/qstr.c: len - 1)
+        qstrs_write(&f->qstrs, &f->pieces, &last);
+        pieces_flush(&f->pieces, &last, 1, &out->pool);
+    }
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    uint32_t x = ((const struct freeze_pointer *)a)->at, y = ((const struct freeze_pointer *)b)->at;
+    return (x > y) - (x < y);
+}
+
+static enum diag_code finish(struct freezer *f, struct freeze *out)
+{
+    struct pieces *p = &f->pieces;
+    enum diag_code err = bytes_out_check(&p->out, f->diag);
+    for (int i = 0; i < PARTS && !err; i++) {
+        err = bytes_out_check(&p->part[i], f->diag);
+    }
+    if (err) {
+        return err;
+    }
+    out->size = (uint32_t)p->out.size;
+    out->data = arena_dup(f->arena, p->out.data, p->out.size);
+    out->ptr = f->fw->ptr;
+    out->n_pointers = p->n_pointers;
+    out->pointers = p->pointers;
+    out->executable = f->executable;
+    qsort(out->pointers, out->n_pointers, sizeof *out->pointers, by_offset);
+    return DIAG_OK;
+}
+
+static enum diag_code make(struct freezer *f, const struct freeze_input *inputs, unsigned n,
+                           struct freeze *out)
+{
+    uint32_t *offsets = ARENA_ARRAY(f->arena, uint32_t, n);
+    out->spans = ARENA_ARRAY(f->arena, struct freeze_span, n);
+    enum diag_code err = check_firmware(f);
+    err = err ? err : check_names(f, inputs, n);
+    if (err) {
+        return err;
+    }
+    qstrs_init(&f->qstrs, f->fw, f->arena);
+    err = collect(f, inputs, n);
+    if (err) {
+        return err;
+    }
+    put_pools(f, out);
+    err = put_modules(f, inputs, n, offsets, out->spans);
+    err = err ? err : freeze_tables(f, inputs, n, offsets, out);
+    return err ? err : finish(f, out);
+}
+
+enum diag_code freeze_make(const struct firmware *fw, const struct freeze_input *inputs, unsigned n,
+                           struct arena *a, struct diag *d, struct freeze **out)
+{
+    struct freezer f = {.fw = fw, .arena = a, .diag = d};
+    struct freeze *result = ARENA_NEW(a, struct freeze);
+    pieces_init(&f.pieces, fw->ptr, a);
+    enum diag_code err = make(&f, inputs, n, result);
+    pieces_free(&f.pieces);
+    *out = err ? NULL : result;
+    return err;
+}
+
+void freeze_place(struct freeze *f, uint64_t addr)
+{
+    for (uint32_t i = 0; i < f->n_pointers; i++) {
+        const struct freeze_pointer *p = &f->pointers[i];
+        uint64_t value = p->inside ? addr + p->value : p->value;
+        if (f->ptr == 4) {
+            st32(f->data + p->at, (uint32_t)value);
+        } else {
+            st64(f->data + p->at, value);
+        }
+    }
+}

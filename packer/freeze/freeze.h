@@ -1,0 +1,66 @@
+// Code trees and a firmware to the structures that MicroPython's own build would have made of them:
+// execute-in-place code, constants, qstr pools and the frozen tables, at one address. The same
+// inputs give the same bytes.
+//
+// The work has two steps, because where a payload can go depends on its size: freeze_make lays it
+// out from 0, freeze_place gives it its address.
+//
+// Facts: py/qstr.c, py/obj.h, py/objstr.h, py/objint.h, py/mpz.h, py/emitglue.h, py/bc.h,
+// py/frozenmod.c and the freezing part of tools/mpy-tool.py of MicroPython 1.19 to 1.29.
+#ifndef PACKER_FREEZE_FREEZE_H
+#define PACKER_FREEZE_FREEZE_H
+
+#include "format/firmware/firmware.h"
+#include "format/mpy/mpy.h"
+
+enum {
+    FREEZE_ALIGN = 16, // a payload begins at a multiple of this
+};
+#define FREEZE_NONE UINT32_MAX
+
+struct freeze_input {
+    enum fw_module_kind kind;
+    const char *name;             // "pkg/mod.py": the name in the frozen tables
+    const char *file;             // for messages
+    const struct mpy_module *mpy; // MPY
+    const uint8_t *text;          // STR
+    uint32_t text_size;
+};
+
+struct freeze_pointer { // a pointer word in the payload
+    uint32_t at;        // offset in the payload
+    bool inside;        // value is an offset in the payload; else an address in the firmware
+    uint64_t value;
+};
+
+struct freeze_span { // bytes that belong to one module alone
+    uint32_t offset, size;
+};
+
+struct freeze {
+    uint32_t size;
+    uint8_t *data;
+    unsigned ptr; // bytes in a pointer
+    uint32_t n_pointers;
+    struct freeze_pointer *pointers; // sorted by at
+    struct freeze_span *spans;       // one for each input
+    bool executable;                 // holds machine code
+    uint32_t n_qstrs;                // new ones
+    unsigned n_replaced;             // stock modules that the inputs hide
+    // What the firmware must use instead of its own tables, as offsets in the payload;
+    // FREEZE_NONE where its own stays in use.
+    uint32_t pool, names, content, str_sizes, str_content;
+};
+
+// Lays the inputs out for fw. Their order is kept. Errors: DIAG_NO when the firmware cannot hold
+// them (with the module, the constant and the reason), DIAG_MALFORMED for inputs that contradict
+// themselves or each other.
+enum diag_code freeze_make(const struct firmware *fw, const struct freeze_input *inputs, unsigned n,
+                           struct arena *a, struct diag *d, struct freeze **out);
+// Fills in the pointers for a payload at addr, a multiple of FREEZE_ALIGN. May be repeated.
+void freeze_place(struct freeze *f, uint64_t addr);
+
+// True if machine code of the .mpy architecture id runs on a firmware of architecture fw.
+bool freeze_arch_runs(enum mpy_arch code, enum mpy_arch fw);
+
+#endif

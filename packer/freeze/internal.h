@@ -1,0 +1,37 @@
+// What the files of packer/freeze share.
+#ifndef PACKER_FREEZE_INTERNAL_H
+#define PACKER_FREEZE_INTERNAL_H
+
+#include "packer/freeze/pieces.h"
+#include "packer/freeze/qstrs.h"
+
+struct freezer {
+    const struct firmware *fw;
+    struct arena *arena;
+    struct diag *diag;
+    struct qstrs qstrs;
+    struct pieces pieces;
+    const struct freeze_input *input; // the module at work, for messages
+    bool executable;
+};
+
+// Records "FILE: ...: why" for the module at work.
+enum diag_code freeze_refuse(struct freezer *f, enum diag_code code, const char *fmt, ...)
+    DIAG_PRINTF(3, 4);
+
+// objects.c: the constant table of a module; *table is its place (n_obj > 0).
+enum diag_code freeze_objects(struct freezer *f, const struct mpy_module *m, struct place *table);
+// A string constant this long or longer is an object of its own, a shorter one a qstr.
+enum { FREEZE_INTERN_BELOW = 25 };
+
+// code.c: a raw code or proto_fun and all below it; *at is what the module points to.
+enum diag_code freeze_code(struct freezer *f, const struct mpy_code *code, struct place *at);
+
+// check.c: whether the firmware can run the module at all.
+enum diag_code freeze_check(struct freezer *f, const struct mpy_module *m);
+
+// tables.c: the lists of frozen names and contents. offsets are of the inputs' mp_frozen_module_t.
+enum diag_code freeze_tables(struct freezer *f, const struct freeze_input *inputs, unsigned n,
+                             const uint32_t *offsets, struct freeze *out);
+
+#endif

@@ -1,0 +1,150 @@
+#include "packer/freeze/pieces.h"
+
+void pieces_init(struct pieces *p, unsigned ptr, struct arena *a)
+{
+    *p = (struct pieces){.arena = a, .ptr = ptr};
+    for (int i = 0; i < PARTS; i++) {
+        bytes_out_init(&p->part[i]);
+    }
+    bytes_out_init(&p->out);
+}
+
+void pieces_free(struct pieces *p)
+{
+    for (int i = 0; i < PARTS; i++) {
+        bytes_out_free(&p->part[i]);
+    }
+    bytes_out_free(&p->out);
+}
+
+struct place pieces_at(struct pieces *p, enum part part)
+{
+    if (part == PART_WORDS) {
+        return pieces_words(p, p->ptr);
+    }
+    return (struct place){(uint8_t)part, (uint32_t)p->part[part].size};
+}
+
+struct place pieces_words(struct pieces *p, unsigned align)
+{
+    struct bytes_out *words = &p->part[PART_WORDS];
+    bytes_put_align(words, align, 0);
+    p->wide |= align > p->ptr;
+    return (struct place){PART_WORDS, (uint32_t)words->size};
+}
+
+struct place pieces_bytes(struct pieces *p, const void *data, size_t n)
+{
+    struct place at = pieces_at(p, PART_BYTES);
+    bytes_put(&p->part[PART_BYTES], data, n);
+    return at;
+}
+
+struct place pieces_code(struct pieces *p, const void *data, size_t n, unsigned align)
+{
+    bytes_put_align(&p->part[PART_CODE], align, 0);
+    if (align > p->code_align) {
+        p->code_align = align;
+    }
+    struct place at = pieces_at(p, PART_CODE);
+    bytes_put(&p->part[PART_CODE], data, n);
+    return at;
+}
+
+void pieces_word(struct pieces *p, uint64_t value)
+{
+    uint8_t word[8];
+    st64(word, value);
+    bytes_put(&p->part[PART_WORDS], word, p->ptr);
+}
+
+static void *grow(struct arena *a, void *items, uint32_t n, uint32_t *cap, size_t size)
+{
+    if (n < *cap) {
+        return items;
+    }
+    uint32_t wanted = *cap ? *cap * 2 : 256;
+    items = arena_grow(a, items, *cap * size, wanted * size);
+    *cap = wanted;
+    return items;
+}
+
+static void add_link(struct pieces *p, struct link link)
+{
+    p->links = grow(p->arena, p->links, p->n_links, &p->cap_links, sizeof *p->links);
+    link.at = (uint32_t)p->part[PART_WORDS].size;
+    p->links[p->n_links++] = link;
+    pieces_word(p, 0);
+}
+
+void pieces_pointer(struct pieces *p, struct place to)
+{
+    add_link(p, (struct link){.kind = LINK_PLACE, .place = to});
+}
+
+void pieces_pointer_plus(struct pieces *p, struct place to, uint32_t plus)
+{
+    to.offset += plus;
+    pieces_pointer(p, to);
+}
+
+void pieces_pointer_out(struct pieces *p, uint64_t address)
+{
+    add_link(p, (struct link){.kind = LINK_ADDRESS, .value = address});
+}
+
+void pieces_pointer_offset(struct pieces *p, uint64_t offset)
+{
+    add_link(p, (struct link){.kind = LINK_OFFSET, .value = offset});
+}
+
+static void add_pointer(struct pieces *p, struct freeze_pointer pointer)
+{
+    p->pointers = grow(p->arena, p->pointers, p->n_pointers, &p->cap_pointers, sizeof *p->pointers);
+    p->pointers[p->n_pointers++] = pointer;
+}
+
+static unsigned part_align(const struct pieces *p, enum part part)
+{
+    switch (part) {
+    case PART_WORDS:
+        return p->wide ? 8 : p->ptr;
+    case PART_HALVES:
+        return 2;
+    case PART_CODE:
+        return p->code_align ? p->code_align : 1;
+    default:
+        return 1;
+    }
+}
+
+struct freeze_span pieces_flush(struct pieces *p, const struct place *places, unsigned n,
+                                uint32_t *resolved)
+{
+    uint32_t base[PARTS], begin = UINT32_MAX;
+    for (int i = 0; i < PARTS; i++) {
+        if (p->part[i].size) {
+            bytes_put_align(&p->out, part_align(p, i), 0);
+        }
+        base[i] = (uint32_t)p->out.size;
+        begin = begin == UINT32_MAX && p->part[i].size ? base[i] : begin;
+        bytes_put(&p->out, p->part[i].data, p->part[i].size);
+        p->part[i].size = 0;
+    }
+    for (uint32_t i = 0; i < p->n_links; i++) {
+        const struct link *l = &p->links[i];
+        uint64_t value =
+            l->kind == LINK_PLACE ? base[l->place.part] + (uint64_t)l->place.offset : l->value;
+        add_pointer(
+            p, (struct freeze_pointer){base[PART_WORDS] + l->at, l->kind != LINK_ADDRESS, value});
+    }
+    for (unsigned i = 0; i < n; i++) {
+        resolved[i] = base[places[i].part] + places[i].offset;
+    }
+    p->n_links = 0;
+    p->wide = false;
+    p->code_align = 0;
+    uint32_t end = (uint32_t)p->out.size;
+    begin = begin == UINT32_MAX ? end : begin;
+    return (struct freeze_span){begin, end - begin};
+}

@@ -1,0 +1,242 @@
+#include "packer/freeze/qstrs.h"
+
+#include <stdlib.h>
+
+enum {
+    QSTR_IDS = 65536,    // tables of qstr ids are u16
+    POOL_ALLOC_MAX = 10, // MICROPY_ALLOC_QSTR_ENTRIES_INIT: the first pool in RAM is twice that
+};
+
+static uint32_t hash32(const void *s, size_t n)
+{
+    const uint8_t *bytes = s;
+    uint32_t h = 5381;
+    for (size_t i = 0; i < n; i++) {
+        h = h * 33 ^ bytes[i];
+    }
+    return h;
+}
+
+static uint32_t mask_hash(uint32_t h, unsigned hash_bytes)
+{
+    h &= hash_bytes == 1 ? 0xff : 0xffff; // objects keep 16 bits where pools keep none
+    return h ? h : 1;
+}
+
+uint32_t qstrs_hash(const struct firmware *fw, const void *s, size_t n)
+{
+    return mask_hash(hash32(s, n), fw->qstr_hash_bytes);
+}
+
+static uint32_t find_slot(const struct qstrs *q, const char *s, size_t n, uint32_t h)
+{
+    for (uint32_t i = h & (q->n_slots - 1);; i = (i + 1) & (q->n_slots - 1)) {
+        if (!q->slots[i]) {
+            return i;
+        }
+        const struct qstr_entry *e = &q->entries[q->slots[i] - 1];
+        if (e->hash == h && e->len == n && !memcmp(e->data, s, n)) {
+            return i;
+        }
+    }
+}
+
+static void rehash(struct qstrs *q)
+{
+    q->n_slots = q->n_slots ? q->n_slots * 2 : 4096;
+    q->slots = ARENA_ARRAY(q->arena, uint32_t, q->n_slots);
+    for (uint32_t i = 0; i < q->n; i++) {
+        const struct qstr_entry *e = &q->entries[i];
+        q->slots[find_slot(q, e->data, e->len, e->hash)] = i + 1;
+    }
+}
+
+static uint32_t insert(struct qstrs *q, const char *s, size_t n, uint32_t id)
+{
+    if (q->n * 2 >= q->n_slots) {
+        rehash(q);
+    }
+    uint32_t h = hash32(s, n), slot = find_slot(q, s, n, h);
+    if (q->slots[slot]) {
+        return q->slots[slot] - 1;
+    }
+    if (q->n == q->cap) {
+        uint32_t cap = q->cap ? q->cap * 2 : 2048;
+        q->entries =
+            arena_grow(q->arena, q->entries, q->cap * sizeof *q->entries, cap * sizeof *q->entries);
+        q->cap = cap;
+    }
+    q->entries[q->n] = (struct qstr_entry){s, (uint32_t)n, h, id, q->n};
+    q->slots[slot] = ++q->n;
+    return q->n - 1;
+}
+
+void qstrs_init(struct qstrs *q, const struct firmware *fw, struct arena *a)
+{
+    *q = (struct qstrs){.fw = fw, .arena = a};
+    for (unsigned i = fw->n_pools; i-- > 0;) { // the VM looks in the last pool first
+        const struct fw_qstr_pool *pool = &fw->pools[i];
+        for (uint32_t id = pool->total_prev; id - pool->total_prev < pool->len; id++) {
+            const struct fw_qstr *s = &fw->qstrs[id];
+            // A stock string with a NUL in a sorted pool is lost to the VM's search.
+            if (id && !(pool->sorted && memchr(s->data, 0, s->len))) {
+                insert(q, s->data, s->len, id);
+            }
+        }
+    }
+    q->n_stock = q->n;
+}
+
+uint32_t qstrs_find(const struct qstrs *q, const char *s, size_t n)
+{
+    if (!q->n_slots) {
+        return UINT32_MAX;
+    }
+    uint32_t entry = q->slots[find_slot(q, s, n, hash32(s, n))];
+    return entry ? entry - 1 : UINT32_MAX;
+}
+
+uint32_t qstrs_add(struct qstrs *q, const char *s, size_t n)
+{
+    return insert(q, s, n, 0);
+}
+
+struct sort_item { // what qsort needs to see of an entry
+    const struct qstr_entry *e;
+    uint32_t index;
+};
+
+static int by_text(const void *a, const void *b)
+{
+    const struct qstr_entry *x = ((const struct sort_item *)a)->e,
+                            *y = ((const struct sort_item *)b)->e;
+    int c = memcmp(x->data, y->data, x->len < y->len ? x->len : y->len);
+    return c ? c : (x->len > y->len) - (x->len < y->len);
+}
+
+static bool has_nul(const struct qstr_entry *e)
+{
+    return memchr(e->data, 0, e->len) != NULL;
+}
+
+// The VM searches a sorted pool with strncmp, which stops at a NUL: such strings go into an
+// unsorted pool of their own. Without sorted pools one pool in order of use is enough.
+static void order_pools(struct qstrs *q, bool sorted)
+{
+    uint32_t n_new = q->n - q->n_stock, n = 0;
+    struct sort_item *items = ARENA_ARRAY(q->arena, struct sort_item, n_new);
+    for (int nul = sorted ? 1 : 0; nul >= 0; nul--) {
+        for (uint32_t i = q->n_stock; i < q->n; i++) {
+            if (!sorted || has_nul(&q->entries[i]) == (nul == 1)) {
+                items[n++] = (struct sort_item){&q->entries[i], i};
+            }
+        }
+        q->n_nul = nul ? n : q->n_nul;
+    }
+    if (sorted) {
+        qsort(items + q->n_nul, n_new - q->n_nul, sizeof *items, by_text);
+    }
+    q->sorted = ARENA_ARRAY(q->arena, uint32_t, n_new);
+    for (uint32_t i = 0; i < n_new; i++) {
+        q->sorted[i] = items[i].index;
+    }
+}
+
+static uint32_t stock_total(const struct firmware *fw)
+{
+    const struct fw_qstr_pool *last = &fw->pools[fw->n_pools - 1];
+    return last->total_prev + last->len;
+}
+
+enum diag_code qstrs_number(struct qstrs *q, struct diag *d)
+{
+    uint32_t n_new = q->n - q->n_stock, total = stock_total(q->fw);
+    if (n_new > QSTR_IDS - total) {
+        diag_set(d, DIAG_NO, NULL, "too many names: the firmware has %u, the modules bring %u more",
+                 total, n_new);
+        diag_help(d, "allowed are %u in all; freeze fewer modules", (unsigned)QSTR_IDS);
+        return DIAG_NO;
+    }
+    order_pools(q, q->fw->profile->pool_sorted_flag);
+    for (uint32_t i = 0; i < n_new; i++) {
+        q->entries[q->sorted[i]].id = total + i;
+    }
+    return DIAG_OK;
+}
+
+static struct place write_hashes(const struct qstrs *q, struct pieces *p, uint32_t from, uint32_t n)
+{
+    unsigned size = q->fw->qstr_hash_bytes;
+    enum part part = size == 2 ? PART_HALVES : PART_BYTES;
+    struct place at = pieces_at(p, part);
+    for (uint32_t i = 0; i < n; i++) {
+        uint8_t h[2];
+        st16(h, (uint16_t)mask_hash(q->entries[q->sorted[from + i]].hash, size));
+        bytes_put(&p->part[part], h, size);
+    }
+    return at;
+}
+
+static struct place write_lengths(const struct qstrs *q, struct pieces *p, uint32_t from,
+                                  uint32_t n)
+{
+    unsigned size = q->fw->qstr_len_bytes;
+    enum part part = size == 2 ? PART_HALVES : PART_BYTES;
+    struct place at = pieces_at(p, part);
+    for (uint32_t i = 0; i < n; i++) {
+        uint8_t len[2];
+        st16(len, (uint16_t)q->entries[q->sorted[from + i]].len);
+        bytes_put(&p->part[part], len, size);
+    }
+    return at;
+}
+
+static void write_text(const struct qstrs *q, struct pieces *p, uint32_t from, uint32_t n)
+{
+    struct bytes_out *bytes = &p->part[PART_BYTES];
+    for (uint32_t i = 0; i < n; i++) {
+        const struct qstr_entry *e = &q->entries[q->sorted[from + i]];
+        pieces_pointer(p, (struct place){PART_BYTES, (uint32_t)bytes->size});
+        bytes_put(bytes, e->data, e->len);
+        bytes_put_u8(bytes, 0);
+    }
+}
+
+// py/qstr.h: {prev, total_prev_len (top bit: is_sorted), alloc, len, hashes?, lengths, qstrs[]}.
+// len >= alloc must hold, or the VM would write into the pool.
+static struct place write_pool(const struct qstrs *q, struct pieces *p, const struct place *prev,
+                               uint32_t from, uint32_t n, bool sorted)
+{
+    const struct firmware *fw = q->fw;
+    struct place hashes = fw->qstr_hash_bytes ? write_hashes(q, p, from, n) : (struct place){0};
+    struct place lengths = write_lengths(q, p, from, n);
+    struct place at = pieces_at(p, PART_WORDS);
+    if (prev) {
+        pieces_pointer(p, *prev);
+    } else {
+        pieces_pointer_out(p, fw->pools[fw->n_pools - 1].addr);
+    }
+    uint64_t flag = sorted ? UINT64_C(1) << (8 * fw->ptr - 1) : 0;
+    pieces_word(p, (stock_total(fw) + from) | flag);
+    pieces_word(p, n < POOL_ALLOC_MAX ? n : POOL_ALLOC_MAX);
+    pieces_word(p, n);
+    if (fw->qstr_hash_bytes) {
+        pieces_pointer(p, hashes);
+    }
+    pieces_pointer(p, lengths);
+    write_text(q, p, from, n);
+    return at;
+}
+
+void qstrs_write(const struct qstrs *q, struct pieces *p, struct place *last)
+{
+    uint32_t n_new = q->n - q->n_stock;
+    if (q->n_nul) {
+        *last = write_pool(q, p, NULL, 0, q->n_nul, false);
+    }
+    if (n_new > q->n_nul) {
+        struct place nul = *last;
+        *last = write_pool(q, p, q->n_nul ? &nul : NULL, q->n_nul, n_new - q->n_nul,
+                           q->fw->profile->pool_sorted_flag);
+    }
+}
