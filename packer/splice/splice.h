@@ -1,0 +1,58 @@
+// Putting frozen modules into a firmware and taking them out again. A splice is the base image plus
+// one blob: its payload at one address and the patches that make the firmware use it. Whoever holds
+// the product alone can undo it.
+//
+// The order of work: splice_plan decides everything and changes nothing; the caller encodes and
+// signs the plan's blob; splice_apply makes the product in memory and proves, by taking the splice
+// out again and by reading the product as a firmware, that it is right.
+#ifndef PACKER_SPLICE_SPLICE_H
+#define PACKER_SPLICE_SPLICE_H
+
+#include "format/blob/blob.h"
+#include "format/firmware/firmware.h"
+#include "packer/freeze/freeze.h"
+
+struct splice_module { // one input
+    struct freeze_input in;
+    uint8_t source_sha256[BLOB_DIGEST]; // of the input file
+    uint8_t mpy_sha256[BLOB_DIGEST];    // of the module as .mpy; a text's own
+};
+
+struct splice_options {
+    bool by_hand;                 // place the blob in this region, whatever the image shows
+    uint64_t region, region_size; // device addresses
+    const char *app, *app_version; // NULL = ""
+    uint64_t counter;
+    uint32_t signature_space; // bytes; 0 = default
+};
+
+struct splice_plan {
+    struct blob blob; // unsigned; sbom may be set only through splice_options
+    const struct freeze *frozen;
+    uint64_t size;             // of the encoded blob
+    struct fw_region region;   // where it goes
+    uint64_t left;             // bytes that stay free behind it
+    unsigned n_references;     // patched references
+    uint64_t *module_sizes;    // bytes of each module
+};
+
+// Freezes the modules and finds their place. Errors: DIAG_NO when they do not fit (how many bytes
+// are missing, which modules are the largest), when a reference cannot reach or was not found; see
+// freeze_make for the others.
+enum diag_code splice_plan(const struct firmware *fw, const struct splice_module *modules,
+                           unsigned n, const struct splice_options *options, struct arena *a,
+                           struct diag *d, struct splice_plan **out);
+
+// The product file of base and an encoded blob. blob is its model (blob_read). Errors: DIAG_NO when
+// the blob is for another base; DIAG_INTERNAL when the product does not prove right.
+enum diag_code splice_apply(const uint8_t *base, size_t base_size, const char *name,
+                            enum image_kind kind, const struct blob *blob, struct arena *a,
+                            struct diag *d, struct bytes_out *product);
+
+// The base file of a product. *blob (in the arena) is what was taken out; NULL with DIAG_OK and an
+// empty out when there is none. Errors: DIAG_NO when the result is not the base that the blob names.
+enum diag_code splice_remove(const uint8_t *product, size_t size, const char *name,
+                             enum image_kind kind, struct arena *a, struct diag *d,
+                             struct blob **blob, struct bytes_out *base);
+
+#endif
