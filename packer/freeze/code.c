@@ -1,70 +1,24 @@
 // Raw codes, proto functions and bytecode. Bytecode runs in place; only pointers are made.
+#include "format/mpy/prelude.h"
 #include "packer/freeze/internal.h"
 
 enum {
-    CODE_DEPTH_MAX = 200,   // of nested functions; upstream's compiler gives up long before
-    CODE_KIND_BASE = 2,     // MP_CODE_BYTECODE, the first kind of py/emitglue.h
-    SCOPE_GENERATOR = 1,    // MP_SCOPE_FLAG_GENERATOR
-    SCOPE_RELOCATED = ~0xf, // of viper code: relocations, rodata or bss follow
-    NATIVE_ALIGN = 4,       // A32 and Xtensa literals; the others want less
+    CODE_DEPTH_MAX = 200,    // of nested functions; upstream's compiler gives up long before
+    CODE_KIND_BASE = 2,      // MP_CODE_BYTECODE, the first kind of py/emitglue.h
+    SCOPE_RELOCATED = ~0xf,  // of viper code: relocations, rodata or bss follow
+    NATIVE_ALIGN = 4,        // A32 and Xtensa literals; the others want less
 };
 
-struct prelude { // of bytecode or NATIVE code; offsets from the prelude's begin
-    uint32_t n_state, n_exc_stack, scope_flags, n_pos_args, n_kwonly_args, n_def_pos_args;
-    uint64_t block_name;
-    uint32_t line_info, line_info_top, opcodes;
-};
-
-// py/bc.h, MP_BC_PRELUDE_SIG_DECODE: xSSSSEAA (xFSSKAED)*.
-static void read_signature(struct bytes_in *in, struct prelude *p)
+static enum diag_code code_prelude(struct freezer *f, const struct mpy_code *c,
+                                   struct mpy_prelude *p)
 {
-    uint32_t z = bytes_u8(in, "prelude signature");
-    p->n_state = (z >> 3 & 15) + 1;
-    p->n_exc_stack = z >> 2 & 1;
-    p->n_pos_args = z & 3;
-    for (unsigned n = 0; z & 0x80 && n < 13 && !in->failed; n++) {
-        z = bytes_u8(in, "prelude signature");
-        p->n_state += (z & 0x30) << 2 * n;
-        p->n_exc_stack |= (z & 2) << n;
-        p->scope_flags |= (z >> 6 & 1) << n;
-        p->n_pos_args |= (z & 4) << n;
-        p->n_kwonly_args |= (z >> 3 & 1) << n;
-        p->n_def_pos_args |= (z & 1) << n;
+    *p = (struct mpy_prelude){0};
+    if (c->kind != MPY_CODE_BYTECODE && c->kind != MPY_CODE_NATIVE) {
+        return DIAG_OK;
     }
-}
-
-// py/bc.h, MP_BC_PRELUDE_SIZE_DECODE: xIIIIIIC*.
-static void read_sizes(struct bytes_in *in, uint32_t *n_info, uint32_t *n_cell)
-{
-    uint32_t z = 0x80;
-    *n_info = *n_cell = 0;
-    for (unsigned n = 0; z & 0x80 && n < 4 && !in->failed; n++) {
-        z = bytes_u8(in, "prelude size");
-        *n_cell |= (z & 1) << n;
-        *n_info |= (z >> 1 & 0x3f) << 6 * n;
-    }
-}
-
-static enum diag_code read_prelude(struct freezer *f, const uint8_t *data, uint32_t size,
-                                   struct prelude *p)
-{
-    struct bytes_in in;
-    uint32_t n_info, n_cell;
-    *p = (struct prelude){0};
-    bytes_in_init(&in, data, size, f->input->file, f->diag);
-    read_signature(&in, p);
-    read_sizes(&in, &n_info, &n_cell);
-    p->line_info_top = (uint32_t)in.pos + n_info;
-    p->opcodes = p->line_info_top + n_cell;
-    p->block_name = bytes_varuint(&in, "function name", UINT16_MAX);
-    for (uint32_t i = 0; i < p->n_pos_args + p->n_kwonly_args && !in.failed; i++) {
-        bytes_varuint(&in, "argument name", UINT16_MAX);
-    }
-    p->line_info = (uint32_t)in.pos;
-    if (!in.failed && (p->line_info > p->line_info_top || p->opcodes > size)) {
-        bytes_fail(&in, "prelude size", "the prelude does not fit the code of %u bytes", size);
-    }
-    return in.failed;
+    const char *wrong = mpy_prelude_decode(c->data, c->size, c->prelude_offset, p);
+    return wrong ? freeze_refuse(f, DIAG_MALFORMED, "the prelude of a function: %s", wrong)
+                 : DIAG_OK;
 }
 
 static uint32_t n_child_pointers(const struct mpy_code *c)
@@ -113,7 +67,7 @@ static enum diag_code make_children(struct freezer *f, const struct mpy_code *c,
 }
 
 // mp_bytecode_prelude_t of builds with SETTRACE; the line pointers are of bytecode only.
-static void put_prelude(struct freezer *f, const struct mpy_code *c, const struct prelude *p,
+static void put_prelude(struct freezer *f, const struct mpy_code *c, const struct mpy_prelude *p,
                         struct place fun_data)
 {
     struct pieces *o = &f->pieces;
@@ -123,17 +77,17 @@ static void put_prelude(struct freezer *f, const struct mpy_code *c, const struc
     for (int i = 0; i < 6; i++) {
         bytes_put_u32(&o->part[PART_WORDS], bytecode ? words[i] : 0);
     }
-    pieces_word(o, bytecode ? p->block_name : 0);
+    pieces_word(o, bytecode ? p->name : 0);
     if (bytecode) {
-        pieces_pointer_plus(o, fun_data, p->line_info);
-        pieces_pointer_plus(o, fun_data, p->line_info_top);
-        pieces_pointer_plus(o, fun_data, p->opcodes);
+        pieces_pointer_plus(o, fun_data, p->lines);
+        pieces_pointer_plus(o, fun_data, p->cells);
+        pieces_pointer_plus(o, fun_data, p->code);
     } else {
         bytes_fill(&o->part[PART_WORDS], 0, 3 * o->ptr);
     }
 }
 
-static uint32_t scope_flags(const struct mpy_code *c, const struct prelude *p)
+static uint32_t scope_flags(const struct mpy_code *c, const struct mpy_prelude *p)
 {
     return c->kind == MPY_CODE_VIPER || c->kind == MPY_CODE_ASM ? c->scope_flags : p->scope_flags;
 }
@@ -141,7 +95,7 @@ static uint32_t scope_flags(const struct mpy_code *c, const struct prelude *p)
 // 1.19 to 1.22: {kind:3 scope_flags:7 n_pos_args:11, fun_data, [len], children, [SAVE: n_children,
 // [SETTRACE: prelude, line], [machine code: u16 prelude_offset]], [machine code: type_sig]}.
 static struct place put_raw_code_old(struct freezer *f, const struct mpy_code *c,
-                                     const struct prelude *p, struct place fun_data,
+                                     const struct mpy_prelude *p, struct place fun_data,
                                      const struct place *children)
 {
     const struct firmware *fw = f->fw;
@@ -180,7 +134,7 @@ static void put_u16(struct freezer *f, uint32_t v)
 // prelude_offset, [SETTRACE: u32 line, prelude]], [ASM: n_pos_args:8 type_sig:24]}. What SAVE and
 // SETTRACE append is written unless it is known to be absent: nothing but ASM code has more behind.
 static struct place put_raw_code(struct freezer *f, const struct mpy_code *c,
-                                 const struct prelude *p, struct place fun_data,
+                                 const struct mpy_prelude *p, struct place fun_data,
                                  const struct place *children)
 {
     struct pieces *o = &f->pieces;
@@ -188,7 +142,7 @@ static struct place put_raw_code(struct freezer *f, const struct mpy_code *c,
     struct place at = pieces_at(o, PART_WORDS);
     put_u16(f, 0);
     bytes_put_u8(words, (uint8_t)(c->kind + CODE_KIND_BASE));
-    bytes_put_u8(words, (scope_flags(c, p) & SCOPE_GENERATOR) != 0);
+    bytes_put_u8(words, (scope_flags(c, p) & MPY_SCOPE_GENERATOR) != 0);
     bytes_put_align(words, o->ptr, 0);
     pieces_pointer(o, fun_data);
     put_children_pointer(f, c, fun_data, children);
@@ -237,22 +191,10 @@ static enum diag_code check_code(struct freezer *f, const struct mpy_code *c, un
     return DIAG_OK;
 }
 
-static enum diag_code code_prelude(struct freezer *f, const struct mpy_code *c, struct prelude *p)
-{
-    *p = (struct prelude){0};
-    if (c->kind == MPY_CODE_BYTECODE) {
-        return read_prelude(f, c->data, c->size, p);
-    }
-    if (c->kind == MPY_CODE_NATIVE) {
-        return read_prelude(f, c->data + c->prelude_offset, c->size - c->prelude_offset, p);
-    }
-    return DIAG_OK;
-}
-
 static enum diag_code make_code(struct freezer *f, const struct mpy_code *c, unsigned depth,
                                 struct place *at)
 {
-    struct prelude prelude;
+    struct mpy_prelude prelude;
     struct place children = {0};
     enum diag_code err = check_code(f, c, depth);
     err = err ? err : code_prelude(f, c, &prelude);

@@ -19,7 +19,8 @@ static enum diag_code add(struct patches *p, uint64_t run, const uint8_t *bytes,
     }
     if (p->n == p->cap) {
         unsigned cap = p->cap ? p->cap * 2 : 32;
-        p->items = arena_grow(p->arena, p->items, p->cap * sizeof *p->items, cap * sizeof *p->items);
+        p->items =
+            arena_grow(p->arena, p->items, p->cap * sizeof *p->items, cap * sizeof *p->items);
         p->cap = cap;
     }
     p->items[p->n] = (struct patch){.addr = addr, .size = size};
@@ -47,12 +48,10 @@ static bool read_u32(const struct patches *p, uint64_t run, uint32_t *v)
 static enum diag_code out_of_reach(struct patches *p, const struct fw_ref *ref, uint64_t target,
                                    const char *what)
 {
-    enum diag_code err =
-        diag_set(p->diag, DIAG_NO, p->fw->image->name,
-                 "the code at 0x%llx that refers to %s cannot reach 0x%llx",
-                 (unsigned long long)ref->addr, what, (unsigned long long)target);
-    diag_help(p->diag, "another --region nearer to 0x%llx may do",
-              (unsigned long long)ref->target);
+    enum diag_code err = diag_set(p->diag, DIAG_NO, p->fw->image->name,
+                                  "the code at 0x%llx that refers to %s cannot reach 0x%llx",
+                                  (unsigned long long)ref->addr, what, (unsigned long long)target);
+    diag_help(p->diag, "another --region nearer to 0x%llx may do", (unsigned long long)ref->target);
     return err;
 }
 
@@ -114,8 +113,7 @@ static enum diag_code adrp_add(struct patches *p, const struct fw_ref *ref, uint
     }
     uint32_t imm12 = (uint32_t)(value & 0xfff) >> shift;
     enum diag_code err = patches_write(p, ref->addr, set_adr(adrp, (uint32_t)(pages / 4096)), 4);
-    return err ? err
-               : patches_write(p, ref->addr2, (low & ~UINT32_C(0x003ffc00)) | imm12 << 10, 4);
+    return err ? err : patches_write(p, ref->addr2, (low & ~UINT32_C(0x003ffc00)) | imm12 << 10, 4);
 }
 
 static enum diag_code adr(struct patches *p, const struct fw_ref *ref, uint64_t value,
@@ -144,8 +142,8 @@ static bool set_c_lui(uint32_t *insn, int64_t high)
     if (high == 0 || !fits_signed(high, 6)) {
         return false;
     }
-    *insn = (*insn & ~UINT32_C(0x107c)) | (uint32_t)(high >> 5 & 1) << 12 | (uint32_t)(high & 31)
-                                                                                 << 2;
+    *insn =
+        (*insn & ~UINT32_C(0x107c)) | (uint32_t)(high >> 5 & 1) << 12 | (uint32_t)(high & 31) << 2;
     return true;
 }
 
@@ -155,8 +153,8 @@ static enum diag_code riscv_pair(struct patches *p, const struct fw_ref *ref, ui
 {
     uint32_t upper, low;
     int64_t high = (distance + 0x800) >> 12;
-    if (!read_u32(p, ref->addr, &upper) || !read_u32(p, ref->addr2, &low) ||
-        (low & 3) != 3 || !fits_signed(high, p->fw->ptr == 8 ? 20 : 21)) {
+    if (!read_u32(p, ref->addr, &upper) || !read_u32(p, ref->addr2, &low) || (low & 3) != 3 ||
+        !fits_signed(high, p->fw->ptr == 8 ? 20 : 21)) {
         return out_of_reach(p, ref, value, what);
     }
     uint32_t imm = (uint32_t)(distance & 0xfff);

@@ -19,8 +19,8 @@ struct splice_module { // one input
 };
 
 struct splice_options {
-    bool by_hand;                 // place the blob in this region, whatever the image shows
-    uint64_t region, region_size; // device addresses
+    bool by_hand;                  // place the blob in this region, whatever the image shows
+    uint64_t region, region_size;  // device addresses
     const char *app, *app_version; // NULL = ""
     uint64_t counter;
     uint32_t signature_space; // bytes; 0 = default
@@ -29,11 +29,11 @@ struct splice_options {
 struct splice_plan {
     struct blob blob; // unsigned; sbom may be set only through splice_options
     const struct freeze *frozen;
-    uint64_t size;             // of the encoded blob
-    struct fw_region region;   // where it goes
-    uint64_t left;             // bytes that stay free behind it
-    unsigned n_references;     // patched references
-    uint64_t *module_sizes;    // bytes of each module
+    uint64_t size;           // of the encoded blob
+    struct fw_region region; // where it goes
+    uint64_t left;           // bytes that stay free behind it
+    unsigned n_references;   // patched references
+    uint64_t *module_sizes;  // bytes of each module
 };
 
 // Freezes the modules and finds their place. Errors: DIAG_NO when they do not fit (how many bytes
@@ -50,7 +50,8 @@ enum diag_code splice_apply(const uint8_t *base, size_t base_size, const char *n
                             struct diag *d, struct bytes_out *product);
 
 // The base file of a product. *blob (in the arena) is what was taken out; NULL with DIAG_OK and an
-// empty out when there is none. Errors: DIAG_NO when the result is not the base that the blob names.
+// empty out when there is none. Errors: DIAG_NO when the result is not the base that the blob
+// names.
 enum diag_code splice_remove(const uint8_t *product, size_t size, const char *name,
                              enum image_kind kind, struct arena *a, struct diag *d,
                              struct blob **blob, struct bytes_out *base);
