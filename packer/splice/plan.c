@@ -1,0 +1,359 @@
+// From modules to a blob: freeze, find a place, redirect the references.
+#include <stdlib.h>
+
+#include "packer/splice/dynamic.h"
+#include "packer/splice/patch.h"
+#include "packer/splice/splice.h"
+
+enum {
+    REFERENCES_MAX = 12, // to one table: more means that something was mistaken for it
+    LARGEST_SHOWN = 3,
+    UNDO_ROUNDS = 8,
+};
+
+struct planner {
+    const struct firmware *fw;
+    const struct splice_module *modules;
+    unsigned n;
+    const struct splice_options *options;
+    struct arena *arena;
+    struct diag *diag;
+    struct freeze *frozen;
+    struct patches patches;
+    struct dynamic dynamic; // position-independent images only
+    uint64_t table;         // offset of the relocation table in the payload
+    struct splice_plan *plan;
+};
+
+static const char *image_name(const struct planner *p)
+{
+    return p->fw->image->name;
+}
+
+static enum diag_code freeze_modules(struct planner *p)
+{
+    struct freeze_input *inputs = ARENA_ARRAY(p->arena, struct freeze_input, p->n);
+    for (unsigned i = 0; i < p->n; i++) {
+        inputs[i] = p->modules[i].in;
+    }
+    enum diag_code err = freeze_make(p->fw, inputs, p->n, p->arena, p->diag, &p->frozen);
+    if (err) {
+        return err;
+    }
+    p->plan->frozen = p->frozen;
+    p->plan->module_sizes = ARENA_ARRAY(p->arena, uint64_t, p->n);
+    for (unsigned i = 0; i < p->n; i++) {
+        p->plan->module_sizes[i] = p->frozen->spans[i].size;
+    }
+    return DIAG_OK;
+}
+
+static enum diag_code list_modules(struct planner *p)
+{
+    struct blob_module *list = ARENA_ARRAY(p->arena, struct blob_module, p->n);
+    for (unsigned i = 0; i < p->n; i++) {
+        const struct splice_module *m = &p->modules[i];
+        if (strlen(m->in.name) > BLOB_NAME_MAX) {
+            return diag_set(p->diag, DIAG_NO, m->in.file,
+                            "the module name is longer than %d bytes", BLOB_NAME_MAX);
+        }
+        list[i].name = m->in.name;
+        list[i].kind = m->in.kind == FW_MODULE_STR ? BLOB_MODULE_STR : BLOB_MODULE_MPY;
+        list[i].offset = p->frozen->spans[i].offset;
+        list[i].size = p->frozen->spans[i].size;
+        memcpy(list[i].source_sha256, m->source_sha256, BLOB_DIGEST);
+        memcpy(list[i].mpy_sha256, m->mpy_sha256, BLOB_DIGEST);
+    }
+    p->plan->blob.n_modules = p->n;
+    p->plan->blob.modules = list;
+    return DIAG_OK;
+}
+
+// Everything that has references: the firmware's list of them, and the payload's replacement.
+struct redirection {
+    const char *what;
+    const struct fw_refs *refs;
+    uint32_t offset;
+    unsigned least;
+};
+
+static void list_redirections(const struct planner *p, struct redirection out[5])
+{
+    const struct firmware *fw = p->fw;
+    const struct freeze *f = p->frozen;
+    out[0] = (struct redirection){"the last qstr pool", &fw->pool_refs, f->pool, 1};
+    out[1] = (struct redirection){"the names of frozen modules", &fw->names_refs, f->names, 1};
+    out[2] = (struct redirection){"the frozen modules", &fw->content_refs, f->content, 1};
+    out[3] = (struct redirection){"the sizes of frozen texts", &fw->str_sizes_refs, f->str_sizes, 1};
+    out[4] = (struct redirection){"the frozen texts", &fw->str_content_refs, f->str_content, 1};
+}
+
+// The references are looked at before anything is made: too few means that some code would go on
+// with the old tables, far too many that something else looks like a reference.
+static enum diag_code check_references(const struct planner *p)
+{
+    struct redirection list[5];
+    list_redirections(p, list);
+    for (int i = 0; i < 5; i++) {
+        const struct redirection *r = &list[i];
+        if (r->offset == FREEZE_NONE || (r->refs->n >= r->least && r->refs->n <= REFERENCES_MAX)) {
+            continue;
+        }
+        enum diag_code err =
+            diag_set(p->diag, DIAG_NO, image_name(p), "found %u references to %s in the code",
+                     r->refs->n, r->what);
+        diag_help(p->diag, "allowed are %u to %d; without link-time optimisation, or with one more "
+                           "frozen module, a build of this firmware would keep them",
+                  r->least, REFERENCES_MAX);
+        return err;
+    }
+    return DIAG_OK;
+}
+
+// Number of patches, before addresses are known. An upper bound would do for the size of the blob
+// only if it were exact: so the patches are made for a trial address first.
+static enum diag_code make_patches(struct planner *p, uint64_t payload)
+{
+    struct redirection list[5];
+    struct patches *patches = &p->patches;
+    enum diag_code err = DIAG_OK;
+    list_redirections(p, list);
+    patches_init(patches, p->fw, p->arena, p->diag);
+    for (int i = 0; i < 5 && !err; i++) {
+        for (unsigned k = 0; list[i].offset != FREEZE_NONE && k < list[i].refs->n && !err; k++) {
+            const struct fw_ref *ref = &list[i].refs->refs[k];
+            uint64_t target = payload + list[i].offset;
+            if (ref->kind == FW_REF_WORD_RELATIVE && p->fw->image->pic) {
+                patches->n_references++;
+                err = dynamic_redirect(&p->dynamic, ref->addr, target - (uint64_t)ref->addend,
+                                       patches);
+            } else {
+                err = patches_reference(patches, ref, target, list[i].what);
+            }
+        }
+    }
+    if (!err && p->fw->image->pic) {
+        err = dynamic_use(&p->dynamic, payload + p->table, patches);
+    }
+    struct blob *b = &p->plan->blob;
+    return err ? err : patches_finish(patches, &b->n_patches, &b->patches);
+}
+
+// Payload and patches for a blob at addr.
+static enum diag_code lay_out(struct planner *p, uint64_t addr)
+{
+    struct blob *b = &p->plan->blob;
+    uint64_t payload = addr + BLOB_HEADER;
+    b->addr = addr;
+    freeze_place(p->frozen, payload);
+    if (p->fw->image->pic) {
+        dynamic_make(&p->dynamic, p->frozen, payload, p->arena);
+    }
+    enum diag_code err = make_patches(p, payload);
+    if (err) {
+        return err;
+    }
+    uint8_t *bytes = arena_calloc(p->arena, b->payload_size, 1);
+    memcpy(bytes, p->frozen->data, p->frozen->size);
+    if (p->fw->image->pic) {
+        memcpy(bytes + p->table, p->dynamic.table, dynamic_size(&p->dynamic, p->dynamic.n));
+    }
+    b->payload = bytes;
+    return DIAG_OK;
+}
+
+static enum diag_code size_payload(struct planner *p)
+{
+    struct blob *b = &p->plan->blob;
+    uint64_t size = p->frozen->size;
+    if (p->fw->image->pic) {
+        enum diag_code err = dynamic_find(p->fw, p->diag, &p->dynamic);
+        if (err) {
+            return err;
+        }
+        ck_align(size, 8, &p->table);
+        size = p->table + dynamic_size(&p->dynamic, p->frozen->n_pointers);
+    }
+    if (size > BLOB_SIZE_MAX) {
+        return diag_set(p->diag, DIAG_NO, image_name(p), "the modules take %llu bytes",
+                        (unsigned long long)size);
+    }
+    b->payload_size = (uint32_t)size;
+    return DIAG_OK;
+}
+
+static uint64_t place_align(const struct planner *p)
+{
+    uint64_t granule = image_granule(p->fw->image);
+    return granule > BLOB_ALIGN ? granule : BLOB_ALIGN;
+}
+
+// The undo record and the size of the blob depend on each other; both settle at once, unless a
+// container writes lengths into its record.
+static enum diag_code settle_size(struct planner *p, uint64_t addr)
+{
+    struct blob *b = &p->plan->blob;
+    uint64_t size = blob_size(b);
+    for (int i = 0; i < UNDO_ROUNDS; i++) {
+        struct bytes_out undo;
+        bytes_out_init(&undo);
+        enum diag_code err = image_undo(p->fw->image, addr, size, &undo, p->diag);
+        err = err ? err : bytes_out_check(&undo, p->diag);
+        b->undo_size = (uint32_t)undo.size;
+        b->undo = err ? NULL : arena_dup(p->arena, undo.data, undo.size);
+        bytes_out_free(&undo);
+        if (err) {
+            return err;
+        }
+        uint64_t again = blob_size(b);
+        if (again == size) {
+            p->plan->size = size;
+            return again == UINT64_MAX
+                       ? diag_set(p->diag, DIAG_NO, image_name(p), "the blob would be too large")
+                       : DIAG_OK;
+        }
+        size = again;
+    }
+    return diag_set(p->diag, DIAG_INTERNAL, image_name(p), "the size of the blob does not settle");
+}
+
+// Where the blob would begin in a region, and how much room it has there.
+static uint64_t region_room(const struct planner *p, const struct fw_region *r, uint64_t *addr)
+{
+    uint64_t end = r->addr + r->size;
+    if (!ck_align(r->addr, place_align(p), addr) || end < r->addr || *addr >= end) {
+        return 0;
+    }
+    return end - *addr;
+}
+
+static void take_region(struct planner *p, const struct fw_region *r, uint64_t addr, uint64_t room)
+{
+    p->plan->region = *r;
+    p->plan->left = room - p->plan->size;
+    p->plan->blob.addr = addr;
+}
+
+struct by_size {
+    uint64_t size;
+    const char *name;
+};
+
+static int larger_first(const void *a, const void *b)
+{
+    const struct by_size *x = a, *y = b;
+    if (x->size != y->size) {
+        return x->size > y->size ? -1 : 1;
+    }
+    return strcmp(x->name, y->name);
+}
+
+static void help_largest(const struct planner *p)
+{
+    struct by_size *list = ARENA_ARRAY(p->arena, struct by_size, p->n);
+    for (unsigned i = 0; i < p->n; i++) {
+        list[i] = (struct by_size){p->plan->module_sizes[i], p->modules[i].in.name};
+    }
+    if (p->n) {
+        qsort(list, p->n, sizeof *list, larger_first);
+    }
+    for (unsigned i = 0; i < p->n && i < LARGEST_SHOWN; i++) {
+        diag_help(p->diag, "%s takes %llu bytes", list[i].name, (unsigned long long)list[i].size);
+    }
+}
+
+static enum diag_code no_room(const struct planner *p, uint64_t best, const struct fw_region *where)
+{
+    enum diag_code err;
+    if (!where) {
+        err = diag_set(p->diag, DIAG_NO, image_name(p),
+                       "no free space for %llu bytes is known in this image",
+                       (unsigned long long)p->plan->size);
+        diag_help(p->diag, "say with --region START:SIZE (or --board) where they may go");
+        return err;
+    }
+    err = diag_set(p->diag, DIAG_NO, image_name(p),
+                   "%llu bytes are missing: the modules need %llu, the region at 0x%llx has %llu",
+                   (unsigned long long)(p->plan->size - best), (unsigned long long)p->plan->size,
+                   (unsigned long long)where->addr, (unsigned long long)best);
+    diag_help(p->diag, "the region ends at 0x%llx: %s",
+              (unsigned long long)(where->addr + where->size), where->why ? where->why : "");
+    help_largest(p);
+    return err;
+}
+
+static enum diag_code find_place(struct planner *p)
+{
+    const struct splice_options *o = p->options;
+    struct fw_region by_hand = {o->region, o->region_size, "given by hand", false};
+    const struct fw_region *regions = o->by_hand ? &by_hand : p->fw->free, *best = NULL;
+    unsigned n = o->by_hand ? 1 : p->fw->n_free;
+    uint64_t best_room = 0;
+    p->plan->size = blob_size(&p->plan->blob);
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t addr, room = region_room(p, &regions[i], &addr);
+        if (room >= p->plan->size) {
+            enum diag_code err = settle_size(p, addr);
+            if (err) {
+                return err;
+            }
+        }
+        if (room >= p->plan->size) {
+            take_region(p, &regions[i], addr, room);
+            return DIAG_OK;
+        }
+        if (!best || room > best_room) {
+            best = &regions[i];
+            best_room = room;
+        }
+    }
+    return no_room(p, best_room, best);
+}
+
+// In a position-independent program the loader writes the pointers, so the run must be writable.
+static unsigned run_flags(const struct planner *p)
+{
+    return IMAGE_R | (p->fw->image->pic ? IMAGE_W : 0) | (p->frozen->executable ? IMAGE_X : 0);
+}
+
+static enum diag_code describe(struct planner *p)
+{
+    struct blob *b = &p->plan->blob;
+    const struct firmware *fw = p->fw;
+    b->segment_flags = run_flags(p);
+    b->app = p->options->app;
+    b->app_version = p->options->app_version;
+    b->counter = p->options->counter;
+    b->signature_space = p->options->signature_space;
+    b->profile_id = blob_profile(fw->major, fw->minor, fw->patch, fw->isa);
+    return blob_set_base(b, fw->image, p->arena, p->diag);
+}
+
+static enum diag_code plan(struct planner *p)
+{
+    enum diag_code err = freeze_modules(p);
+    err = err ? err : check_references(p);
+    err = err ? err : list_modules(p);
+    err = err ? err : size_payload(p);
+    err = err ? err : describe(p);
+    // The number of patches depends on the references alone: any address in reach will do.
+    uint64_t trial = p->options->by_hand ? p->options->region
+                     : p->fw->n_free     ? p->fw->free[0].addr
+                                         : 0;
+    err = err ? err : lay_out(p, trial & ~(uint64_t)(BLOB_ALIGN - 1));
+    err = err ? err : find_place(p);
+    err = err ? err : lay_out(p, p->plan->blob.addr);
+    p->plan->n_references = p->patches.n_references;
+    return err;
+}
+
+enum diag_code splice_plan(const struct firmware *fw, const struct splice_module *modules,
+                           unsigned n, const struct splice_options *options, struct arena *a,
+                           struct diag *d, struct splice_plan **out)
+{
+    struct planner p = {.fw = fw, .modules = modules, .n = n, .options = options, .arena = a,
+                        .diag = d, .plan = ARENA_NEW(a, struct splice_plan)};
+    enum diag_code err = plan(&p);
+    *out = err ? NULL : p.plan;
+    return err;
+}
