@@ -3,10 +3,10 @@
 #include "packer/freeze/internal.h"
 
 enum {
-    CODE_DEPTH_MAX = 200,    // of nested functions; upstream's compiler gives up long before
-    CODE_KIND_BASE = 2,      // MP_CODE_BYTECODE, the first kind of py/emitglue.h
-    SCOPE_RELOCATED = ~0xf,  // of viper code: relocations, rodata or bss follow
-    NATIVE_ALIGN = 4,        // A32 and Xtensa literals; the others want less
+    CODE_DEPTH_MAX = 200,   // of nested functions; upstream's compiler gives up long before
+    CODE_KIND_BASE = 2,     // MP_CODE_BYTECODE, the first kind of py/emitglue.h
+    SCOPE_RELOCATED = ~0xf, // of viper code: relocations, rodata or bss follow
+    NATIVE_ALIGN = 4,       // A32 and Xtensa literals; the others want less
 };
 
 static enum diag_code code_prelude(struct freezer *f, const struct mpy_code *c,

@@ -49,7 +49,7 @@ static enum diag_code refuse_pair(struct freezer *f, const struct freeze_input *
                                   const struct freeze_input *y, const char *why)
 {
     f->input = NULL;
-    enum diag_code err = diag_set(f->diag, DIAG_MALFORMED, y->file, "%s: %s", y->name, why);
+    enum diag_code err = diag_set(f->diag, DIAG_USAGE, y->file, "%s: %s", y->name, why);
     diag_help(f->diag, "the other one is %s; leave one of them out", x->file);
     return err;
 }

@@ -54,7 +54,7 @@ struct freeze {
 
 // Lays the inputs out for fw. Their order is kept. Errors: DIAG_NO when the firmware cannot hold
 // them (with the module, the constant and the reason), DIAG_MALFORMED for inputs that contradict
-// themselves or each other.
+// themselves, DIAG_USAGE for two of one name.
 enum diag_code freeze_make(const struct firmware *fw, const struct freeze_input *inputs, unsigned n,
                            struct arena *a, struct diag *d, struct freeze **out);
 // Fills in the pointers for a payload at addr, a multiple of FREEZE_ALIGN. May be repeated.

@@ -48,8 +48,9 @@ enum diag_code splice_remove(const uint8_t *product, size_t size, const char *na
         return diag_nomem(d);
     }
     err = poke(img, found, true, d);
-    err = err ? err
-              : image_remove(img, found->addr, found->layout.size, found->undo, found->undo_size, d);
+    err =
+        err ? err
+            : image_remove(img, found->addr, found->layout.size, found->undo, found->undo_size, d);
     err = err ? err : image_write(img, base, d);
     err = err ? err : bytes_out_check(base, d);
     if (err) {
@@ -118,8 +119,8 @@ static enum diag_code check_undo(const uint8_t *base, size_t base_size, const ch
     bytes_out_init(&again);
     enum diag_code err =
         splice_remove(product->data, product->size, name, kind, a, &inner, &found, &again);
-    bool same = !err && found && again.size == base_size &&
-                memcmp(again.data, base, base_size) == 0;
+    bool same =
+        !err && found && again.size == base_size && memcmp(again.data, base, base_size) == 0;
     bytes_out_free(&again);
     return same ? DIAG_OK : wrong(d, name, err ? inner.text : "the base does not come back");
 }

@@ -54,8 +54,8 @@ static enum diag_code list_modules(struct planner *p)
     for (unsigned i = 0; i < p->n; i++) {
         const struct splice_module *m = &p->modules[i];
         if (strlen(m->in.name) > BLOB_NAME_MAX) {
-            return diag_set(p->diag, DIAG_NO, m->in.file,
-                            "the module name is longer than %d bytes", BLOB_NAME_MAX);
+            return diag_set(p->diag, DIAG_NO, m->in.file, "the module name is longer than %d bytes",
+                            BLOB_NAME_MAX);
         }
         list[i].name = m->in.name;
         list[i].kind = m->in.kind == FW_MODULE_STR ? BLOB_MODULE_STR : BLOB_MODULE_MPY;
@@ -84,7 +84,8 @@ static void list_redirections(const struct planner *p, struct redirection out[5]
     out[0] = (struct redirection){"the last qstr pool", &fw->pool_refs, f->pool, 1};
     out[1] = (struct redirection){"the names of frozen modules", &fw->names_refs, f->names, 1};
     out[2] = (struct redirection){"the frozen modules", &fw->content_refs, f->content, 1};
-    out[3] = (struct redirection){"the sizes of frozen texts", &fw->str_sizes_refs, f->str_sizes, 1};
+    out[3] =
+        (struct redirection){"the sizes of frozen texts", &fw->str_sizes_refs, f->str_sizes, 1};
     out[4] = (struct redirection){"the frozen texts", &fw->str_content_refs, f->str_content, 1};
 }
 
@@ -99,11 +100,11 @@ static enum diag_code check_references(const struct planner *p)
         if (r->offset == FREEZE_NONE || (r->refs->n >= r->least && r->refs->n <= REFERENCES_MAX)) {
             continue;
         }
-        enum diag_code err =
-            diag_set(p->diag, DIAG_NO, image_name(p), "found %u references to %s in the code",
-                     r->refs->n, r->what);
-        diag_help(p->diag, "allowed are %u to %d; without link-time optimisation, or with one more "
-                           "frozen module, a build of this firmware would keep them",
+        enum diag_code err = diag_set(p->diag, DIAG_NO, image_name(p),
+                                      "found %u references to %s in the code", r->refs->n, r->what);
+        diag_help(p->diag,
+                  "allowed are %u to %d; without link-time optimisation, or with one more "
+                  "frozen module, a build of this firmware would keep them",
                   r->least, REFERENCES_MAX);
         return err;
     }
@@ -351,8 +352,13 @@ enum diag_code splice_plan(const struct firmware *fw, const struct splice_module
                            unsigned n, const struct splice_options *options, struct arena *a,
                            struct diag *d, struct splice_plan **out)
 {
-    struct planner p = {.fw = fw, .modules = modules, .n = n, .options = options, .arena = a,
-                        .diag = d, .plan = ARENA_NEW(a, struct splice_plan)};
+    struct planner p = {.fw = fw,
+                        .modules = modules,
+                        .n = n,
+                        .options = options,
+                        .arena = a,
+                        .diag = d,
+                        .plan = ARENA_NEW(a, struct splice_plan)};
     enum diag_code err = plan(&p);
     *out = err ? NULL : p.plan;
     return err;

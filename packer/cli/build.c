@@ -1,0 +1,283 @@
+#include "packer/cli/build.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS])
+{
+    const struct cli_option list[] = {
+        {"-f", "--firmware", CLI_VALUE, &b->firmware},
+        {"-o", "--output", CLI_VALUE, &b->output},
+        {"-k", "--key", CLI_VALUE, &b->key},
+        {"--passphrase-file", NULL, CLI_VALUE, &b->passphrase_file},
+        {"--type", NULL, CLI_VALUE, &b->type},
+        {"--region", NULL, CLI_VALUE, &b->region},
+        {"--boot", NULL, CLI_VALUE, &b->boot},
+        {"--main", NULL, CLI_VALUE, &b->main},
+        {"-O", NULL, CLI_VALUE, &b->opt_level},
+        {"--strip", NULL, CLI_FLAG, &b->inputs.strip},
+        {"--release", NULL, CLI_VALUE, &b->inputs.release},
+        {"--app", NULL, CLI_VALUE, &b->splice.app},
+        {"--app-version", NULL, CLI_VALUE, &b->splice.app_version},
+        {"--counter", NULL, CLI_UINT, &b->splice.counter},
+        {"--json", NULL, CLI_FLAG, &b->json},
+        {NULL, NULL, CLI_REST, &b->args},
+        {0},
+    };
+    memcpy(rows, list, sizeof list);
+}
+
+enum diag_code build_type(struct cli *cli, const char *type, enum image_kind *kind)
+{
+    *kind = type ? image_kind_find(type) : IMAGE_AUTO;
+    if (type && *kind == IMAGE_AUTO) {
+        return cli_usage_error(cli, "--type knows no '%s'", type);
+    }
+    return DIAG_OK;
+}
+
+enum diag_code build_distinct(struct cli *cli, const char *output, const char *input)
+{
+    if (input && strcmp(output, "-") != 0 && file_same(output, input)) {
+        return cli_usage_error(cli, "the output %s would replace an input", output);
+    }
+    return DIAG_OK;
+}
+
+static bool parse_size(const char **text, uint64_t *v)
+{
+    char *end;
+    errno = 0;
+    *v = strtoull(*text, &end, 0);
+    bool good = !errno && end != *text && **text != '-';
+    if (good && (*end == 'K' || *end == 'k' || *end == 'M')) {
+        good = ck_mul(*v, *end == 'M' ? 1 << 20 : 1 << 10, v);
+        end++;
+    }
+    *text = end;
+    return good;
+}
+
+static enum diag_code parse_region(struct cli *cli, struct build *b)
+{
+    const char *p = b->region;
+    if (!p) {
+        return DIAG_OK;
+    }
+    uint64_t end;
+    bool good = parse_size(&p, &b->splice.region) && *p++ == ':' &&
+                parse_size(&p, &b->splice.region_size) && !*p;
+    if (!good || !ck_add(b->splice.region, b->splice.region_size, &end)) {
+        return cli_usage_error(cli, "--region takes START:SIZE (0x10080000:256K), not '%s'",
+                               b->region);
+    }
+    b->splice.by_hand = true;
+    return DIAG_OK;
+}
+
+static enum diag_code parse_opt_level(struct cli *cli, struct build *b)
+{
+    const char *s = b->opt_level;
+    if (s && (s[0] < '0' || s[0] > '3' || s[1])) {
+        return cli_usage_error(cli, "-O takes 0 to 3, not '%s'", s);
+    }
+    b->inputs.opt_level = s ? (unsigned)(s[0] - '0') : 0;
+    return DIAG_OK;
+}
+
+static enum diag_code check_lengths(struct cli *cli, const struct build *b)
+{
+    const char *texts[] = {b->splice.app, b->splice.app_version};
+    for (int i = 0; i < 2; i++) {
+        if (texts[i] && strlen(texts[i]) >= BLOB_TEXT) {
+            return cli_usage_error(cli, "%s takes at most %d bytes", i ? "--app-version" : "--app",
+                                   BLOB_TEXT - 1);
+        }
+    }
+    return DIAG_OK;
+}
+
+enum diag_code build_check(struct cli *cli, struct build *b)
+{
+    if (!b->firmware) {
+        return cli_usage_error(cli, "-f FIRMWARE is missing");
+    }
+    if (!b->output) {
+        return cli_usage_error(cli, "-o OUTPUT is missing");
+    }
+    if (!b->args.n && !b->boot && !b->main) {
+        return cli_usage_error(cli, "there is nothing to freeze");
+    }
+    enum diag_code err = build_distinct(cli, b->output, b->firmware);
+    err = err ? err : build_distinct(cli, b->output, b->key);
+    for (unsigned i = 0; i < b->args.n && !err; i++) {
+        err = build_distinct(cli, b->output, b->args.items[i]);
+    }
+    err = err ? err : build_type(cli, b->type, &b->kind);
+    err = err ? err : parse_region(cli, b);
+    err = err ? err : parse_opt_level(cli, b);
+    return err ? err : check_lengths(cli, b);
+}
+
+static enum diag_code take_out(struct cli *cli, struct build *b)
+{
+    struct bytes_out base;
+    struct blob *found;
+    bytes_out_init(&base);
+    enum diag_code err = splice_remove(b->file.data, b->file.size, b->firmware, b->kind,
+                                       &cli->arena, &cli->diag, &found, &base);
+    b->base = b->file.data;
+    b->base_size = b->file.size;
+    if (!err && found) {
+        b->taken_out = found;
+        b->base = arena_dup(&cli->arena, base.data, base.size);
+        b->base_size = base.size;
+    }
+    bytes_out_free(&base);
+    return err;
+}
+
+enum diag_code build_open_base(struct cli *cli, struct build *b)
+{
+    enum diag_code err = file_read(b->firmware, &cli->arena, &cli->diag, &b->file);
+    return err ? err : take_out(cli, b);
+}
+
+enum diag_code build_open(struct cli *cli, struct build *b)
+{
+    struct image *img;
+    enum diag_code err = build_open_base(cli, b);
+    err = err ? err
+              : image_read(b->base, b->base_size, b->firmware, b->kind, &cli->arena, &cli->diag,
+                           &img);
+    if (err) {
+        return err;
+    }
+    err = firmware_scan(img, &cli->diag, &b->fw);
+    return err == DIAG_NO && !b->fw ? DIAG_MALFORMED : err; // no firmware at all
+}
+
+static enum diag_code list_inputs(struct cli *cli, struct build *b)
+{
+    enum diag_code err = DIAG_OK;
+    for (unsigned i = 0; i < b->args.n && !err; i++) {
+        err = inputs_add(cli, &b->list, b->args.items[i]);
+    }
+    if (!err && b->boot) {
+        err = inputs_add_as(cli, &b->list, b->boot, "boot.py");
+    }
+    if (!err && b->main) {
+        err = inputs_add_as(cli, &b->list, b->main, "main.py");
+    }
+    return err;
+}
+
+static enum diag_code sign(struct cli *cli, struct build *b)
+{
+    if (b->key) {
+        return diag_set(&cli->diag, DIAG_USAGE, b->key, "this version cannot sign");
+    }
+    return DIAG_OK;
+}
+
+enum diag_code build_blob(struct cli *cli, struct build *b)
+{
+    enum diag_code err = list_inputs(cli, b);
+    err = err ? err : inputs_load(cli, &b->list, b->fw, &b->inputs, &b->modules);
+    err = err ? err
+              : splice_plan(b->fw, b->modules, b->list.n, &b->splice, &cli->arena, &cli->diag,
+                            &b->plan);
+    if (err) {
+        return err;
+    }
+    bytes_out_init(&b->blob);
+    err = blob_write(&b->plan->blob, &b->blob, &cli->diag);
+    err = err ? err : bytes_out_check(&b->blob, &cli->diag);
+    return err ? err : sign(cli, b);
+}
+
+enum diag_code build_product(struct cli *cli, const struct build *b, const struct blob *blob)
+{
+    struct bytes_out product;
+    bytes_out_init(&product);
+    enum diag_code err = splice_apply(b->base, b->base_size, b->firmware, b->kind, blob,
+                                      &cli->arena, &cli->diag, &product);
+    if (!err) {
+        err = file_write(b->output, product.data, product.size, file_mode_of(b->firmware), true,
+                         &cli->diag);
+    }
+    bytes_out_free(&product);
+    return err;
+}
+
+void build_free(struct build *b)
+{
+    bytes_out_free(&b->blob);
+}
+
+static void report_json(const struct build *b, struct bytes_out *out)
+{
+    const struct splice_plan *p = b->plan;
+    struct json j;
+    json_init(&j, out);
+    json_object(&j, NULL);
+    json_str(&j, "schema", "mpy-freeze/build/1");
+    json_str(&j, "output", b->output);
+    json_str(&j, "firmware_version", b->fw->version);
+    json_bool(&j, "signed", b->key != NULL);
+    json_bool(&j, "replaced_splice", b->taken_out != NULL);
+    json_array(&j, "modules");
+    for (unsigned i = 0; i < b->list.n; i++) {
+        json_object(&j, NULL);
+        json_str(&j, "name", b->modules[i].in.name);
+        json_str(&j, "kind", b->modules[i].in.kind == FW_MODULE_STR ? "text" : "code");
+        json_str(&j, "file", b->modules[i].in.file);
+        json_uint(&j, "bytes", p->module_sizes[i]);
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    json_addr(&j, "address", p->blob.addr);
+    json_addr(&j, "end", p->blob.addr + p->size);
+    json_uint(&j, "bytes", p->size);
+    json_uint(&j, "payload_bytes", p->blob.payload_size);
+    json_uint(&j, "frozen_bytes", p->frozen->size);
+    json_uint(&j, "new_names", p->frozen->n_qstrs);
+    json_uint(&j, "hidden_stock_modules", p->frozen->n_replaced);
+    json_uint(&j, "references", p->n_references);
+    json_uint(&j, "patches", p->blob.n_patches);
+    json_uint(&j, "free_bytes", p->left);
+    json_object_end(&j);
+    json_end(&j);
+}
+
+static void report_table(const struct build *b, struct bytes_out *out)
+{
+    const struct splice_plan *p = b->plan;
+    uint64_t total = 0;
+    for (unsigned i = 0; i < b->list.n; i++) {
+        bytes_printf(out, "%8llu  %s\n", (unsigned long long)p->module_sizes[i],
+                     b->modules[i].in.name);
+        total += p->module_sizes[i];
+    }
+    bytes_printf(out, "%8llu  in %u module%s\n", (unsigned long long)total, b->list.n,
+                 b->list.n == 1 ? "" : "s");
+    bytes_printf(out, "blob      0x%llx to 0x%llx, %llu bytes, %s%s\n",
+                 (unsigned long long)p->blob.addr, (unsigned long long)(p->blob.addr + p->size),
+                 (unsigned long long)p->size, b->key ? "signed" : "not signed",
+                 b->taken_out ? "; it replaces the one that was there" : "");
+    bytes_printf(out,
+                 "patched   %u references in %u places; %u new names, %u stock modules hidden\n",
+                 p->n_references, p->blob.n_patches, p->frozen->n_qstrs, p->frozen->n_replaced);
+    bytes_printf(out, "free      %llu bytes left in the region that ends at 0x%llx%s%s\n",
+                 (unsigned long long)p->left, (unsigned long long)(p->region.addr + p->region.size),
+                 p->region.why ? ": " : "", p->region.why ? p->region.why : "");
+}
+
+enum diag_code build_report(struct cli *cli, const struct build *b)
+{
+    struct bytes_out out;
+    bytes_out_init(&out);
+    (b->json ? report_json : report_table)(b, &out);
+    return cli_print(cli, &out);
+}

@@ -1,0 +1,51 @@
+// The steps that build, pack, splice and unsplice share.
+#ifndef PACKER_CLI_BUILD_H
+#define PACKER_CLI_BUILD_H
+
+#include "packer/cli/cli.h"
+#include "packer/cli/inputs.h"
+#include "packer/splice/splice.h"
+
+struct build { // options first, then what the steps make of them
+    const char *firmware, *output, *key, *passphrase_file, *type, *region;
+    const char *boot, *main, *opt_level;
+    struct splice_options splice;
+    struct input_options inputs;
+    struct cli_list args;
+    bool json;
+
+    enum image_kind kind;
+    struct file file;    // the firmware file as given
+    const uint8_t *base; // the base: without the splice that the file may hold
+    size_t base_size;
+    const struct blob *taken_out; // that splice, or NULL
+    struct firmware *fw;
+    struct input_list list;
+    struct splice_module *modules;
+    struct splice_plan *plan;
+    struct bytes_out blob; // encoded
+};
+
+// Options of build and pack, as rows of a table that ends with zeros.
+enum { BUILD_OPTIONS = 20 };
+void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS]);
+// Checks them, without reading anything but names. Errors: DIAG_USAGE.
+enum diag_code build_check(struct cli *cli, struct build *b);
+// Reads the firmware and takes a splice out of it.
+enum diag_code build_open_base(struct cli *cli, struct build *b);
+// The same, and finds MicroPython in it.
+enum diag_code build_open(struct cli *cli, struct build *b);
+// Reads and compiles the inputs, plans the splice, encodes and signs the blob.
+enum diag_code build_blob(struct cli *cli, struct build *b);
+// The table (or JSON) that tells what was done.
+enum diag_code build_report(struct cli *cli, const struct build *b);
+void build_free(struct build *b);
+
+// Makes the product of the base and an encoded blob and writes it.
+enum diag_code build_product(struct cli *cli, const struct build *b, const struct blob *blob);
+// Parses --type. Errors: DIAG_USAGE.
+enum diag_code build_type(struct cli *cli, const char *type, enum image_kind *kind);
+// Refuses an output that is one of the inputs.
+enum diag_code build_distinct(struct cli *cli, const char *output, const char *input);
+
+#endif

@@ -1,0 +1,57 @@
+#include "packer/cli/build.h"
+
+static enum diag_code run(struct cli *cli, int argc, char **argv);
+
+#define BUILD_HELP                                                                                 \
+    "Inputs are scripts (main.py), .mpy files and folders. A folder with __init__.py is a\n"       \
+    "package of the folder's name; any other folder's contents are frozen as they stand in it.\n"  \
+    "Options:\n"                                                                                   \
+    "  -k, --key KEY.pem        sign the blob\n"                                                   \
+    "  --passphrase-file FILE   for an encrypted key\n"                                            \
+    "  --app NAME, --app-version V, --counter N   named in the blob\n"                             \
+    "  --boot FILE, --main FILE freeze FILE as boot.py, as main.py\n"                              \
+    "  -O N                     optimisation level, 0 to 3\n"                                      \
+    "  --strip                  leave line numbers out\n"                                          \
+    "  --release X.Y            compile for this release, not for the firmware's\n"                \
+    "  --region START:SIZE      place the blob there\n"                                            \
+    "  --type TYPE              the firmware's container (elf, bin, uf2, dfuse, ihex, esp, "       \
+    "esp-flash)\n"                                                                                 \
+    "  --json                   report as JSON\n"
+
+const struct cli_command cmd_build = {
+    .name = "build",
+    .summary = "compile, sign and splice scripts into a firmware",
+    .usage =
+        "build -f FIRMWARE -o PRODUCT [-k KEY.pem] INPUT...\n\n"
+        "Makes a firmware that holds the inputs as frozen modules. The product has the\n"
+        "container of the firmware; a splice that the firmware holds is replaced.\n\n" BUILD_HELP
+        "\nExample:\n  mpy-freeze build -f firmware.uf2 -o product.uf2 -k key.pem app/ main.py",
+    .run = run,
+};
+
+static enum diag_code make(struct cli *cli, struct build *b)
+{
+    struct blob *blob;
+    enum diag_code err = build_check(cli, b);
+    err = err ? err : build_open(cli, b);
+    err = err ? err : build_blob(cli, b);
+    err = err ? err
+              : blob_read(b->blob.data, b->blob.size, b->output, &cli->arena, &cli->diag, &blob);
+    err = err ? err : build_product(cli, b, blob);
+    return err ? err : build_report(cli, b);
+}
+
+static enum diag_code run(struct cli *cli, int argc, char **argv)
+{
+    struct build b = {0};
+    struct cli_option options[BUILD_OPTIONS];
+    bool helped;
+    build_options(&b, options);
+    enum diag_code err = cli_parse(cli, &cmd_build, argc, argv, options, &helped);
+    if (err || helped) {
+        return err;
+    }
+    err = make(cli, &b);
+    build_free(&b);
+    return err;
+}

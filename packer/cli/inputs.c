@@ -1,0 +1,232 @@
+#define _XOPEN_SOURCE 700 // realpath
+
+#include "packer/cli/inputs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "format/sha256.h"
+
+enum {
+    FOLDER_DEPTH_MAX = 32, // also ends loops of symbolic links
+    INPUTS_MAX = 65536,    // frozen tables of that size fit no device
+};
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+    return n > m && !strcmp(s + n - m, end);
+}
+
+static enum diag_code add_file(struct cli *cli, struct input_list *list, struct input_file file)
+{
+    if (list->n == INPUTS_MAX) {
+        return cli_usage_error(cli, "more than %d modules", INPUTS_MAX);
+    }
+    if (list->n == list->cap) {
+        unsigned cap = list->cap ? list->cap * 2 : 64;
+        list->items = arena_grow(&cli->arena, list->items, list->cap * sizeof *list->items,
+                                 cap * sizeof *list->items);
+        list->cap = cap;
+    }
+    list->items[list->n++] = file;
+    return DIAG_OK;
+}
+
+// The name a module has on the device: compiled modules are listed as their source.
+enum diag_code inputs_add_as(struct cli *cli, struct input_list *list, const char *path,
+                             const char *name)
+{
+    struct input_file file = {.path = path, .opt = -1};
+    if (ends_with(path, ".mpy")) {
+        file.kind = INPUT_MPY;
+        size_t n = strlen(name);
+        file.name =
+            ends_with(name, ".mpy") ? arena_printf(&cli->arena, "%.*s.py", (int)n - 4, name) : name;
+    } else {
+        file.kind = INPUT_SCRIPT;
+        file.name = name;
+    }
+    return add_file(cli, list, file);
+}
+
+static int by_string(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static enum diag_code io_error(struct cli *cli, const char *path)
+{
+    return diag_set(&cli->diag, DIAG_IO, path, "%s", strerror(errno));
+}
+
+// Names in a folder, sorted; hidden ones and __pycache__ do not count.
+static enum diag_code read_folder(struct cli *cli, const char *path, struct cli_list *names)
+{
+    DIR *dir = opendir(path);
+    if (!dir) {
+        return io_error(cli, path);
+    }
+    unsigned cap = 0;
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        if (e->d_name[0] == '.' || !strcmp(e->d_name, "__pycache__")) {
+            continue;
+        }
+        if (names->n == cap) {
+            names->items = arena_grow(&cli->arena, names->items, cap * sizeof *names->items,
+                                      (cap * 2 + 16) * sizeof *names->items);
+            cap = cap * 2 + 16;
+        }
+        names->items[names->n++] = arena_strndup(&cli->arena, e->d_name, strlen(e->d_name));
+    }
+    closedir(dir);
+    if (names->n) {
+        qsort(names->items, names->n, sizeof *names->items, by_string);
+    }
+    return DIAG_OK;
+}
+
+static enum diag_code add_folder(struct cli *cli, struct input_list *list, const char *path,
+                                 const char *prefix, unsigned depth)
+{
+    struct cli_list names = {0};
+    if (depth > FOLDER_DEPTH_MAX) {
+        return diag_set(&cli->diag, DIAG_IO, path, "folders nest deeper than %d", FOLDER_DEPTH_MAX);
+    }
+    enum diag_code err = read_folder(cli, path, &names);
+    for (unsigned i = 0; i < names.n && !err; i++) {
+        const char *item = arena_printf(&cli->arena, "%s/%s", path, names.items[i]);
+        const char *name = arena_printf(&cli->arena, "%s%s", prefix, names.items[i]);
+        struct stat st;
+        if (stat(item, &st)) {
+            return io_error(cli, item);
+        }
+        if (S_ISDIR(st.st_mode)) {
+            err = add_folder(cli, list, item, arena_printf(&cli->arena, "%s/", name), depth + 1);
+        } else if (ends_with(item, ".py") || ends_with(item, ".mpy")) {
+            err = inputs_add_as(cli, list, item, name);
+        }
+    }
+    return err;
+}
+
+static bool has_file(struct cli *cli, const char *folder, const char *name)
+{
+    struct stat st;
+    return !stat(arena_printf(&cli->arena, "%s/%s", folder, name), &st) && S_ISREG(st.st_mode);
+}
+
+// The folder's own name; "." and ".." need the file system to tell it.
+static const char *folder_name(struct cli *cli, const char *path)
+{
+    char *resolved = realpath(path, NULL);
+    const char *last = resolved ? strrchr(resolved, '/') : NULL;
+    const char *name = last ? arena_strndup(&cli->arena, last + 1, strlen(last + 1)) : path;
+    free(resolved);
+    return name;
+}
+
+static enum diag_code add_top_folder(struct cli *cli, struct input_list *list, const char *path)
+{
+    bool package = has_file(cli, path, "__init__.py") || has_file(cli, path, "__init__.mpy");
+    unsigned before = list->n;
+    const char *prefix = package ? arena_printf(&cli->arena, "%s/", folder_name(cli, path)) : "";
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') {
+        n--;
+    }
+    enum diag_code err = add_folder(cli, list, arena_strndup(&cli->arena, path, n), prefix, 0);
+    if (!err && list->n == before) {
+        return diag_set(&cli->diag, DIAG_USAGE, path, "the folder holds no .py or .mpy file");
+    }
+    return err;
+}
+
+enum diag_code inputs_add(struct cli *cli, struct input_list *list, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st)) {
+        return io_error(cli, path);
+    }
+    if (S_ISDIR(st.st_mode)) {
+        return add_top_folder(cli, list, path);
+    }
+    const char *slash = strrchr(path, '/');
+    if (!ends_with(path, ".py") && !ends_with(path, ".mpy")) {
+        enum diag_code err = diag_set(&cli->diag, DIAG_USAGE, path, "not a module");
+        diag_help(&cli->diag, "inputs are .py and .mpy files and folders of them");
+        return err;
+    }
+    return inputs_add_as(cli, list, path, slash ? slash + 1 : path);
+}
+
+static enum diag_code load_mpy(struct cli *cli, const struct file *file,
+                               struct splice_module *module)
+{
+    struct mpy_module *m;
+    enum diag_code err = mpy_read(file->data, file->size, file->name, &cli->arena, &cli->diag, &m);
+    module->in.mpy = m;
+    return err;
+}
+
+static enum diag_code hash_mpy(struct cli *cli, struct splice_module *module)
+{
+    struct bytes_out out;
+    bytes_out_init(&out);
+    mpy_write(module->in.mpy, &out);
+    enum diag_code err = bytes_out_check(&out, &cli->diag);
+    if (!err) {
+        sha256(out.data, out.size, module->mpy_sha256);
+    }
+    bytes_out_free(&out);
+    return err;
+}
+
+static enum diag_code load(struct cli *cli, const struct input_file *input,
+                           const struct firmware *fw, const struct input_options *options,
+                           struct splice_module *module)
+{
+    struct file file;
+    enum diag_code err = file_read(input->path, &cli->arena, &cli->diag, &file);
+    if (err) {
+        return err;
+    }
+    (void)fw;
+    (void)options;
+    module->in.name = input->name;
+    module->in.file = input->path;
+    module->in.kind = input->kind == INPUT_TEXT ? FW_MODULE_STR : FW_MODULE_MPY;
+    sha256(file.data, file.size, module->source_sha256);
+    switch (input->kind) {
+    case INPUT_TEXT:
+        module->in.text = file.data;
+        module->in.text_size = (uint32_t)file.size;
+        memcpy(module->mpy_sha256, module->source_sha256, BLOB_DIGEST);
+        return DIAG_OK;
+    case INPUT_MPY:
+        err = load_mpy(cli, &file, module);
+        break;
+    case INPUT_SCRIPT:
+        err = diag_set(&cli->diag, DIAG_USAGE, input->path,
+                       "scripts cannot be compiled by this version; give .mpy files");
+        break;
+    }
+    return err ? err : hash_mpy(cli, module);
+}
+
+enum diag_code inputs_load(struct cli *cli, const struct input_list *list,
+                           const struct firmware *fw, const struct input_options *options,
+                           struct splice_module **out)
+{
+    *out = ARENA_ARRAY(&cli->arena, struct splice_module, list->n);
+    for (unsigned i = 0; i < list->n; i++) {
+        enum diag_code err = load(cli, &list->items[i], fw, options, &(*out)[i]);
+        if (err) {
+            return err;
+        }
+    }
+    return DIAG_OK;
+}
