@@ -80,10 +80,11 @@ static const char *bin_describe(const struct image *img, struct arena *a)
                : "raw image, base address unknown";
 }
 
-static enum diag_code bin_write(const struct image *img, struct bytes_out *out, struct diag *d)
+static enum diag_code bin_write(const struct image *img, bool seal, struct bytes_out *out,
+                                struct diag *d)
 {
     if (bin_elf(img)) {
-        return elf_write(img, out, d);
+        return elf_write(img, seal, out, d);
     }
     bytes_put(out, img->segments[0].data, (size_t)img->segments[0].size);
     return DIAG_OK;

@@ -32,17 +32,21 @@ struct image_ops {
     // Fills in img from img->file: segments (in any order), machine, container.
     enum diag_code (*read)(struct image *img, struct diag *d);
     const char *(*describe)(const struct image *img, struct arena *a);
-    enum diag_code (*write)(const struct image *img, struct bytes_out *out, struct diag *d);
+    // The file. Without seal, checksums that cover the content may be left 0, as add leaves them:
+    // making them costs more than all the rest, and only a file that leaves needs them.
+    enum diag_code (*write)(const struct image *img, bool seal, struct bytes_out *out,
+                            struct diag *d);
     enum diag_code (*undo)(const struct image *img, uint64_t addr, uint64_t size,
                            struct bytes_out *out, struct diag *d);
-    // The whole new file.
+    // The whole new file, unsealed.
     enum diag_code (*add)(const struct image *img, const struct image_run *run,
                           struct bytes_out *out, struct diag *d);
     enum diag_code (*remove)(const struct image *img, const struct image_undo *undo,
                              struct bytes_out *out, struct diag *d);
 };
 
-extern const struct image_ops image_elf_ops, image_bin_ops, image_uf2_ops, image_dfuse_ops;
+extern const struct image_ops image_elf_ops, image_bin_ops, image_uf2_ops, image_dfuse_ops,
+    image_ihex_ops, image_esp_app_ops, image_esp_flash_ops;
 
 // Appends an empty segment with all flags and run unset; NULL when memory is exhausted.
 struct image_segment *image_segment_new(struct image *img, struct diag *d);

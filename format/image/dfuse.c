@@ -244,8 +244,10 @@ static enum diag_code dfuse_emit(const struct image *img, const struct dfuse_edi
     return DIAG_OK;
 }
 
-static enum diag_code dfuse_write(const struct image *img, struct bytes_out *out, struct diag *d)
+static enum diag_code dfuse_write(const struct image *img, bool seal, struct bytes_out *out,
+                                  struct diag *d)
 {
+    (void)seal;
     (void)d;
     return dfuse_emit(img, NULL, out);
 }

@@ -73,7 +73,7 @@ unsigned elf_phdr_size(const struct elf *e);
 enum diag_code elf_read_symbols(struct image *img, const struct elf *e, struct diag *d);
 enum diag_code elf_read_relocs(struct image *img, const struct elf *e, struct diag *d);
 // Writing (elf_add.c), also for an ELF within a raw image.
-enum diag_code elf_write(const struct image *img, struct bytes_out *out, struct diag *d);
+enum diag_code elf_write(const struct image *img, bool seal, struct bytes_out *out, struct diag *d);
 enum diag_code elf_undo(const struct image *img, uint64_t addr, uint64_t size,
                         struct bytes_out *out, struct diag *d);
 enum diag_code elf_add(const struct image *img, const struct image_run *run, struct bytes_out *out,

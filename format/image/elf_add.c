@@ -217,9 +217,10 @@ enum diag_code elf_add(const struct image *img, const struct image_run *run, str
     return DIAG_OK;
 }
 
-enum diag_code elf_write(const struct image *img, struct bytes_out *out, struct diag *d)
+enum diag_code elf_write(const struct image *img, bool seal, struct bytes_out *out, struct diag *d)
 {
     const struct elf *e = img->container;
+    (void)seal;
     (void)d;
     bytes_put(out, e->file, img->file_size);
     return DIAG_OK;

@@ -7,10 +7,8 @@
 
 // In the order of detection: strong magic numbers first, a raw image matches everything.
 static const struct image_ops *const image_containers[] = {
-    &image_elf_ops,
-    &image_uf2_ops,
-    &image_dfuse_ops,
-    &image_bin_ops,
+    &image_elf_ops,       &image_uf2_ops,     &image_dfuse_ops,
+    &image_esp_flash_ops, &image_esp_app_ops, &image_bin_ops,
 };
 enum { IMAGE_CONTAINERS = sizeof image_containers / sizeof image_containers[0] };
 
@@ -356,6 +354,7 @@ static enum diag_code image_reload(struct image *img, struct bytes_out *file, st
         return err;
     }
     struct image next = {.name = img->name, .arena = img->arena, .file_size = file->size};
+    next.unsealed = true;
     next.file = arena_dup(img->arena, file->data, file->size);
     if (!next.file) {
         return diag_nomem(d);
@@ -420,7 +419,7 @@ static enum diag_code image_take_out(struct image *img, const struct image_run *
                                      struct bytes_out *after, struct diag *d)
 {
     const struct image_ops *ops = image_ops_of(img->kind);
-    enum diag_code err = ops->write(img, before, d);
+    enum diag_code err = ops->write(img, false, before, d);
     err = err ? err : bytes_out_check(before, d);
     err = err ? err : ops->remove(img, undo, after, d);
     err = err ? err : image_reload(img, after, d);
@@ -448,6 +447,6 @@ enum diag_code image_remove(struct image *img, uint64_t addr, uint64_t size, con
 
 enum diag_code image_write(const struct image *img, struct bytes_out *out, struct diag *d)
 {
-    enum diag_code err = image_ops_of(img->kind)->write(img, out, d);
+    enum diag_code err = image_ops_of(img->kind)->write(img, true, out, d);
     return err ? err : bytes_out_check(out, d);
 }

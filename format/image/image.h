@@ -78,6 +78,7 @@ struct image {
     enum image_machine machine;
     unsigned address_bits; // 32 or 64; 0 = unknown
     bool base_known;       // false for a raw .bin until image_rebase
+    bool unsealed;         // checksums that cover the content are made when it is written
     bool pic;              // position-independent: words are relocated at load time
     uint64_t entry;        // 0 = unknown
     unsigned n_segments;

@@ -251,10 +251,12 @@ static const char *uf2_describe(const struct image *img, struct arena *a)
     return text;
 }
 
-static enum diag_code uf2_write(const struct image *img, struct bytes_out *out, struct diag *d)
+static enum diag_code uf2_write(const struct image *img, bool seal, struct bytes_out *out,
+                                struct diag *d)
 {
     const struct uf2 *u = img->container;
     size_t start = out->size;
+    (void)seal;
     (void)d;
     bytes_put(out, img->file, img->file_size);
     for (size_t i = 0; i < u->pieces.n && !out->failed; i++) {
@@ -345,7 +347,7 @@ static enum diag_code uf2_add(const struct image *img, const struct image_run *r
     uint64_t from, n;
     uf2_range(run->addr, run->size, &from, &n);
     enum diag_code err = uf2_check_add(img, run->addr, run->size, d);
-    err = err ? err : uf2_write(img, out, d);
+    err = err ? err : uf2_write(img, false, out, d);
     if (err || out->failed) {
         return err;
     }
@@ -379,7 +381,7 @@ static enum diag_code uf2_remove(const struct image *img, const struct image_und
                        size + n * UF2_BLOCK != img->file_size)) {
         return bytes_fail(&in, "undo record", "does not belong to this image");
     }
-    enum diag_code err = in.failed ? in.failed : uf2_write(img, out, d);
+    enum diag_code err = in.failed ? in.failed : uf2_write(img, false, out, d);
     if (err || out->failed) {
         return err;
     }
