@@ -49,19 +49,30 @@ static void skip_groups(struct cursor *c)
     c->ok = false;
 }
 
-// Does the prelude at addr belong to a module body?
-static bool is_module_prelude(const struct scan *s, uint64_t addr, uint64_t qstr_table)
+// The qstr id that the prelude at addr gives as the function's name; 0 when there is no prelude.
+static uint16_t prelude_name(const struct scan *s, uint64_t addr, uint64_t qstr_table)
 {
     const struct view_span *span = view_span_at(&s->view, addr);
     if (!span)
-        return false;
+        return 0;
     struct cursor c = {span->data + (addr - span->run), span->data + span->size, true};
     skip_groups(&c); // signature
     skip_groups(&c); // sizes
     uint32_t name = next_varuint(&c);
     uint16_t id;
-    return c.ok && name < 65536 && view_u16(&s->view, qstr_table + 2 * name, &id) &&
-           id == FROZEN_MODULE_ID;
+    return c.ok && name < 65536 && view_u16(&s->view, qstr_table + 2 * name, &id) ? id : 0;
+}
+
+static bool is_module_prelude(const struct scan *s, uint64_t addr, uint64_t qstr_table)
+{
+    return prelude_name(s, addr, qstr_table) == FROZEN_MODULE_ID;
+}
+
+bool frozen_is_bytecode(const struct scan *s, uint64_t addr, uint64_t qstr_table)
+{
+    const uint8_t *p = view_at(&s->view, addr, 2);
+    uint16_t id = p && (p[0] | p[1]) ? prelude_name(s, addr, qstr_table) : 0;
+    return id && id < s->fw->n_qstrs && id != FROZEN_MODULE_ID;
 }
 
 // The prelude of native code lies behind its children: word 0 of the code tells where.

@@ -15,6 +15,7 @@ enum {
 struct raws {
     unsigned n, bare; // raw codes in at[]; functions that are their bytecode itself
     uint64_t at[RAW_CODES_MAX];
+    uint64_t qstrs[RAW_CODES_MAX]; // the qstr table of its module
 };
 
 static bool is_raw(const struct scan *s, uint64_t addr)
@@ -36,28 +37,35 @@ static bool seen(const struct raws *r, uint64_t addr)
     return false;
 }
 
-static void add_function(const struct scan *s, struct raws *r, uint64_t addr)
+// False when there is no function at addr.
+static bool add_function(const struct scan *s, struct raws *r, uint64_t addr, uint64_t qstrs)
 {
     const uint8_t *p = view_at(&s->view, addr, 2);
     if (!p)
-        return;
-    if (s->fw->profile->proto_fun && (p[0] | p[1]))
-        r->bare++;
-    else if (r->n < RAW_CODES_MAX && is_raw(s, addr) && !seen(r, addr))
+        return false;
+    if (s->fw->profile->proto_fun && (p[0] | p[1])) {
+        bool bare = frozen_is_bytecode(s, addr, qstrs);
+        r->bare += bare;
+        return bare;
+    }
+    if (!is_raw(s, addr))
+        return false;
+    if (r->n < RAW_CODES_MAX && !seen(r, addr)) {
+        r->qstrs[r->n] = qstrs;
         r->at[r->n++] = addr;
+    }
+    return true;
 }
 
 // The length of the list of children is not known yet; the words behind it that are no functions
 // end it. An entry of a neighbour's list is a function as well.
-static void add_children(const struct scan *s, struct raws *r, uint64_t children)
+static void add_children(const struct scan *s, struct raws *r, uint64_t children, uint64_t qstrs)
 {
-    for (unsigned i = 0; i < RAW_CHILDREN_MAX; i++) {
-        uint64_t child;
+    uint64_t child;
+    for (unsigned i = 0; i < RAW_CHILDREN_MAX; i++)
         if (!view_is_pointer(&s->view, children + (uint64_t)i * s->view.ptr, &child) ||
-            !is_raw(s, child))
+            !add_function(s, r, child, qstrs))
             return;
-        add_function(s, r, child);
-    }
 }
 
 // --- up to 1.22: is there a length between the code and the children?
@@ -104,7 +112,7 @@ static void decide_old(struct scan *s, struct raws *r)
     for (unsigned i = 0; i < r->n; i++) {
         uint64_t children;
         if (view_is_pointer(&s->view, r->at[i] + (with ? 3 : 2) * s->view.ptr, &children))
-            add_children(s, r, children);
+            add_children(s, r, children, r->qstrs[i]);
     }
     fw->debug_names = with ? FW_YES : FW_NO;
     fw->save = with && count_if(s, r, has_count) == r->n ? FW_YES : FW_NO;
@@ -128,7 +136,7 @@ static void decide_new(struct scan *s, struct raws *r)
     for (unsigned i = 0; i < r->n; i++) {
         uint64_t children;
         if (view_is_pointer(&s->view, r->at[i] + 2 * s->view.ptr, &children))
-            add_children(s, r, children);
+            add_children(s, r, children, r->qstrs[i]);
     }
     if (r->bare)
         fw->save = FW_NO;
@@ -169,6 +177,15 @@ static void decide_settrace(struct scan *s, const struct raws *r)
         fw->settrace = count_if(s, r, has_prelude) == r->n ? FW_YES : FW_NO;
 }
 
+static void add_body(const struct scan *s, struct raws *r, const struct fw_module *m)
+{
+    const uint8_t *p = view_at(&s->view, m->code, 2);
+    if (p && s->fw->profile->proto_fun && (p[0] | p[1]))
+        r->bare++; // checked when the module was found
+    else
+        add_function(s, r, m->code, m->qstr_table);
+}
+
 static const char *tri_name(enum fw_tri t)
 {
     return t == FW_YES ? "yes" : t == FW_NO ? "no" : "unknown";
@@ -182,7 +199,7 @@ enum diag_code raw_scan(struct scan *s)
         return diag_nomem(s->diag);
     for (unsigned i = 0; i < fw->n_modules; i++)
         if (fw->modules[i].kind == FW_MODULE_MPY)
-            add_function(s, r, fw->modules[i].code);
+            add_body(s, r, &fw->modules[i]);
     if (fw->profile->proto_fun)
         decide_new(s, r);
     else

@@ -113,10 +113,12 @@ enum diag_code release_refuse_old(struct scan *s);            // release.c
 void isa_scan(struct scan *s);                                // isa.c
 enum diag_code option_scan(struct scan *s);                   // option.c
 enum diag_code frozen_scan(struct scan *s);                   // frozen.c: the candidates
-enum diag_code frozen_choose(struct scan *s);                 // frozen.c: the one in use
-enum diag_code ref_scan(struct scan *s);                      // ref.c
-enum diag_code raw_scan(struct scan *s);                      // raw.c
-enum diag_code region_scan(struct scan *s);                   // region.c
+// Is there bytecode with a prelude at addr, of a function of the module with this qstr table?
+bool frozen_is_bytecode(const struct scan *s, uint64_t addr, uint64_t qstr_table); // frozen.c
+enum diag_code frozen_choose(struct scan *s); // frozen.c: the one in use
+enum diag_code ref_scan(struct scan *s);      // ref.c
+enum diag_code raw_scan(struct scan *s);      // raw.c
+enum diag_code region_scan(struct scan *s);   // region.c
 void scan_note(struct scan *s, const char *what, uint64_t addr, const char *why, const char *fmt,
                ...) DIAG_PRINTF(5, 6);
 
