@@ -1,0 +1,36 @@
+// What the two halves of the frozen reader share: unfreeze.c walks the code, unfreeze_obj.c reads
+// the constants.
+#ifndef FORMAT_FIRMWARE_UNFREEZE_H
+#define FORMAT_FIRMWARE_UNFREEZE_H
+
+#include "format/firmware/firmware.h"
+
+struct unfreeze {
+    const struct firmware *fw;
+    const struct fw_module *frozen;
+    struct arena *arena;
+    struct diag *diag;
+    struct mpy_module *module;
+    // Where things begin, sorted before use: a function ends before the next of them.
+    uint64_t *starts;
+    size_t n_starts, cap_starts;
+    // What the functions use of the tables.
+    uint32_t n_qstrs, n_objs;
+    bool wide_ints, native;
+    uint64_t budget; // functions and constants that may still be read: stops loops in the image
+};
+
+// Records a failure at a run-time address; field says what was read there.
+enum diag_code unfreeze_fail(struct unfreeze *u, uint64_t addr, const char *field, const char *fmt,
+                             ...) DIAG_PRINTF(4, 5);
+// A pointer-sized word at a run-time address.
+enum diag_code unfreeze_word(struct unfreeze *u, uint64_t addr, const char *field, uint64_t *value);
+// Remembers where something begins.
+enum diag_code unfreeze_start(struct unfreeze *u, uint64_t addr);
+// One object of the qstr pools. Errors: DIAG_MALFORMED.
+enum diag_code unfreeze_qstr(struct unfreeze *u, uint64_t id, uint64_t addr, struct mpy_qstr *q);
+// The constant whose word is value; addr is where the word was found.
+enum diag_code unfreeze_obj(struct unfreeze *u, uint64_t value, uint64_t addr, unsigned depth,
+                            struct mpy_obj *o);
+
+#endif

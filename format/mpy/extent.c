@@ -1,0 +1,99 @@
+#include "format/mpy/extent.h"
+
+#include "format/mpy/opcode.h"
+#include "format/mpy/prelude.h"
+
+static void extent_use(uint32_t *n, int64_t index)
+{
+    if (index >= *n && index < UINT32_MAX) {
+        *n = (uint32_t)index + 1;
+    }
+}
+
+static void extent_insn(struct mpy_extent *e, const struct mpy_insn *i)
+{
+    switch (i->info->arg) {
+    case MPY_ARG_QSTR:
+        extent_use(&e->n_qstrs, i->arg);
+        break;
+    case MPY_ARG_OBJ:
+        extent_use(&e->n_objs, i->arg);
+        break;
+    case MPY_ARG_CHILD:
+    case MPY_ARG_CHILD_CELLS:
+        extent_use(&e->n_children, i->arg);
+        break;
+    case MPY_ARG_INT:
+        e->wide_ints |= i->arg < -0x40000000 || i->arg > 0x3fffffff;
+        break;
+    default:
+        break;
+    }
+}
+
+static void extent_names(const uint8_t *data, const struct mpy_prelude *p, struct mpy_extent *e)
+{
+    uint32_t pos = 0, qstr;
+    extent_use(&e->n_qstrs, 0); // the file name
+    extent_use(&e->n_qstrs, p->name);
+    while (mpy_prelude_arg(data, p, &pos, &qstr)) {
+        extent_use(&e->n_qstrs, qstr);
+    }
+}
+
+const char *mpy_extent_find(const uint8_t *data, size_t available, struct mpy_extent *out)
+{
+    struct mpy_prelude p;
+    *out = (struct mpy_extent){0};
+    available = available < UINT32_MAX ? available : UINT32_MAX;
+    const char *wrong = mpy_prelude_decode(data, available, 0, &p);
+    if (wrong) {
+        return wrong;
+    }
+    extent_names(data, &p, out);
+    const uint8_t *code = data + p.code;
+    size_t size = available - p.code;
+    int64_t furthest = 0;
+    struct mpy_insn i;
+    for (uint32_t at = 0;; at += i.size) {
+        if (!mpy_insn_decode(code, size, at, &i)) {
+            return "the bytecode does not decode";
+        }
+        extent_insn(out, &i);
+        if (i.info->jumped && i.target > furthest) {
+            furthest = i.target;
+        }
+        if (!i.info->after && at + i.size > furthest) {
+            out->end = p.code + at + i.size;
+            return NULL;
+        }
+    }
+}
+
+static bool extent_zeros(const uint8_t *data, size_t from, size_t to)
+{
+    while (from < to && data[from] == 0) {
+        from++;
+    }
+    return from == to;
+}
+
+void mpy_extent_tail(const uint8_t *data, size_t limit, struct mpy_extent *e)
+{
+    struct mpy_extent tail = *e;
+    struct mpy_insn i;
+    size_t at = e->end;
+    bool closed = true; // the last instruction does not fall through
+    while (at < limit && mpy_insn_decode(data, limit, at, &i)) {
+        extent_insn(&tail, &i);
+        at += i.size;
+        closed = !i.info->after;
+    }
+    if (closed && tail.n_children <= e->n_children && extent_zeros(data, at, limit)) {
+        tail.end = (uint32_t)at;
+        *e = tail;
+    } else if (limit - e->end >= 2 && data[e->end] == MPY_OP_LOAD_CONST_NONE &&
+               data[e->end + 1] == MPY_OP_RETURN_VALUE) {
+        e->end += 2;
+    }
+}

@@ -1,0 +1,147 @@
+#include "packer/cli/open.h"
+
+#include <string.h>
+
+// 'M', a version and an architecture; the size of a small int is below 64 in every file made.
+static bool open_is_mpy(const struct file *f)
+{
+    return f->size >= 4 && f->data[0] == 'M' && f->data[1] <= MPY_VERSION && f->data[3] <= 64;
+}
+
+static enum diag_code open_image(struct cli *cli, const struct file *f, const char *type,
+                                 bool without_firmware, struct open_file *out)
+{
+    enum image_kind kind = type ? image_kind_find(type) : IMAGE_AUTO;
+    if (type && kind == IMAGE_AUTO) {
+        return cli_usage_error(cli, "--type %s is not known", type);
+    }
+    enum diag_code err =
+        image_read(f->data, f->size, f->name, kind, &cli->arena, &cli->diag, &out->image);
+    if (err) {
+        return err;
+    }
+    err = firmware_scan(out->image, &cli->diag, &out->fw);
+    if (err == DIAG_NO && without_firmware) {
+        diag_init(&cli->diag);
+        return DIAG_OK;
+    }
+    return err;
+}
+
+enum diag_code open_file(struct cli *cli, const char *name, const char *type, const char *base,
+                         bool without_firmware, struct open_file *out)
+{
+    *out = (struct open_file){0};
+    enum diag_code err = file_read(name, &cli->arena, &cli->diag, &out->file);
+    if (err) {
+        return err;
+    }
+    const struct file *f = &out->file;
+    if (!type && open_is_mpy(f)) {
+        out->kind = OPEN_MPY;
+        return mpy_read(f->data, f->size, f->name, &cli->arena, &cli->diag, &out->mpy);
+    }
+    if (!type && blob_layout_begins(f->data, (uint32_t)f->size)) {
+        out->kind = OPEN_BLOB;
+        return blob_read(f->data, f->size, f->name, &cli->arena, &cli->diag, &out->blob);
+    }
+    out->kind = OPEN_IMAGE;
+    return open_image(cli, f, type, without_firmware, out);
+}
+
+unsigned open_n_modules(const struct open_file *f)
+{
+    if (f->kind == OPEN_MPY) {
+        return 1;
+    }
+    return f->kind == OPEN_BLOB ? f->blob->n_modules : f->fw ? f->fw->n_modules : 0;
+}
+
+const char *open_module_name(const struct open_file *f, unsigned i)
+{
+    if (f->kind == OPEN_MPY) {
+        return f->file.name;
+    }
+    return f->kind == OPEN_BLOB ? f->blob->modules[i].name : f->fw->modules[i].name;
+}
+
+// The frozen module behind entry i.
+static const struct fw_module *open_frozen(const struct open_file *f, unsigned i)
+{
+    return &f->fw->modules[i];
+}
+
+enum diag_code open_module(struct cli *cli, const struct open_file *f, unsigned i,
+                           struct open_module *out)
+{
+    *out = (struct open_module){.name = open_module_name(f, i), .mpy = f->mpy};
+    if (f->kind == OPEN_MPY) {
+        return DIAG_OK;
+    }
+    if (!f->fw) {
+        diag_set(&cli->diag, DIAG_NO, f->file.name,
+                 "the modules of a blob can only be read together with its firmware");
+        return diag_help(&cli->diag, "give the firmware with -f FIRMWARE"), DIAG_NO;
+    }
+    const struct fw_module *m = open_frozen(f, i);
+    if (m->kind == FW_MODULE_STR) {
+        out->text = firmware_str_module(f->fw, m, &out->text_size);
+        return out->text ? DIAG_OK
+                         : diag_set(&cli->diag, DIAG_MALFORMED, f->file.name,
+                                    "the text of %s is not in the image", m->name);
+    }
+    return firmware_unfreeze(f->fw, m, &cli->arena, &cli->diag, &out->mpy);
+}
+
+// Is item (n bytes, dots standing for slashes) the same as module's first n bytes?
+static bool open_same(const char *module, const char *item, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (module[i] != item[i] && !(module[i] == '/' && item[i] == '.')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool open_names(const char *module, const char *item)
+{
+    if (strcmp(module, item) == 0) {
+        return true;
+    }
+    size_t n = strlen(item);
+    if (strlen(module) < n || !open_same(module, item, n)) {
+        return false;
+    }
+    static const char *const ends[] = {".py", ".mpy", "/__init__.py", "/__init__.mpy"};
+    for (unsigned i = 0; i < sizeof ends / sizeof *ends; i++) {
+        if (strcmp(module + n, ends[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool open_selected(const char *module, const struct cli_list *names, bool *used)
+{
+    bool selected = names->n == 0;
+    for (unsigned i = 0; i < names->n; i++) {
+        if (open_names(module, names->items[i])) {
+            selected = true;
+            if (used) {
+                used[i] = true;
+            }
+        }
+    }
+    return selected;
+}
+
+enum diag_code open_all_used(struct cli *cli, const struct cli_list *names, const bool *used)
+{
+    for (unsigned i = 0; i < names->n; i++) {
+        if (!used[i]) {
+            return diag_set(&cli->diag, DIAG_NO, NULL, "there is no module %s", names->items[i]);
+        }
+    }
+    return DIAG_OK;
+}
