@@ -549,13 +549,3 @@ enum diag_code firmware_unfreeze(const struct firmware *fw, const struct fw_modu
     *out = err ? NULL : u.module;
     return err;
 }
-
-const uint8_t *firmware_str_module(const struct firmware *fw, const struct fw_module *m,
-                                   size_t *size)
-{
-    if (m->kind != FW_MODULE_STR || m->size > SIZE_MAX) {
-        return NULL;
-    }
-    *size = (size_t)m->size;
-    return image_run_bytes(fw->image, m->addr, m->size);
-}

@@ -8,6 +8,8 @@
 // py/objcomplex.c and tools/mpy-tool.py (freeze_constant_obj) of MicroPython 1.19 to 1.29.
 #include "format/firmware/unfreeze.h"
 
+#include <stdio.h>
+
 #include "format/mpy/number.h"
 
 enum {
@@ -255,7 +257,7 @@ static enum diag_code obj_complex(struct unfreeze *u, uint64_t addr, struct mpy_
     if (err) {
         return err;
     }
-    char text[2 * MPY_FLOAT_TEXT];
+    char text[MPY_COMPLEX_TEXT];
     enum mpy_float kind = obj_float_kind(u->fw) == MPY_FLOAT_64 ? MPY_FLOAT_64 : MPY_FLOAT_32;
     mpy_complex_text(text, obj_float_bits(u->fw, real), obj_float_bits(u->fw, imag), kind);
     return obj_text(u, o, MPY_OBJ_COMPLEX, text, strlen(text));

@@ -66,16 +66,16 @@ void mpy_float_text(char text[MPY_FLOAT_TEXT], double value, enum mpy_float kind
     }
 }
 
-void mpy_complex_text(char text[2 * MPY_FLOAT_TEXT], double real, double imag, enum mpy_float kind)
+void mpy_complex_text(char text[MPY_COMPLEX_TEXT], double real, double imag, enum mpy_float kind)
 {
     char r[MPY_FLOAT_TEXT], i[MPY_FLOAT_TEXT];
     number_plain(i, imag, kind);
     if (real == 0) {
-        snprintf(text, 2 * MPY_FLOAT_TEXT, "%sj", i);
+        snprintf(text, MPY_COMPLEX_TEXT, "%sj", i);
         return;
     }
     number_plain(r, real, kind);
-    snprintf(text, 2 * MPY_FLOAT_TEXT, "(%s%s%sj)", r, imag >= 0 || isnan(imag) ? "+" : "", i);
+    snprintf(text, MPY_COMPLEX_TEXT, "(%s%s%sj)", r, imag >= 0 || isnan(imag) ? "+" : "", i);
 }
 
 void mpy_int_text(struct bytes_out *out, bool negative, uint32_t *digits, size_t n)

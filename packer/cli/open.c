@@ -28,6 +28,47 @@ static enum diag_code open_image(struct cli *cli, const struct file *f, const ch
     return err;
 }
 
+// The product that a blob and its base make, in memory.
+static enum diag_code open_product(struct cli *cli, struct image *base, const struct blob *b,
+                                   struct file *product)
+{
+    struct diag *d = &cli->diag;
+    enum diag_code err = DIAG_OK;
+    for (uint32_t i = 0; i < b->n_patches && !err; i++) {
+        err = image_poke(base, b->patches[i].addr, b->patches[i].new_bytes, b->patches[i].size, d);
+    }
+    err =
+        err ? err : image_add(base, b->addr, b->layout.bytes, b->layout.size, b->segment_flags, d);
+    struct bytes_out out;
+    bytes_out_init(&out);
+    err = err ? err : image_write(base, &out, d);
+    err = err ? err : bytes_out_check(&out, d);
+    product->name = base->name;
+    product->size = out.size;
+    product->data = arena_dup(&cli->arena, out.data, out.size);
+    bytes_out_free(&out);
+    return err || product->data ? err : diag_nomem(d);
+}
+
+// The firmware with the blob's modules in it, for their strings.
+static enum diag_code open_base(struct cli *cli, const char *name, const char *type,
+                                struct open_file *out)
+{
+    struct file base, product;
+    bool same_file;
+    enum diag_code err = file_read(name, &cli->arena, &cli->diag, &base);
+    err = err ? err : open_image(cli, &base, type, false, out);
+    if (err) {
+        return err;
+    }
+    if (!blob_is_base(out->blob, out->image, &same_file)) {
+        return diag_set(&cli->diag, DIAG_NO, name, "is not the firmware that %s is for",
+                        out->file.name);
+    }
+    err = open_product(cli, out->image, out->blob, &product);
+    return err ? err : open_image(cli, &product, type, false, out);
+}
+
 enum diag_code open_file(struct cli *cli, const char *name, const char *type, const char *base,
                          bool without_firmware, struct open_file *out)
 {
@@ -41,9 +82,10 @@ enum diag_code open_file(struct cli *cli, const char *name, const char *type, co
         out->kind = OPEN_MPY;
         return mpy_read(f->data, f->size, f->name, &cli->arena, &cli->diag, &out->mpy);
     }
-    if (!type && blob_layout_begins(f->data, (uint32_t)f->size)) {
+    if (f->size >= BLOB_MAGIC && blob_layout_begins(f->data)) {
         out->kind = OPEN_BLOB;
-        return blob_read(f->data, f->size, f->name, &cli->arena, &cli->diag, &out->blob);
+        err = blob_read(f->data, f->size, f->name, &cli->arena, &cli->diag, &out->blob);
+        return err || !base ? err : open_base(cli, base, type, out);
     }
     out->kind = OPEN_IMAGE;
     return open_image(cli, f, type, without_firmware, out);
@@ -65,10 +107,19 @@ const char *open_module_name(const struct open_file *f, unsigned i)
     return f->kind == OPEN_BLOB ? f->blob->modules[i].name : f->fw->modules[i].name;
 }
 
-// The frozen module behind entry i.
+// The frozen module behind entry i. A blob's are found by name among those spliced in.
 static const struct fw_module *open_frozen(const struct open_file *f, unsigned i)
 {
-    return &f->fw->modules[i];
+    if (f->kind == OPEN_IMAGE) {
+        return &f->fw->modules[i];
+    }
+    for (unsigned k = 0; k < f->fw->n_modules; k++) {
+        const struct fw_module *m = &f->fw->modules[k];
+        if (m->spliced && strcmp(m->name, f->blob->modules[i].name) == 0) {
+            return m;
+        }
+    }
+    return NULL;
 }
 
 enum diag_code open_module(struct cli *cli, const struct open_file *f, unsigned i,
@@ -84,6 +135,10 @@ enum diag_code open_module(struct cli *cli, const struct open_file *f, unsigned 
         return diag_help(&cli->diag, "give the firmware with -f FIRMWARE"), DIAG_NO;
     }
     const struct fw_module *m = open_frozen(f, i);
+    if (!m) {
+        return diag_set(&cli->diag, DIAG_MALFORMED, f->file.name,
+                        "%s is not where the blob says it is", out->name);
+    }
     if (m->kind == FW_MODULE_STR) {
         out->text = firmware_str_module(f->fw, m, &out->text_size);
         return out->text ? DIAG_OK
