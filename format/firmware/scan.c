@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "format/blob/blob.h"
 #include "format/firmware/scan.h"
 
 enum { SCAN_NOTE_MAX = 300 };
@@ -45,6 +46,20 @@ static enum diag_code find_pools(struct scan *s, struct image *img)
     return c ? c : pool_scan(s);
 }
 
+// Modules that lie in a blob of ours are not the vendor's. A broken blob is for others to report.
+static void mark_spliced(struct scan *s, struct image *img)
+{
+    struct blob *b = NULL;
+    struct diag ignored;
+    diag_init(&ignored);
+    if (blob_find(img, s->arena, &ignored, &b) || !b)
+        return;
+    for (unsigned i = 0; i < s->fw->n_modules; i++) {
+        uint64_t addr = image_run_to_addr(img, s->fw->modules[i].addr);
+        s->fw->modules[i].spliced = addr != UINT64_MAX && addr - b->addr < b->layout.size;
+    }
+}
+
 static enum diag_code run_passes(struct scan *s, struct image *img, struct firmware **out)
 {
     enum diag_code c = view_init(&s->view, img, s->arena, s->diag);
@@ -70,6 +85,7 @@ static enum diag_code run_passes(struct scan *s, struct image *img, struct firmw
     if ((c = release_scan(s)) || (c = frozen_scan(s)) || (c = option_scan(s)) ||
         (c = ref_scan(s)) || (c = raw_scan(s)))
         return c;
+    mark_spliced(s, img);
     return region_scan(s);
 }
 

@@ -7,7 +7,7 @@
 
 // In the order of detection: strong magic numbers first, a raw image matches everything.
 static const struct image_ops *const image_containers[] = {
-    &image_elf_ops,       &image_uf2_ops,     &image_dfuse_ops, &image_ihex_ops,
+    &image_elf_ops,       &image_uf2_ops,     &image_dfuse_ops,
     &image_esp_flash_ops, &image_esp_app_ops, &image_bin_ops,
 };
 enum { IMAGE_CONTAINERS = sizeof image_containers / sizeof image_containers[0] };

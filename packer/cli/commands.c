@@ -5,12 +5,26 @@ extern const struct cli_command cmd_build;
 extern const struct cli_command cmd_pack;
 extern const struct cli_command cmd_splice;
 extern const struct cli_command cmd_unsplice;
+extern const struct cli_command cmd_info;
+extern const struct cli_command cmd_list;
+extern const struct cli_command cmd_extract;
+extern const struct cli_command cmd_dis;
 extern const struct cli_command cmd_boards;
-extern const struct cli_command cmd_dis, cmd_extract;
 extern const struct cli_command cmd_version;
 
-// clang-format off: one a line
+// One a line, in the order of the help.
+// clang-format off
 const struct cli_command *const cli_commands[] = {
-    &cmd_build, &cmd_pack,    &cmd_splice,  &cmd_unsplice, &cmd_boards,
-    &cmd_dis,   &cmd_extract, &cmd_version, NULL,
+    &cmd_build,
+    &cmd_pack,
+    &cmd_splice,
+    &cmd_unsplice,
+    &cmd_info,
+    &cmd_list,
+    &cmd_extract,
+    &cmd_dis,
+    &cmd_boards,
+    &cmd_version,
+    NULL,
 };
+// clang-format on

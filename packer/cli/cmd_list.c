@@ -1,0 +1,164 @@
+// list: the frozen modules of an image or a blob.
+#include <inttypes.h>
+#include <string.h>
+
+#include "packer/cli/firmware_view.h"
+
+static cli_run list_run;
+
+const struct cli_command cmd_list = {
+    .name = "list",
+    .summary = "list the frozen modules of an image or a blob",
+    .usage = "list FILE [--json] [--type TYPE]\n\n"
+             "Lists the frozen modules: kind (mpy: compiled, str: source text), size, address,\n"
+             "origin (stock: the vendor's, spliced: added by mpy-freeze) and name. Entries that\n"
+             "the lookup can never reach, since an earlier one has the same name, are marked.\n\n"
+             "Options:\n"
+             "  --json        as JSON\n"
+             "  --type TYPE   elf, bin, uf2, dfuse, ihex, esp, esp-flash; default: by content\n\n"
+             "Example:\n  mpy-freeze list firmware.uf2",
+    .run = list_run,
+};
+
+struct entry {
+    const char *name, *kind, *origin;
+    uint64_t addr, size;
+    bool shadowed;
+};
+
+struct entries {
+    unsigned n;
+    struct entry *at;
+};
+
+static bool is_shadowed(const struct entries *l, const char *name)
+{
+    for (unsigned i = 0; i < l->n; i++) {
+        if (strcmp(l->at[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_entry(struct entries *l, struct entry e)
+{
+    e.shadowed = is_shadowed(l, e.name);
+    l->at[l->n++] = e;
+}
+
+static void from_firmware(const struct firmware_view *v, struct entries *l)
+{
+    for (unsigned i = 0; i < v->fw->n_modules; i++) {
+        const struct fw_module *m = &v->fw->modules[i];
+        add_entry(l, (struct entry){.name = m->name,
+                                    .kind = m->kind == FW_MODULE_STR ? "str" : "mpy",
+                                    .origin = m->spliced ? "spliced" : "stock",
+                                    .addr = m->addr,
+                                    .size = m->size});
+    }
+}
+
+static void from_blob(const struct blob *b, struct entries *l)
+{
+    for (unsigned i = 0; i < b->n_modules; i++) {
+        const struct blob_module *m = &b->modules[i];
+        add_entry(l, (struct entry){.name = m->name,
+                                    .kind = m->kind == BLOB_MODULE_STR ? "str" : "mpy",
+                                    .origin = "spliced",
+                                    .addr = b->addr + BLOB_HEADER + m->offset,
+                                    .size = m->size});
+    }
+}
+
+static void print_json(const struct firmware_view *v, const struct entries *l,
+                       struct bytes_out *out)
+{
+    struct json j;
+    json_init(&j, out);
+    json_object(&j, NULL);
+    json_str(&j, "schema", "mpy-freeze/list/1");
+    json_str(&j, "file", v->file.name);
+    json_array(&j, "modules");
+    for (unsigned i = 0; i < l->n; i++) {
+        const struct entry *e = &l->at[i];
+        json_object(&j, NULL);
+        json_strn(&j, "name", e->name, strlen(e->name));
+        json_str(&j, "kind", e->kind);
+        json_uint(&j, "size", e->size);
+        json_addr(&j, "address", e->addr);
+        json_str(&j, "origin", e->origin);
+        json_bool(&j, "shadowed", e->shadowed);
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    json_object_end(&j);
+    json_end(&j);
+}
+
+static void print_text(const struct entries *l, struct bytes_out *out)
+{
+    for (unsigned i = 0; i < l->n; i++) {
+        const struct entry *e = &l->at[i];
+        bytes_printf(out, "%s %7" PRIu64 "  0x%08" PRIx64 "  %-7s  ", e->kind, e->size, e->addr,
+                     e->origin);
+        for (const char *p = e->name; *p; p++) {
+            bytes_put_u8(out, (uint8_t)((unsigned char)*p < ' ' || *p == 0x7f ? '?' : *p));
+        }
+        bytes_printf(out, "%s\n", e->shadowed ? "  (shadowed)" : "");
+    }
+}
+
+static enum diag_code collect(struct cli *cli, const struct firmware_view *v, struct entries *l)
+{
+    unsigned n = v->image ? (v->fw ? v->fw->n_modules : 0) : v->blob->n_modules;
+    l->n = 0;
+    l->at = ARENA_ARRAY(&cli->arena, struct entry, n);
+    if (!l->at) {
+        return diag_nomem(&cli->diag);
+    }
+    if (!v->image) {
+        from_blob(v->blob, l);
+    } else if (v->fw) {
+        from_firmware(v, l);
+    }
+    return DIAG_OK;
+}
+
+static enum diag_code list_run(struct cli *cli, int argc, char **argv)
+{
+    bool helped, json = false;
+    const char *type = NULL;
+    struct cli_list files = {0};
+    const struct cli_option options[] = {
+        {"--json", NULL, CLI_FLAG, &json},
+        {"--type", NULL, CLI_VALUE, &type},
+        {NULL, NULL, CLI_REST, &files},
+        {NULL, NULL, CLI_FLAG, NULL},
+    };
+    enum diag_code err = cli_parse(cli, &cmd_list, argc, argv, options, &helped);
+    if (err || helped) {
+        return err;
+    }
+    if (files.n != 1) {
+        return cli_usage_error(cli, "list takes one file");
+    }
+    struct firmware_view v;
+    struct entries l;
+    err = firmware_view_read(cli, files.items[0], type, &v);
+    if (err || (err = collect(cli, &v, &l))) {
+        return err;
+    }
+    if (v.why.code) {
+        cli->diag = v.why;
+        return v.why.code;
+    }
+    struct bytes_out out;
+    bytes_out_init(&out);
+    if (json) {
+        print_json(&v, &l, &out);
+    } else {
+        print_text(&l, &out);
+    }
+    return cli_print(cli, &out);
+}
