@@ -1,0 +1,184 @@
+// Making signatures and putting them into a blob.
+#include <mbedtls/asn1.h>
+
+#include "format/sha256.h"
+#include "packer/sign/internal.h"
+
+enum { SIGN_SIZE_MAX = 384, SIGN_SALT = 32 };
+
+// ECDSA per RFC 6979: no random number decides about the signature.
+static int sign_ecdsa(mbedtls_ecp_keypair *ec, enum blob_algorithm a, const uint8_t *digest,
+                      size_t digest_size, struct sign_random *random, uint8_t *signature)
+{
+    size_t n = blob_layout_signature_size((uint32_t)a) / 2;
+    mbedtls_mpi r, s;
+    mbedtls_mpi_init(&r);
+    mbedtls_mpi_init(&s);
+    int err = mbedtls_ecdsa_sign_det_ext(&ec->grp, &r, &s, &ec->d, digest, digest_size,
+                                         crypto_hash(a), mbedtls_ctr_drbg_random, &random->drbg);
+    err = err ? err : mbedtls_mpi_write_binary(&r, signature, n);
+    err = err ? err : mbedtls_mpi_write_binary(&s, signature + n, n);
+    mbedtls_mpi_free(&r);
+    mbedtls_mpi_free(&s);
+    return err;
+}
+
+struct sign_pss { // what mbedTLS draws while it makes a PSS signature
+    uint8_t salt[SIGN_SALT];
+    bool salted;
+    struct sign_random *random;
+};
+
+// The first draw is the salt, later ones are for blinding, which leaves no trace in the signature.
+static int sign_pss_draw(void *ctx, unsigned char *to, size_t n)
+{
+    struct sign_pss *p = ctx;
+    if (!p->salted && n == SIGN_SALT) {
+        memcpy(to, p->salt, n);
+        p->salted = true;
+        return 0;
+    }
+    return mbedtls_ctr_drbg_random(&p->random->drbg, to, n);
+}
+
+// The salt is a hash of the digest: same blob, same signature. PSS stays as hard to forge as with
+// no salt at all (full-domain hash); what a random salt would add is a tighter proof.
+static int sign_rsa(mbedtls_rsa_context *rsa, const uint8_t *digest, size_t digest_size,
+                    struct sign_random *random, uint8_t *signature)
+{
+    static const char domain[] = "mpy-freeze PSS salt";
+    struct sign_pss p = {.random = random};
+    struct sha256 h;
+    sha256_begin(&h);
+    sha256_update(&h, domain, sizeof domain);
+    sha256_update(&h, digest, digest_size);
+    sha256_end(&h, p.salt);
+    CRYPTO_SET_PADDING(rsa);
+    return mbedtls_rsa_rsassa_pss_sign_ext(rsa, sign_pss_draw, &p, MBEDTLS_MD_SHA256,
+                                           (unsigned)digest_size, digest, SIGN_SALT, signature);
+}
+
+// Puts the record of one signature into the sorted list, in place.
+static enum diag_code sign_insert(uint8_t *blob, size_t size, enum blob_algorithm a,
+                                  const uint8_t *id, const uint8_t *signature, struct diag *d)
+{
+    struct blob_layout l;
+    enum blob_fault fault = blob_layout_read(blob, (uint32_t)size, &l);
+    if (fault || l.size != size) {
+        return diag_set(d, DIAG_MALFORMED, NULL, "not a sound blob: %s", blob_fault_text(fault));
+    }
+    uint32_t n = blob_layout_signature_size((uint32_t)a), count = l.n_signatures;
+    uint8_t *p = blob + l.at[BLOB_SECTIONS], *end = blob + size, *last = p, *at = NULL;
+    for (uint32_t i = 0; i < l.n_signatures; i++) { // last: behind the last record
+        uint32_t record = BLOB_SIGNATURE_HEAD + ld32(last + 4);
+        int order = memcmp(last + 8, id, BLOB_DIGEST);
+        if (order == 0) { // the same key: its old signature goes
+            memmove(last, last + record, (size_t)(end - last) - record);
+            memset(end - record, 0, record);
+            at = at ? at : last;
+            count--;
+            continue;
+        }
+        at = at || order < 0 ? at : last;
+        last += record;
+    }
+    at = at ? at : last;
+    if ((size_t)(end - last) < BLOB_SIGNATURE_HEAD + n || count == BLOB_COUNT_MAX) {
+        enum diag_code err =
+            diag_set(d, DIAG_NO, NULL, "no room for another signature: %u bytes are left of %u",
+                     (unsigned)(end - last), (unsigned)(end - p));
+        diag_help(d, "the blob holds %u signatures", (unsigned)count);
+        return err;
+    }
+    memmove(at + BLOB_SIGNATURE_HEAD + n, at, (size_t)(last - at));
+    st32(at, (uint32_t)a);
+    st32(at + 4, n);
+    memcpy(at + 8, id, BLOB_DIGEST);
+    memcpy(at + BLOB_SIGNATURE_HEAD, signature, n);
+    return DIAG_OK;
+}
+
+enum diag_code sign_blob(uint8_t *blob, size_t size, const struct sign_key *key, struct diag *d)
+{
+    uint8_t digest[KEY_HASH_MAX], signature[SIGN_SIZE_MAX];
+    struct sign_random random;
+    if (size < BLOB_HEADER) {
+        return diag_set(d, DIAG_MALFORMED, NULL, "too short for a blob");
+    }
+    enum diag_code err = sign_random_open(&random, d);
+    if (err) {
+        return err;
+    }
+    unsigned n = verify_key_digest(key->algorithm, blob, BLOB_HEADER, digest);
+    mbedtls_pk_context pk = key->pk;
+    int failed = key->algorithm == BLOB_RSA_PSS_3072
+                     ? sign_rsa(mbedtls_pk_rsa(pk), digest, n, &random, signature)
+                     : sign_ecdsa(mbedtls_pk_ec(pk), key->algorithm, digest, n, &random, signature);
+    sign_random_close(&random);
+    // A key whose public part is another key's, or a fault in the computation: never let it out.
+    if (failed || !crypto_check(&key->pk, key->algorithm, digest, signature,
+                                blob_layout_signature_size((uint32_t)key->algorithm))) {
+        return diag_set(d, DIAG_NO, NULL,
+                        "the key does not work: its parts do not belong together");
+    }
+    return sign_insert(blob, size, key->algorithm, key->id, signature, d);
+}
+
+static bool sign_der_int(const uint8_t **p, const uint8_t *end, uint8_t *to, size_t n)
+{
+    size_t size;
+    if (mbedtls_asn1_get_tag((unsigned char **)p, end, &size, MBEDTLS_ASN1_INTEGER) != 0) {
+        return false;
+    }
+    const uint8_t *q = *p;
+    *p += size;
+    while (size > 0 && *q == 0) {
+        q++;
+        size--;
+    }
+    if (size > n) {
+        return false;
+    }
+    memset(to, 0, n - size);
+    memcpy(to + n - size, q, size);
+    return true;
+}
+
+// Ecdsa-Sig-Value: SEQUENCE { r INTEGER, s INTEGER }, to r and s of n bytes each.
+static bool sign_from_der(const uint8_t *der, size_t size, uint8_t *to, size_t n)
+{
+    const uint8_t *p = der, *end = der + size;
+    size_t inner;
+    return mbedtls_asn1_get_tag((unsigned char **)&p, end, &inner,
+                                MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE) == 0 &&
+           p + inner == end && sign_der_int(&p, end, to, n) && sign_der_int(&p, end, to + n, n) &&
+           p == end;
+}
+
+enum diag_code sign_put(uint8_t *blob, size_t size, const struct verify_key *key,
+                        const uint8_t *signature, size_t signature_size, const char *name,
+                        struct diag *d)
+{
+    enum blob_algorithm a = verify_key_algorithm(key);
+    uint32_t n = blob_layout_signature_size((uint32_t)a);
+    uint8_t raw[SIGN_SIZE_MAX];
+    if (size < BLOB_HEADER) {
+        return diag_set(d, DIAG_MALFORMED, NULL, "too short for a blob");
+    }
+    if (signature_size == n) {
+        memcpy(raw, signature, n);
+    } else if (a == BLOB_RSA_PSS_3072 || !sign_from_der(signature, signature_size, raw, n / 2)) {
+        enum diag_code err =
+            diag_set(d, DIAG_MALFORMED, name, "is not a signature by %s", blob_algorithm_name(a));
+        diag_help(d, "found %zu bytes; allowed are %u bytes%s", signature_size, (unsigned)n,
+                  a == BLOB_RSA_PSS_3072 ? "" : ", or DER");
+        return err;
+    }
+    if (!verify_key_check(key, blob, BLOB_HEADER, raw, n)) {
+        enum diag_code err = diag_set(d, DIAG_NO, name, "is not this key's signature of this blob");
+        diag_help(d, "sign the output of --digest-out with the same --pub, as a digest, without "
+                     "hashing it again");
+        return err;
+    }
+    return sign_insert(blob, size, a, verify_key_id(key), raw, d);
+}

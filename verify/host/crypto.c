@@ -1,0 +1,90 @@
+#include "verify/host/crypto.h"
+
+#include "format/sha256.h"
+#include "verify/host/key.h"
+
+enum { CRYPTO_RSA_BITS = 3072 };
+
+enum blob_algorithm crypto_algorithm(const mbedtls_pk_context *pk)
+{
+    enum blob_algorithm none = (enum blob_algorithm)0;
+    switch (mbedtls_pk_get_type(pk)) {
+    case MBEDTLS_PK_ECKEY:
+    case MBEDTLS_PK_ECDSA:
+        switch (mbedtls_pk_ec(*pk)->grp.id) {
+        case MBEDTLS_ECP_DP_SECP256R1:
+            return BLOB_ECDSA_P256;
+        case MBEDTLS_ECP_DP_SECP384R1:
+            return BLOB_ECDSA_P384;
+        default:
+            return none;
+        }
+    case MBEDTLS_PK_RSA:
+        return mbedtls_pk_get_bitlen(pk) == CRYPTO_RSA_BITS ? BLOB_RSA_PSS_3072 : none;
+    default:
+        return none;
+    }
+}
+
+mbedtls_md_type_t crypto_hash(enum blob_algorithm a)
+{
+    return a == BLOB_ECDSA_P384 ? MBEDTLS_MD_SHA384 : MBEDTLS_MD_SHA256;
+}
+
+unsigned verify_key_digest(enum blob_algorithm algorithm, const void *message, size_t size,
+                           uint8_t digest[KEY_HASH_MAX])
+{
+    const mbedtls_md_info_t *md = mbedtls_md_info_from_type(crypto_hash(algorithm));
+    if (!md || mbedtls_md(md, message, size, digest) != 0) {
+        return 0;
+    }
+    return mbedtls_md_get_size(md);
+}
+
+bool crypto_key_id(const mbedtls_pk_context *pk, uint8_t id[BLOB_DIGEST])
+{
+    uint8_t spki[KEY_SPKI_MAX];
+    int n = mbedtls_pk_write_pubkey_der((mbedtls_pk_context *)pk, spki, sizeof spki);
+    if (n <= 0) {
+        return false;
+    }
+    sha256(spki + sizeof spki - (size_t)n, (size_t)n, id); // it writes at the end of the buffer
+    return true;
+}
+
+// r and s of 0, or not below the order, are refused by mbedTLS itself.
+static bool crypto_check_ecdsa(mbedtls_ecp_keypair *ec, const uint8_t *digest, size_t digest_size,
+                               const uint8_t *signature, size_t size)
+{
+    mbedtls_mpi r, s;
+    mbedtls_mpi_init(&r);
+    mbedtls_mpi_init(&s);
+    bool good = mbedtls_mpi_read_binary(&r, signature, size / 2) == 0 &&
+                mbedtls_mpi_read_binary(&s, signature + size / 2, size / 2) == 0 &&
+                mbedtls_ecdsa_verify(&ec->grp, digest, digest_size, &ec->Q, &r, &s) == 0;
+    mbedtls_mpi_free(&r);
+    mbedtls_mpi_free(&s);
+    return good;
+}
+
+// The salt may have any length: hardware often allows one only. A change of the length is not a
+// forgery, as it comes out of the signature itself.
+static bool crypto_check_pss(mbedtls_rsa_context *rsa, const uint8_t *digest, unsigned digest_size,
+                             const uint8_t *signature)
+{
+    CRYPTO_SET_PADDING(rsa);
+    return CRYPTO_PSS_VERIFY(rsa, MBEDTLS_MD_SHA256, digest_size, digest, MBEDTLS_MD_SHA256,
+                             MBEDTLS_RSA_SALT_LEN_ANY, signature) == 0;
+}
+
+bool crypto_check(const mbedtls_pk_context *pk, enum blob_algorithm a, const uint8_t *digest,
+                  const uint8_t *signature, size_t size)
+{
+    if (crypto_algorithm(pk) != a || size != blob_layout_signature_size((uint32_t)a)) {
+        return false;
+    }
+    unsigned digest_size = a == BLOB_ECDSA_P384 ? 48 : 32;
+    return a == BLOB_RSA_PSS_3072
+               ? crypto_check_pss(mbedtls_pk_rsa(*pk), digest, digest_size, signature)
+               : crypto_check_ecdsa(mbedtls_pk_ec(*pk), digest, digest_size, signature, size);
+}
