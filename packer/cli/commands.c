@@ -10,6 +10,9 @@ extern const struct cli_command cmd_list;
 extern const struct cli_command cmd_extract;
 extern const struct cli_command cmd_dis;
 extern const struct cli_command cmd_boards;
+extern const struct cli_command cmd_keygen;
+extern const struct cli_command cmd_pubkey;
+extern const struct cli_command cmd_sign;
 extern const struct cli_command cmd_version;
 
 // One a line, in the order of the help.
@@ -24,6 +27,9 @@ const struct cli_command *const cli_commands[] = {
     &cmd_extract,
     &cmd_dis,
     &cmd_boards,
+    &cmd_keygen,
+    &cmd_pubkey,
+    &cmd_sign,
     &cmd_version,
     NULL,
 };
