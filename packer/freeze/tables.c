@@ -158,7 +158,7 @@ static const uint8_t *entry_text(const struct tables *t, const struct entry *e, 
 {
     if (e->input >= 0) {
         *size = t->inputs[e->input].text_size;
-        return t->inputs[e->input].text;
+        return *size ? t->inputs[e->input].text : (const uint8_t *)"";
     }
     return firmware_str_module(t->f->fw, &t->f->fw->modules[e->stock], size);
 }
