@@ -273,6 +273,66 @@ static enum diag_code find_tables(struct scan *s, const struct modules *slots)
     return DIAG_OK;
 }
 
+// --- the layout: by the release, or by evidence where that is unknown or a development version
+
+static bool fits_pools(const struct scan *s, const struct fw_profile *p)
+{
+    const struct firmware *fw = s->fw;
+    bool split = fw->n_pools > 1 && fw->pools[1].sorted;
+    return p->pool_tables && p->pool_sorted_flag == split &&
+           (fw->qstr_hash_bytes || p->proto_fun) && p->slot_types == type_has_slots(s);
+}
+
+static enum diag_code try_profile(struct scan *s, const struct fw_profile *p, struct modules *m)
+{
+    m->n = 0;
+    s->fw->profile = p;
+    return p && fits_pools(s, p) && p->frozen_module_t ? find_modules(s, m) : DIAG_OK;
+}
+
+// The only row that fits the pools and types, NULL when there are several or none.
+static const struct fw_profile *only_profile(const struct scan *s)
+{
+    const struct fw_profile *only = NULL;
+    for (const struct fw_profile *p = fw_profiles; p->name; p++)
+        if (fits_pools(s, p)) {
+            if (only)
+                return NULL;
+            only = p;
+        }
+    return only;
+}
+
+static enum diag_code refuse_layout(struct scan *s)
+{
+    if (!s->fw->major)
+        return diag_set(s->diag, DIAG_NO, s->view.image->name,
+                        "MicroPython is here, but nothing tells its release");
+    return diag_set(s->diag, DIAG_NO, s->view.image->name,
+                    "this build of MicroPython %s is not laid out as a release is; development "
+                    "versions between two releases may not be",
+                    s->fw->version);
+}
+
+static enum diag_code settle_profile(struct scan *s, struct modules *m)
+{
+    const struct fw_profile *named = s->fw->profile;
+    enum diag_code c = try_profile(s, named, m);
+    for (const struct fw_profile *p = fw_profiles; !c && !m->n && p->name; p++)
+        if (p != named)
+            c = try_profile(s, p, m);
+    if (c || (m->n && s->fw->profile == named))
+        return c;
+    if (!m->n && named)
+        s->fw->profile = fits_pools(s, named) ? named : NULL;
+    else if (!m->n)
+        s->fw->profile = only_profile(s);
+    if (s->fw->profile && s->fw->profile != named)
+        scan_note(s, "layout", m->n ? m->at[0] : s->fw->pools[0].addr,
+                  "the form of pools, types and frozen modules", "%s", s->fw->profile->name);
+    return s->fw->profile ? DIAG_OK : refuse_layout(s);
+}
+
 // A build without frozen support lacks the qstr ".frozen"; one with it has it in sys.path.
 enum diag_code frozen_scan(struct scan *s)
 {
@@ -281,9 +341,7 @@ enum diag_code frozen_scan(struct scan *s)
     s->tables = ARENA_ARRAY(s->arena, struct frozen_table, FROZEN_TABLES_MAX);
     if (!s->tables)
         return diag_nomem(s->diag);
-    if (!s->fw->profile->frozen_module_t)
-        return DIAG_OK;
-    enum diag_code c = find_modules(s, &modules);
+    enum diag_code c = settle_profile(s, &modules);
     if (!c)
         c = find_slots(s, &modules, &slots);
     if (!c)

@@ -200,6 +200,7 @@ static bool flash_region(struct scan *s)
         return true;
     uint64_t window = flash_window(addr);
     flash_limit(s, window, &l);
+    bool named = l.addr != 0;
     st_limit(s, &l);
     chip_limit(s, &l);
     if (!l.addr || addr >= l.addr) {
@@ -207,7 +208,11 @@ static bool flash_region(struct scan *s)
         return true;
     }
     uint64_t end = image_end(img, window, l.addr);
-    constant_limit(s, end, &l);
+    if (end >= l.addr)
+        scan_note(s, "free space", l.addr, l.why, "none: the image reaches to 0x%llx",
+                  (unsigned long long)end);
+    else if (!named)
+        constant_limit(s, end, &l);
     if (!ck_align(end, img->kind == IMAGE_UF2 ? 256 : REGION_ALIGN, &from))
         return true;
     return add_region(s, from, l.addr, l.why, true);

@@ -232,14 +232,6 @@ static void name_release(struct scan *s)
 
 // --- the layout
 
-// Where no text or tuple tells the release, the layout that the pools show may still be known.
-static const struct fw_profile *profile_by_layout(struct scan *s)
-{
-    const struct firmware *fw = s->fw;
-    bool split = fw->n_pools > 1 && fw->pools[1].sorted;
-    return split ? fw_profile_find(1, 23) : NULL; // frozen.c narrows it down
-}
-
 static enum diag_code refuse(struct scan *s)
 {
     const struct firmware *fw = s->fw;
@@ -247,9 +239,14 @@ static enum diag_code refuse(struct scan *s)
         return diag_set(s->diag, DIAG_NO, s->view.image->name,
                         "MicroPython is here, but its release is not: no sys.implementation and "
                         "no version text");
-    diag_set(s->diag, DIAG_NO, s->view.image->name, "MicroPython %u.%u.%u is not supported",
-             fw->major, fw->minor, fw->patch);
-    diag_help(s->diag, "releases 1.18 to 1.29 are");
+    if (fw_profile_find(fw->major, fw->minor))
+        return diag_set(
+            s->diag, DIAG_NO, s->view.image->name,
+            "the text of MicroPython %s is here, but not its string pools: the image is "
+            "not complete, or not at the addresses it runs at",
+            fw->version);
+    diag_set(s->diag, DIAG_NO, s->view.image->name, "MicroPython %s is not supported", fw->version);
+    diag_help(s->diag, "releases 1.19 to 1.29 are");
     return DIAG_NO;
 }
 
@@ -275,8 +272,8 @@ enum diag_code release_scan(struct scan *s)
     release_texts(s);
     name_release(s);
     take_abi(fw);
-    fw->profile = fw->major ? fw_profile_find(fw->major, fw->minor) : profile_by_layout(s);
-    return fw->profile ? DIAG_OK : refuse(s);
+    fw->profile = fw->major ? fw_profile_find(fw->major, fw->minor) : NULL;
+    return !fw->major || fw->profile ? DIAG_OK : refuse(s);
 }
 
 // For images in which no pool of a known form was found: names an old release if a text does.

@@ -72,7 +72,7 @@ static enum diag_code run_passes(struct scan *s, struct image *img, struct firmw
     c = find_pools(s, img);
     s->diag = report;
     if (c == DIAG_NO && release_refuse_old(s) && s->fw->major)
-        return *out = s->fw, DIAG_NO;
+        return isa_scan(s), *out = s->fw, DIAG_NO;
     if (c) {
         if (report)
             *report = why;

@@ -122,6 +122,8 @@ enum diag_code region_scan(struct scan *s);   // region.c
 void scan_note(struct scan *s, const char *what, uint64_t addr, const char *why, const char *fmt,
                ...) DIAG_PRINTF(5, 6);
 
+bool type_has_slots(const struct scan *s); // mp_obj_type_t has slots: 1.20 on
+
 // --- type.c: objects by this firmware's representation
 bool obj_is_qstr(const struct scan *s, uint64_t obj, uint32_t *id);
 bool obj_is_small_int(const struct scan *s, uint64_t obj, int64_t *value);

@@ -203,6 +203,19 @@ static enum diag_code check_types(struct scan *s)
     return DIAG_OK;
 }
 
+// Slot indices (1.20 on) are twelve small bytes; before, a pointer to a function stands there.
+bool type_has_slots(const struct scan *s)
+{
+    const uint8_t *p = view_at(&s->view, s->fw->objects[FW_TYPE_TYPE] + s->view.ptr + 4, 12);
+    unsigned used = 0;
+    for (unsigned i = 0; p && i < 12; i++) {
+        if (p[i] > 12)
+            return false;
+        used += p[i] != 0;
+    }
+    return used >= 2;
+}
+
 // --- singletons
 
 // An object {type, value}; the one with the most users, since an equal one may be somebody else's.

@@ -349,6 +349,10 @@ static void print_frozen(struct bytes_out *out, const struct firmware *fw)
                      "frozen");
         return;
     }
+    if (!fw->n_modules) {
+        bytes_printf(out, "%-13s supported, but no module was found\n", "frozen");
+        return;
+    }
     bytes_printf(out, "%-13s %u modules, %u of them sources", "frozen", fw->n_modules, fw->n_str);
     if (fw->content) {
         bytes_printf(out, "; content 0x%" PRIx64, fw->content);
@@ -367,7 +371,7 @@ static void print_free(struct bytes_out *out, const struct firmware *fw)
                      fw->free[i].addr, fw->free[i].size, fw->free[i].why);
     }
     if (!fw->n_free) {
-        bytes_printf(out, "%-13s unknown: the image does not tell where its flash ends\n", "free");
+        bytes_printf(out, "%-13s none that the image tells of; -v shows why\n", "free");
     }
 }
 
