@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "packer/sign/sign.h"
+
 void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS])
 {
     const struct cli_option list[] = {
@@ -12,6 +14,7 @@ void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS])
         {"-k", "--key", CLI_VALUE, &b->key},
         {"--passphrase-file", NULL, CLI_VALUE, &b->passphrase_file},
         {"--type", NULL, CLI_VALUE, &b->type},
+        {"--board", NULL, CLI_VALUE, &b->board},
         {"--region", NULL, CLI_VALUE, &b->region},
         {"--boot", NULL, CLI_VALUE, &b->boot},
         {"--main", NULL, CLI_VALUE, &b->main},
@@ -66,13 +69,13 @@ static enum diag_code parse_region(struct cli *cli, struct build *b)
         return DIAG_OK;
     }
     uint64_t end;
-    bool good = parse_size(&p, &b->splice.region) && *p++ == ':' &&
-                parse_size(&p, &b->splice.region_size) && !*p;
-    if (!good || !ck_add(b->splice.region, b->splice.region_size, &end)) {
+    bool good =
+        parse_size(&p, &b->by_hand.addr) && *p++ == ':' && parse_size(&p, &b->by_hand.size) && !*p;
+    if (!good || !ck_add(b->by_hand.addr, b->by_hand.size, &end)) {
         return cli_usage_error(cli, "--region takes START:SIZE (0x10080000:256K), not '%s'",
                                b->region);
     }
-    b->splice.by_hand = true;
+    b->by_hand.why = "given by hand";
     return DIAG_OK;
 }
 
@@ -155,7 +158,10 @@ enum diag_code build_open(struct cli *cli, struct build *b)
         return err;
     }
     err = firmware_scan(img, &cli->diag, &b->fw);
-    return err == DIAG_NO && !b->fw ? DIAG_MALFORMED : err; // no firmware at all
+    if (err) {
+        return err == DIAG_NO && !b->fw ? DIAG_MALFORMED : err; // no firmware at all
+    }
+    return build_place(cli, b);
 }
 
 static enum diag_code list_inputs(struct cli *cli, struct build *b)
@@ -175,10 +181,18 @@ static enum diag_code list_inputs(struct cli *cli, struct build *b)
 
 static enum diag_code sign(struct cli *cli, struct build *b)
 {
-    if (b->key) {
-        return diag_set(&cli->diag, DIAG_USAGE, b->key, "this version cannot sign");
+    struct sign_key *key;
+    struct sign_passphrase pass = {.file = b->passphrase_file, .prompt = true};
+    if (!b->key) {
+        return DIAG_OK;
     }
-    return DIAG_OK;
+    enum diag_code err = sign_key_read(b->key, &pass, &cli->arena, &cli->diag, &key);
+    if (err) {
+        return err;
+    }
+    err = sign_blob(b->blob.data, b->blob.size, key, &cli->diag);
+    sign_key_free(key);
+    return err;
 }
 
 enum diag_code build_blob(struct cli *cli, struct build *b)

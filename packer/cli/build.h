@@ -7,9 +7,10 @@
 #include "packer/splice/splice.h"
 
 struct build { // options first, then what the steps make of them
-    const char *firmware, *output, *key, *passphrase_file, *type, *region;
+    const char *firmware, *output, *key, *passphrase_file, *type, *region, *board;
     const char *boot, *main, *opt_level;
     struct splice_options splice;
+    struct fw_region by_hand; // --region
     struct input_options inputs;
     struct cli_list args;
     bool json;
@@ -33,8 +34,10 @@ void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS]);
 enum diag_code build_check(struct cli *cli, struct build *b);
 // Reads the firmware and takes a splice out of it.
 enum diag_code build_open_base(struct cli *cli, struct build *b);
-// The same, and finds MicroPython in it.
+// The same, finds MicroPython in it and the regions that the blob may go to.
 enum diag_code build_open(struct cli *cli, struct build *b);
+// Finds those regions (place.c). Errors: DIAG_USAGE, DIAG_NO when the image contradicts --board.
+enum diag_code build_place(struct cli *cli, struct build *b);
 // Reads and compiles the inputs, plans the splice, encodes and signs the blob.
 enum diag_code build_blob(struct cli *cli, struct build *b);
 // The table (or JSON) that tells what was done.

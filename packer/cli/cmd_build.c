@@ -2,30 +2,30 @@
 
 static enum diag_code run(struct cli *cli, int argc, char **argv);
 
-#define BUILD_HELP                                                                                 \
-    "Inputs are scripts (main.py), .mpy files and folders. A folder with __init__.py is a\n"       \
-    "package of the folder's name; any other folder's contents are frozen as they stand in it.\n"  \
-    "Options:\n"                                                                                   \
-    "  -k, --key KEY.pem        sign the blob\n"                                                   \
-    "  --passphrase-file FILE   for an encrypted key\n"                                            \
-    "  --app NAME, --app-version V, --counter N   named in the blob\n"                             \
-    "  --boot FILE, --main FILE freeze FILE as boot.py, as main.py\n"                              \
-    "  -O N                     optimisation level, 0 to 3\n"                                      \
-    "  --strip                  leave line numbers out\n"                                          \
-    "  --release X.Y            compile for this release, not for the firmware's\n"                \
-    "  --region START:SIZE      place the blob there\n"                                            \
-    "  --type TYPE              the firmware's container (elf, bin, uf2, dfuse, ihex, esp, "       \
-    "esp-flash)\n"                                                                                 \
-    "  --json                   report as JSON\n"
-
 const struct cli_command cmd_build = {
     .name = "build",
     .summary = "compile, sign and splice scripts into a firmware",
     .usage =
         "build -f FIRMWARE -o PRODUCT [-k KEY.pem] INPUT...\n\n"
         "Makes a firmware that holds the inputs as frozen modules. The product has the\n"
-        "container of the firmware; a splice that the firmware holds is replaced.\n\n" BUILD_HELP
-        "\nExample:\n  mpy-freeze build -f firmware.uf2 -o product.uf2 -k key.pem app/ main.py",
+        "container of the firmware; a splice that the firmware holds is replaced.\n\n"
+        "Inputs are scripts (main.py), .mpy files and folders. A folder with __init__.py is a\n"
+        "package of the folder's name; any other folder's contents are frozen as they stand in "
+        "it.\n"
+        "Options:\n"
+        "  -k, --key KEY.pem        sign the blob\n"
+        "  --passphrase-file FILE   for an encrypted key\n"
+        "  --app NAME, --app-version V, --counter N   named in the blob\n"
+        "  --boot FILE, --main FILE freeze FILE as boot.py, as main.py\n"
+        "  -O N                     optimisation level, 0 to 3\n"
+        "  --strip                  leave line numbers out\n"
+        "  --release X.Y            compile for this release, not for the firmware's\n"
+        "  --board NAME             place by the boards table (see mpy-freeze boards)\n"
+        "  --region START:SIZE      place the blob there\n"
+        "  --type TYPE              the firmware's container: elf, bin, uf2, dfuse, ihex, esp,\n"
+        "                           esp-flash\n"
+        "  --json                   report as JSON\n\n"
+        "Example:\n  mpy-freeze build -f firmware.uf2 -o product.uf2 -k key.pem app/ main.py",
     .run = run,
 };
 

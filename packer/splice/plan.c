@@ -283,16 +283,21 @@ static enum diag_code no_room(const struct planner *p, uint64_t best, const stru
     return err;
 }
 
-static enum diag_code find_place(struct planner *p)
+static const struct fw_region *regions(const struct planner *p, unsigned *n)
 {
     const struct splice_options *o = p->options;
-    struct fw_region by_hand = {o->region, o->region_size, "given by hand", false};
-    const struct fw_region *regions = o->by_hand ? &by_hand : p->fw->free, *best = NULL;
-    unsigned n = o->by_hand ? 1 : p->fw->n_free;
+    *n = o->n_regions ? o->n_regions : p->fw->n_free;
+    return o->n_regions ? o->regions : p->fw->free;
+}
+
+static enum diag_code find_place(struct planner *p)
+{
+    unsigned n;
+    const struct fw_region *list = regions(p, &n), *best = NULL;
     uint64_t best_room = 0;
     p->plan->size = blob_size(&p->plan->blob);
     for (unsigned i = 0; i < n; i++) {
-        uint64_t addr, room = region_room(p, &regions[i], &addr);
+        uint64_t addr, room = region_room(p, &list[i], &addr);
         if (room >= p->plan->size) {
             enum diag_code err = settle_size(p, addr);
             if (err) {
@@ -300,11 +305,11 @@ static enum diag_code find_place(struct planner *p)
             }
         }
         if (room >= p->plan->size) {
-            take_region(p, &regions[i], addr, room);
+            take_region(p, &list[i], addr, room);
             return DIAG_OK;
         }
         if (!best || room > best_room) {
-            best = &regions[i];
+            best = &list[i];
             best_room = room;
         }
     }
@@ -338,10 +343,9 @@ static enum diag_code plan(struct planner *p)
     err = err ? err : size_payload(p);
     err = err ? err : describe(p);
     // The number of patches depends on the references alone: any address in reach will do.
-    uint64_t trial = p->options->by_hand ? p->options->region
-                     : p->fw->n_free     ? p->fw->free[0].addr
-                                         : 0;
-    err = err ? err : lay_out(p, trial & ~(uint64_t)(BLOB_ALIGN - 1));
+    unsigned n;
+    const struct fw_region *list = regions(p, &n);
+    err = err ? err : lay_out(p, n ? list[0].addr & ~(uint64_t)(BLOB_ALIGN - 1) : 0);
     err = err ? err : find_place(p);
     err = err ? err : lay_out(p, p->plan->blob.addr);
     p->plan->n_references = p->patches.n_references;

@@ -19,8 +19,8 @@ struct splice_module { // one input
 };
 
 struct splice_options {
-    bool by_hand;                  // place the blob in this region, whatever the image shows
-    uint64_t region, region_size;  // device addresses
+    unsigned n_regions; // where the blob may go, best first; 0 = where the image shows room
+    const struct fw_region *regions;
     const char *app, *app_version; // NULL = ""
     uint64_t counter;
     uint32_t signature_space; // bytes; 0 = default
