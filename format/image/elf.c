@@ -1,5 +1,10 @@
 #include "format/image/elf.h"
 
+unsigned elf_header_size(const struct elf *e)
+{
+    return e->is64 ? ELF_HEADER_64 : ELF_HEADER_32;
+}
+
 unsigned elf_phdr_size(const struct elf *e)
 {
     return e->is64 ? ELF_PHDR_64 : ELF_PHDR_32;
@@ -172,36 +177,36 @@ static enum diag_code elf_read_sections(struct elf *e, struct image *img, struct
 // change with a splice and no firmware reads padding, so neither belongs to the address space.
 static void elf_find_content(struct elf *e)
 {
-    uint64_t first = UINT64_MAX;
+    uint64_t header = elf_header_size(e), first = UINT64_MAX;
     for (unsigned i = 1; i < e->shnum; i++) {
         const struct elf_section *s = &e->sections[i];
-        if ((s->flags & SHF_ALLOC) && s->type != SHT_NOBITS && s->size &&
-            s->offset >= e->table_end && s->offset < first) {
+        if ((s->flags & SHF_ALLOC) && s->type != SHT_NOBITS && s->size && s->offset >= header &&
+            s->offset < first) {
             first = s->offset;
         }
     }
-    e->content = e->table_end;
-    if (first == UINT64_MAX) {
+    if (first == UINT64_MAX || (e->phoff < first && e->table_end > first)) {
         return;
     }
-    for (uint64_t at = e->table_end; at < first; at++) {
-        if (e->file[e->origin + at]) {
+    for (uint64_t at = header; at < first; at++) {
+        bool table = at >= e->phoff && at < e->table_end;
+        if (e->file[e->origin + at] && !table) {
             return;
         }
     }
     e->content = first;
 }
 
-// Skips the ELF header, the program headers and the padding behind them; *limit is where the next
-// of them begins.
+// Skips ELF header, program headers and the padding behind them; *limit is where the next of them
+// begins.
 static uint64_t elf_skip_headers(const struct elf *e, uint64_t at, uint64_t *limit)
 {
-    uint64_t header = e->is64 ? ELF_HEADER_64 : ELF_HEADER_32;
-    if (at < header) {
-        at = header;
+    uint64_t header = elf_header_size(e), skip = e->content > header ? e->content : header;
+    if (at < skip) {
+        at = skip;
     }
-    if (at >= e->phoff && at < e->content) {
-        at = e->content;
+    if (at >= e->phoff && at < e->table_end) {
+        at = e->table_end;
     }
     *limit = at < e->phoff ? e->phoff : UINT64_MAX;
     return at;

@@ -23,6 +23,7 @@ enum {
     PT_DYNAMIC = 2,
     PT_INTERP = 3,
     PT_NOTE = 4,
+    PT_TLS = 7,
     PT_PHDR = 6,
     PT_GNU_STACK = 0x6474e551,
     PT_GNU_PROPERTY = 0x6474e553,
@@ -58,7 +59,7 @@ struct elf { // offsets count from the ELF header, which lies at origin of the f
     struct elf_section *sections;
     bool load_by_vaddr; // all p_paddr are 0: the linker or a tool left them out
     uint64_t table_end; // end of the program header table
-    uint64_t content;   // first byte behind the table that is not padding
+    uint64_t content;   // end of header, table and padding before the first section; 0: not known
     uint8_t *file;      // working copy of the whole file; segments point into it
     uint64_t origin;    // of the ELF header in the file
     uint64_t size;      // bytes from the origin on
@@ -69,6 +70,7 @@ enum diag_code elf_read(struct image *img, uint64_t origin, struct diag *d);
 void elf_load_phdr(const struct elf *e, const uint8_t *p, struct elf_phdr *h);
 void elf_store_phdr(const struct elf *e, uint8_t *p, const struct elf_phdr *h);
 unsigned elf_phdr_size(const struct elf *e);
+unsigned elf_header_size(const struct elf *e);
 // .symtab and the dynamic relocations (elf_dynamic.c).
 enum diag_code elf_read_symbols(struct image *img, const struct elf *e, struct diag *d);
 enum diag_code elf_read_relocs(struct image *img, const struct elf *e, struct diag *d);

@@ -2,7 +2,7 @@
 // the program header for them comes from one of three places, in this order:
 //   - a header that says nothing to a loader (PT_NULL, PT_NOTE, attributes) is replaced;
 //   - the table grows into the padding behind it;
-//   - where no segment loads the table (bare metal), the table moves to the end of the file;
+//   - where nothing reads the table at run time (bare metal), it moves to the end of the file;
 //   - a header that only asks for hardening (PT_GNU_STACK) is replaced, as the last resort.
 #include <stdlib.h>
 
@@ -88,6 +88,22 @@ static bool elf_has_room(const struct elf *e)
     return true;
 }
 
+// True if only tools look at the program headers, never the program itself. The
+// old place of the table becomes padding, so there must be nothing but padding before the content.
+static bool elf_can_move(const struct elf *e)
+{
+    if (e->type != ET_EXEC || e->phnum >= ELF_SEGMENTS_MAX) {
+        return false;
+    }
+    for (unsigned i = 0; i < e->phnum; i++) {
+        uint32_t type = e->ph[i].type;
+        if (type == PT_INTERP || type == PT_DYNAMIC || type == PT_PHDR || type == PT_TLS) {
+            return false;
+        }
+    }
+    return !elf_is_loaded(e, e->phoff, e->table_end) || e->table_end <= e->content;
+}
+
 // Loaders map whole pages: the offset must agree with the address in all bits below the page size.
 static uint64_t elf_page(const struct elf *e)
 {
@@ -155,7 +171,7 @@ static enum diag_code elf_make_plan(const struct image *img, uint64_t addr, uint
     int victim = elf_victim(e, 2);
     bool room = victim < 0 && elf_has_room(e), move = false;
     if (victim < 0 && !room) {
-        move = !elf_is_loaded(e, e->phoff, e->table_end) && e->phnum < ELF_SEGMENTS_MAX;
+        move = elf_can_move(e);
         victim = move ? -1 : elf_victim(e, 1);
     }
     if (victim < 0 && !room && !move) {
@@ -189,6 +205,9 @@ static enum diag_code elf_make_plan(const struct image *img, uint64_t addr, uint
 // Writes header and table into file, which begins at the ELF header and is large enough.
 static void elf_apply(const struct elf *e, const struct elf_plan *plan, uint8_t *file)
 {
+    if (plan->table != e->phoff) {
+        memset(file + e->phoff, 0, (size_t)(e->table_end - e->phoff));
+    }
     for (unsigned i = 0; i < plan->n; i++) {
         elf_store_phdr(e, file + plan->table + (uint64_t)i * elf_phdr_size(e), &plan->ph[i]);
     }
@@ -247,9 +266,10 @@ enum diag_code elf_undo(const struct image *img, uint64_t addr, uint64_t size,
     }
     bytes_put_u64(out, img->file_size);
     if (plan.table != e->phoff || plan.n != e->phnum) {
-        elf_put_old(e, 0, e->is64 ? ELF_HEADER_64 : ELF_HEADER_32, out);
+        elf_put_old(e, 0, elf_header_size(e), out);
     }
     if (plan.table != e->phoff) {
+        elf_put_old(e, e->phoff, e->table_end - e->phoff, out);
         return DIAG_OK;
     }
     unsigned first = 0, last = plan.n - 1, row = elf_phdr_size(e);

@@ -408,6 +408,9 @@ static void esp_put_irom(const struct esp_app *app, const uint8_t *file,
 {
     const struct esp_segment s = esp_target_segment(app, ESP_IROM);
     bytes_put(out, file, (size_t)app->irom);
+    if (!out->failed) {
+        out->data[app->checksum] = 0;
+    }
     esp_put_data(&s, file, edit, out);
     if (app->md5 && !out->failed) {
         st32(out->data + app->irom - 4, (uint32_t)out->size);
@@ -511,7 +514,8 @@ enum diag_code esp_shrink(const struct esp_app *app, const uint8_t *file, struct
         return undo->failed;
     }
     struct esp_segment s = esp_target_segment(app, edit.segment);
-    if (!s.size || edit.size > s.size || edit.size & 3 || edit.drop >= app->n ||
+    if (!s.size || edit.size > s.size || (edit.size & 3 && edit.segment != ESP_IROM) ||
+        edit.drop >= app->n ||
         (edit.drop && (edit.drop != edit.segment + 1 || app->segments[edit.drop].addr))) {
         return bytes_fail(undo, "undo record", "does not belong to this image");
     }
