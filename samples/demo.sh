@@ -95,7 +95,7 @@ if [ "$hub" = 1 ]; then
     stock=build/firmware/pybricks-7.28.0/primehub/firmware-base.bin
     product=$out/primehub-product.bin
     show build/mpy-freeze info "$stock"
-    show build/mpy-freeze build -f "$stock" -o "$product" -k "$out/demo-key.pem" samples/tour
+    show build/mpy-freeze build -f "$stock" -o "$product" -k "$out/demo-key.pem" samples/hub
     show build/mpy-freeze list "$product"
     show build/mpy-freeze verify "$product" -k "$out/demo-pub.pem" -f "$stock"
     show build/mpy-freeze unsplice "$product" -o "$out/primehub-unspliced.bin"

@@ -7,7 +7,7 @@
 
 // In the order of detection: strong magic numbers first, a raw image matches everything.
 static const struct image_ops *const image_containers[] = {
-    &image_elf_ops,       &image_uf2_ops,     &image_dfuse_ops,
+    &image_elf_ops,       &image_uf2_ops,     &image_dfuse_ops, &image_ihex_ops,
     &image_esp_flash_ops, &image_esp_app_ops, &image_bin_ops,
 };
 enum { IMAGE_CONTAINERS = sizeof image_containers / sizeof image_containers[0] };
@@ -52,6 +52,17 @@ static bool image_has_extension(const char *name, const char *list)
     return false;
 }
 
+enum image_kind image_kind_of_name(const char *file_name)
+{
+    for (unsigned i = 0; i < IMAGE_CONTAINERS; i++) {
+        const char *list = image_containers[i]->extension;
+        if (image_has_extension(file_name, list)) {
+            return image_containers[i]->kind;
+        }
+    }
+    return IMAGE_AUTO;
+}
+
 // Content first. A name decides only where the content says nothing: then a file called .uf2 is
 // refused as a malformed UF2 file, not taken for a raw image.
 static const struct image_ops *image_detect(const uint8_t *data, size_t size, const char *name)
@@ -62,12 +73,8 @@ static const struct image_ops *image_detect(const uint8_t *data, size_t size, co
             return ops;
         }
     }
-    for (unsigned i = 0; i < IMAGE_CONTAINERS; i++) {
-        if (image_has_extension(name, image_containers[i]->extension)) {
-            return image_containers[i];
-        }
-    }
-    return &image_bin_ops;
+    const struct image_ops *named = image_ops_of(image_kind_of_name(name));
+    return named ? named : &image_bin_ops;
 }
 
 struct image_segment *image_segment_new(struct image *img, struct diag *d)
