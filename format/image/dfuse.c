@@ -159,6 +159,9 @@ static enum diag_code dfuse_read(struct image *img, struct diag *d)
     img->container = u;
     img->address_bits = 32;
     enum diag_code err = in.failed ? in.failed : dfuse_read_suffix(u, &in);
+    if (!err && ld16(u->suffix + 4) == 0x0483) { // ST: all of its chips have Cortex-M cores
+        img->machine = IMAGE_ISA_THUMB;
+    }
     return err ? err : dfuse_segments(img, u, d);
 }
 

@@ -117,10 +117,22 @@ static uint64_t elf_page(const struct elf *e)
     return page > ELF_PAGE_MAX ? ELF_PAGE_MAX : page;
 }
 
+// True if a kernel maps the file, page by page. Boot loaders and debuggers copy bytes.
+static bool elf_is_hosted(const struct elf *e)
+{
+    bool hosted = e->type == ET_DYN || e->machine == EM_386 || e->machine == EM_X86_64 ||
+                  e->machine == EM_AARCH64;
+    for (unsigned i = 0; i < e->phnum; i++) {
+        uint32_t type = e->ph[i].type;
+        hosted |= type == PT_INTERP || type == PT_DYNAMIC || type == PT_TLS;
+    }
+    return hosted;
+}
+
 // A kernel would map the page of one segment over the end of another.
 static bool elf_pages_meet(const struct elf *e, uint64_t addr, uint64_t size)
 {
-    uint64_t page = e->type == ET_DYN ? elf_page(e) : 1, end;
+    uint64_t page = elf_is_hosted(e) ? elf_page(e) : 1, end;
     if (!ck_align(addr + size, page, &end)) {
         return true;
     }

@@ -215,6 +215,13 @@ static uint64_t esp_app_end(const struct esp_app *app)
     return app->irom ? app->irom_end + (app->md5 ? ESP_MD5 : 0) : app->end;
 }
 
+void esp_app_range(const struct image *img, uint64_t *at, uint64_t *end)
+{
+    const struct esp_image *e = img->container;
+    *at = e->app.at;
+    *end = esp_app_end(&e->app);
+}
+
 static bool esp_is_fill(const uint8_t *p, uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++) {

@@ -102,6 +102,8 @@ const char *image_describe(const struct image *img, struct arena *a);
 const char *
 image_kind_name(enum image_kind kind); // "elf", "bin", "uf2", "dfuse", "ihex", "esp", "esp-flash"
 enum image_kind image_kind_find(const char *name); // IMAGE_AUTO if there is none
+// By the extension of a file's name; IMAGE_AUTO if it says nothing.
+enum image_kind image_kind_of_name(const char *file_name);
 
 // The segment that holds addr (a device address), or NULL; _run takes a run-time address.
 const struct image_segment *image_at(const struct image *img, uint64_t addr);
@@ -137,5 +139,19 @@ enum diag_code image_remove(struct image *img, uint64_t addr, uint64_t size, con
 // The whole file: checksums, counts, hashes and headers that the container demands are made anew
 // where something changed, and kept as they were where nothing did.
 enum diag_code image_write(const struct image *img, struct bytes_out *out, struct diag *d);
+
+// What a new container needs to know and an address space does not say.
+struct image_target {
+    enum image_kind kind;
+    bool has_family; // UF2: family below; else blocks are written without one
+    uint32_t family;
+};
+// The same address space in another container: adjacent segments are joined, gaps of a raw image
+// are filled with 0xff, partial UF2 blocks and DfuSe words with 0. A container that img is already
+// in is written unchanged. Errors: DIAG_NO when the other container cannot hold the address space.
+enum diag_code image_convert(const struct image *img, const struct image_target *to,
+                             struct bytes_out *out, struct diag *d);
+// A UF2 family by name ("rp2040") or number; false if there is none.
+bool image_uf2_family(const char *name, uint32_t *family);
 
 #endif

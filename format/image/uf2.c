@@ -2,13 +2,17 @@
 // families (chips) and blocks that do not go to flash. The address space is that of the family with
 // the most bytes; everything else is carried along unchanged. Facts: the UF2 specification; the
 // RP2040 boot ROM takes only blocks of 256 bytes whose address is a multiple of 256.
+#include "format/image/uf2.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
 #include "format/image/gather.h"
 
 enum {
     UF2_BLOCK = 512,
     UF2_DATA = 32, // offset of the data in a block
     UF2_DATA_MAX = 476,
-    UF2_PAYLOAD = 256,   // of the blocks we add
     UF2_NOT_FLASH = 0x1, // flags
     UF2_CONTAINER = 0x1000,
     UF2_FAMILY = 0x2000,
@@ -319,25 +323,66 @@ static enum diag_code uf2_undo(const struct image *img, uint64_t addr, uint64_t 
     return uf2_check_add(img, addr, size, d);
 }
 
-static void uf2_put_block(const struct uf2 *u, const struct image_run *run, uint64_t addr,
-                          uint32_t number, uint32_t count, struct bytes_out *out)
+void uf2_put_block(bool named, uint32_t family, uint32_t addr, const uint8_t data[UF2_PAYLOAD],
+                   uint32_t number, uint32_t count, struct bytes_out *out)
 {
-    const struct uf2_family *f = &u->families[u->main];
     uint8_t block[UF2_BLOCK] = {0};
     st32(block, UF2_MAGIC_0);
     st32(block + 4, UF2_MAGIC_1);
-    st32(block + 8, f->named ? UF2_FAMILY : 0);
-    st32(block + 12, (uint32_t)addr);
+    st32(block + 8, named ? UF2_FAMILY : 0);
+    st32(block + 12, addr);
     st32(block + 16, UF2_PAYLOAD);
     st32(block + 20, number);
     st32(block + 24, count);
-    st32(block + 28, f->id);
+    st32(block + 28, named ? family : 0);
+    memcpy(block + UF2_DATA, data, UF2_PAYLOAD);
     st32(block + 508, UF2_MAGIC_END);
+    bytes_put(out, block, sizeof block);
+}
+
+// The block of a run at addr; what the run does not cover is 0.
+static void uf2_put_run(const struct uf2 *u, const struct image_run *run, uint64_t addr,
+                        uint32_t number, uint32_t count, struct bytes_out *out)
+{
+    const struct uf2_family *f = &u->families[u->main];
+    uint8_t data[UF2_PAYLOAD];
     for (unsigned i = 0; i < UF2_PAYLOAD; i++) {
         uint64_t at = addr + i - run->addr; // wraps below the run
-        block[UF2_DATA + i] = at < run->size ? run->bytes[at] : 0;
+        data[i] = at < run->size ? run->bytes[at] : 0;
     }
-    bytes_put(out, block, sizeof block);
+    uf2_put_block(f->named, f->id, (uint32_t)addr, data, number, count, out);
+}
+
+// Letters and digits only, so that "stm32-f4" and "STM32F4" are one.
+static bool uf2_same_name(const char *a, const char *b)
+{
+    for (;; a++, b++) {
+        a += strspn(a, " -._");
+        b += strspn(b, " -._");
+        if (tolower((unsigned char)*a) != tolower((unsigned char)*b)) {
+            return false;
+        }
+        if (!*a) {
+            return true;
+        }
+    }
+}
+
+bool image_uf2_family(const char *name, uint32_t *family)
+{
+    char *end;
+    unsigned long long v = strtoull(name, &end, 0);
+    if (end != name && !*end && v <= UINT32_MAX && name[0] != '-') {
+        *family = (uint32_t)v;
+        return true;
+    }
+    for (unsigned i = 0; i < sizeof uf2_names / sizeof uf2_names[0]; i++) {
+        if (uf2_same_name(uf2_names[i].name, name)) {
+            *family = uf2_names[i].id;
+            return true;
+        }
+    }
+    return false;
 }
 
 static enum diag_code uf2_add(const struct image *img, const struct image_run *run,
@@ -357,7 +402,7 @@ static enum diag_code uf2_add(const struct image *img, const struct image_run *r
     uint32_t count = u->count + (uint32_t)n;
     out->size = u->last;
     for (uint64_t i = 0; i < n; i++) {
-        uf2_put_block(u, run, from + i * UF2_PAYLOAD, u->count + (uint32_t)i, count, out);
+        uf2_put_run(u, run, from + i * UF2_PAYLOAD, u->count + (uint32_t)i, count, out);
     }
     bytes_put(out, tail.data, tail.size);
     out->failed |= tail.failed;

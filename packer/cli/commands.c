@@ -9,6 +9,7 @@ extern const struct cli_command cmd_info;
 extern const struct cli_command cmd_list;
 extern const struct cli_command cmd_extract;
 extern const struct cli_command cmd_dis;
+extern const struct cli_command cmd_convert;
 extern const struct cli_command cmd_boards;
 extern const struct cli_command cmd_keygen;
 extern const struct cli_command cmd_pubkey;
@@ -26,6 +27,7 @@ const struct cli_command *const cli_commands[] = {
     &cmd_list,
     &cmd_extract,
     &cmd_dis,
+    &cmd_convert,
     &cmd_boards,
     &cmd_keygen,
     &cmd_pubkey,
