@@ -66,6 +66,7 @@ struct fw_ref {
         addend; // the code adds this to what the reference gives (anchors): target = value + addend
     uint64_t function; // start of the function it lies in, 0 = unknown
     uint64_t target;   // the address it gives
+    unsigned users;    // instructions that load through it; 0 = not counted
 };
 
 struct fw_refs {
@@ -146,9 +147,12 @@ struct firmware {
     uint32_t qstr_map_mask;
     uint64_t objects[FW_OBJECTS]; // 0 = not found
     // frozen tables
-    enum fw_tri frozen;              // the build supports frozen modules
-    uint64_t names, names_size;      // mp_frozen_names, with its end mark
-    uint64_t content;                // mp_frozen_mpy_content; 0 = none
+    enum fw_tri frozen;         // the build supports frozen modules
+    uint64_t names, names_size; // mp_frozen_names, with its end mark
+    uint64_t content;           // mp_frozen_mpy_content; 0 = none, see folded
+    // The literal word by which code has the address of the only module, where link-time
+    // optimisation removed the array; 0 = not so.
+    uint64_t folded;
     uint64_t str_sizes, str_content; // mp_frozen_str_sizes / _content; 0 = not supported
     unsigned n_modules, n_str;       // n_str of them are STR, they come first
     struct fw_module *modules;

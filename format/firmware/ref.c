@@ -132,11 +132,11 @@ static bool applies(const struct ref_isa *r, enum image_machine isa)
     return r->isa == isa || (is_arm(isa) && is_arm(r->isa));
 }
 
-static void sweep_all(struct scan *s)
+static void sweep_all(const struct scan *s, struct ref_sweep *r)
 {
     for (unsigned i = 0; i < sizeof isas / sizeof *isas; i++)
         if (applies(isas[i], s->fw->isa))
-            isas[i]->sweep(&s->sweep);
+            isas[i]->sweep(r);
 }
 
 bool ref_loads_word(const struct scan *s, uint64_t addr)
@@ -147,12 +147,82 @@ bool ref_loads_word(const struct scan *s, uint64_t addr)
     return false;
 }
 
+// The instruction and the function that load the literal word at addr.
+static uint64_t function_of_literal(const struct scan *s, uint64_t addr)
+{
+    for (unsigned i = 0; i < sizeof isas / sizeof *isas; i++) {
+        uint64_t user = applies(isas[i], s->fw->isa) && isas[i]->user && isas[i]->function
+                            ? isas[i]->user(&s->view, addr)
+                            : 0;
+        if (user)
+            return isas[i]->function(&s->view, user);
+    }
+    return 0;
+}
+
+static bool is_called(const struct scan *s, uint64_t function)
+{
+    for (unsigned i = 0; i < sizeof isas / sizeof *isas; i++)
+        if (applies(isas[i], s->fw->isa) && isas[i]->is_called &&
+            isas[i]->is_called(&s->view, function))
+            return true;
+    return false;
+}
+
+// The function that looks modules up holds the reference to the array. A start that nothing calls
+// is not one: the function was inlined, or its start was not recognised.
+static void find_lookup(struct scan *s)
+{
+    struct firmware *fw = s->fw;
+    uint64_t function = fw->folded           ? function_of_literal(s, fw->folded)
+                        : fw->content_refs.n ? fw->content_refs.refs[0].function
+                                             : 0;
+    if (!function || !is_called(s, function))
+        return;
+    fw->find_frozen_function = function;
+    scan_note(s, "lookup function", function, "it holds the reference to the modules and is called",
+              "0x%llx", (unsigned long long)function);
+}
+
+// With one module and link-time optimisation the "array" is the literal of the module's address.
+static void find_folded(struct scan *s)
+{
+    struct firmware *fw = s->fw;
+    if (fw->content_refs.n || fw->n_modules - fw->n_str != 1 || !ref_loads_word(s, fw->content))
+        return;
+    fw->folded = fw->content;
+    fw->content = 0;
+    scan_note(s, "frozen array", fw->folded, "code loads the module's address itself",
+              "folded away by link-time optimisation");
+}
+
+// The tables of source texts are known only after the names are; a second, small sweep.
+static enum diag_code str_refs(struct scan *s)
+{
+    struct firmware *fw = s->fw;
+    struct ref_sweep r = {.scan = s};
+    if (!fw->str_sizes)
+        return DIAG_OK;
+    r.targets = ARENA_ARRAY(s->arena, struct ref_target, 2);
+    if (!r.targets)
+        return diag_nomem(s->diag);
+    want(&r, fw->str_sizes);
+    want(&r, fw->str_content);
+    drop_doubles(&r);
+    if (!add_slots(s, &r))
+        return diag_nomem(s->diag);
+    sweep_all(s, &r);
+    fw->str_sizes_refs = take(&r, fw->str_sizes);
+    fw->str_content_refs = take(&r, fw->str_content);
+    return r.nomem ? diag_nomem(s->diag) : DIAG_OK;
+}
+
 enum diag_code ref_scan(struct scan *s)
 {
     struct firmware *fw = s->fw;
     if (!collect_targets(s, &s->sweep))
         return diag_nomem(s->diag);
-    sweep_all(s);
+    sweep_all(s, &s->sweep);
     if (s->sweep.nomem)
         return diag_nomem(s->diag);
     enum diag_code c = frozen_choose(s);
@@ -161,6 +231,10 @@ enum diag_code ref_scan(struct scan *s)
     fw->content_refs = take(&s->sweep, fw->content);
     fw->names_refs = take(&s->sweep, fw->names);
     fw->pool_refs = take(&s->sweep, fw->pools[fw->n_pools - 1].addr);
+    find_folded(s);
+    find_lookup(s);
+    if ((c = str_scan(s)) || (c = str_refs(s)))
+        return c;
     scan_note(s, "references", 0, "code that loads the addresses", "content %u, names %u, pool %u",
               fw->content_refs.n, fw->names_refs.n, fw->pool_refs.n);
     return DIAG_OK;

@@ -75,4 +75,4 @@ static void sweep(struct ref_sweep *r)
             sweep_span(r, &v->spans[i]);
 }
 
-const struct ref_isa ref_aarch64 = {IMAGE_ISA_AARCH64, sweep, NULL, NULL};
+const struct ref_isa ref_aarch64 = {IMAGE_ISA_AARCH64, sweep, NULL, NULL, NULL};

@@ -191,4 +191,4 @@ static void sweep(struct ref_sweep *r)
         sweep_pic(r);
 }
 
-const struct ref_isa ref_arm = {IMAGE_ISA_ARM, sweep, find_user, function_of};
+const struct ref_isa ref_arm = {IMAGE_ISA_ARM, sweep, find_user, NULL, function_of};

@@ -92,5 +92,5 @@ static void sweep(struct ref_sweep *r)
             sweep_span(r, &v->spans[i]);
 }
 
-const struct ref_isa ref_rv32 = {IMAGE_ISA_RV32, sweep, NULL, NULL};
-const struct ref_isa ref_rv64 = {IMAGE_ISA_RV64, sweep, NULL, NULL};
+const struct ref_isa ref_rv32 = {IMAGE_ISA_RV32, sweep, NULL, NULL, NULL};
+const struct ref_isa ref_rv64 = {IMAGE_ISA_RV64, sweep, NULL, NULL, NULL};

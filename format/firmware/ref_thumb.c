@@ -67,6 +67,35 @@ static uint64_t find_user(const struct view *v, uint64_t literal)
     return find_load(v, literal, &rt);
 }
 
+static unsigned count_users(const struct view *v, uint64_t literal)
+{
+    unsigned n = 0, rt;
+    uint64_t from = literal > THUMB_T2_REACH ? literal - THUMB_T2_REACH : 0;
+    for (uint64_t at = from; at < literal + THUMB_T2_REACH; at += 2)
+        n += loads_literal(v, at, literal, &rt);
+    return n;
+}
+
+// Does any bl or branch of a tail call lead to the function?
+static bool is_called(const struct view *v, uint64_t function)
+{
+    for (unsigned i = 0; i < v->n; i++) {
+        const struct view_span *s = &v->spans[i];
+        for (uint64_t at = s->run & 1; in_range(at, 4, s->size); at += 2) {
+            uint16_t a = ld16(s->data + at), b = ld16(s->data + at + 2);
+            if ((a & 0xf800) != 0xf000 || (b & 0xd000) < 0x9000 || !(b & 0x1000))
+                continue; // bl, b.w
+            uint32_t sign = a >> 10 & 1, i1 = !((b >> 13 & 1) ^ sign), i2 = !((b >> 11 & 1) ^ sign);
+            uint32_t offset = sign << 24 | i1 << 23 | i2 << 22 | (uint32_t)(a & 0x3ff) << 12 |
+                              (uint32_t)(b & 0x7ff) << 1;
+            int32_t signed_offset = (int32_t)(offset << 7) >> 7;
+            if (s->run + at + 4 + (uint64_t)(int64_t)signed_offset == function)
+                return true;
+        }
+    }
+    return false;
+}
+
 static void literals_of(struct ref_sweep *r, struct ref_target *t)
 {
     const struct view *v = &r->scan->view;
@@ -77,8 +106,10 @@ static void literals_of(struct ref_sweep *r, struct ref_target *t)
         uint64_t user = find_load(v, at, &rt);
         if (user)
             ref_add(r, t,
-                    &(struct fw_ref){
-                        .kind = FW_REF_WORD, .addr = at, .function = function_of(v, user)});
+                    &(struct fw_ref){.kind = FW_REF_WORD,
+                                     .addr = at,
+                                     .users = count_users(v, at),
+                                     .function = function_of(v, user)});
     }
 }
 
@@ -139,8 +170,10 @@ static void sweep(struct ref_sweep *r)
     for (unsigned i = 0; i < r->n; i++)
         literals_of(r, &r->targets[i]);
     for (unsigned i = 0; r->n && i < v->n; i++)
-        if (v->spans[i].flags & IMAGE_X)
+        if (v->spans[i].flags & IMAGE_X) {
             sweep_moves(r, &v->spans[i]);
+            ref_thumb_anchors(r, &v->spans[i]);
+        }
 }
 
-const struct ref_isa ref_thumb = {IMAGE_ISA_THUMB, sweep, find_user, function_of};
+const struct ref_isa ref_thumb = {IMAGE_ISA_THUMB, sweep, find_user, is_called, function_of};

@@ -80,4 +80,4 @@ static void sweep(struct ref_sweep *r)
     }
 }
 
-const struct ref_isa ref_x64 = {IMAGE_ISA_X64, sweep, NULL, NULL};
+const struct ref_isa ref_x64 = {IMAGE_ISA_X64, sweep, NULL, NULL, NULL};

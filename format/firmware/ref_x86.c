@@ -47,4 +47,4 @@ static void sweep(struct ref_sweep *r)
     }
 }
 
-const struct ref_isa ref_x86 = {IMAGE_ISA_X86, sweep, NULL, NULL};
+const struct ref_isa ref_x86 = {IMAGE_ISA_X86, sweep, NULL, NULL, NULL};

@@ -44,8 +44,11 @@ static uint64_t l32r_literal(const struct view_span *s, uint64_t at)
     return (uint32_t)(((pc + 3) & ~3u) + (0xfffc0000u | (uint32_t)ld16(s->data + at + 1) << 2));
 }
 
-static uint64_t find_user(const struct view *v, uint64_t literal)
+// The first instruction that loads the literal, and in *n how many do.
+static uint64_t find_users(const struct view *v, uint64_t literal, unsigned *n)
 {
+    uint64_t first = 0;
+    *n = 0;
     for (unsigned i = 0; i < v->n; i++) {
         const struct view_span *s = &v->spans[i];
         if (!(s->flags & IMAGE_X) || s->run + s->size <= literal ||
@@ -54,10 +57,16 @@ static uint64_t find_user(const struct view *v, uint64_t literal)
         uint64_t at = literal > s->run ? literal - s->run : 0;
         uint64_t end = literal + XTENSA_L32R_REACH - s->run;
         for (; at < end && in_range(at, 3, s->size); at++)
-            if (l32r_literal(s, at) == literal && is_instruction(s, at))
-                return s->run + at;
+            if (l32r_literal(s, at) == literal && is_instruction(s, at) && !(*n)++)
+                first = s->run + at;
     }
-    return 0;
+    return first;
+}
+
+static uint64_t find_user(const struct view *v, uint64_t literal)
+{
+    unsigned n;
+    return find_users(v, literal, &n);
 }
 
 // The nearest "entry a1, n" before addr; 0 in code of the call0 ABI.
@@ -81,14 +90,16 @@ static void sweep(struct ref_sweep *r)
         uint32_t k = 0;
         uint64_t literal;
         while (view_users(v, r->targets[i].addr, &k, &literal)) {
-            uint64_t user = find_user(v, literal);
+            unsigned n;
+            uint64_t user = find_users(v, literal, &n);
             if (user)
                 ref_add(r, &r->targets[i],
                         &(struct fw_ref){.kind = FW_REF_WORD,
                                          .addr = literal,
+                                         .users = n,
                                          .function = function_of(v, user)});
         }
     }
 }
 
-const struct ref_isa ref_xtensa = {IMAGE_ISA_XTENSA, sweep, find_user, function_of};
+const struct ref_isa ref_xtensa = {IMAGE_ISA_XTENSA, sweep, find_user, NULL, function_of};

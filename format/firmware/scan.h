@@ -61,6 +61,8 @@ struct ref_isa { // one a ref_*.c
     void (*sweep)(struct ref_sweep *r);
     // The instruction that loads the literal word, 0 = none; NULL where code has no literals.
     uint64_t (*user)(const struct view *v, uint64_t literal);
+    // Is the function at addr called? NULL where that is not known.
+    bool (*is_called)(const struct view *v, uint64_t function);
     // The start of the function that addr lies in, 0 = unknown; may be NULL.
     uint64_t (*function)(const struct view *v, uint64_t addr);
 };
@@ -117,6 +119,7 @@ enum diag_code frozen_scan(struct scan *s);                   // frozen.c: the c
 bool frozen_is_bytecode(const struct scan *s, uint64_t addr, uint64_t qstr_table); // frozen.c
 enum diag_code frozen_choose(struct scan *s); // frozen.c: the one in use
 enum diag_code ref_scan(struct scan *s);      // ref.c
+enum diag_code str_scan(struct scan *s);      // str.c
 enum diag_code raw_scan(struct scan *s);      // raw.c
 enum diag_code region_scan(struct scan *s);   // region.c
 void scan_note(struct scan *s, const char *what, uint64_t addr, const char *why, const char *fmt,
@@ -135,6 +138,7 @@ const char *obj_str(const struct scan *s, uint64_t obj, uint32_t *len);
 // Does code of this image load the word at addr as a constant?
 bool ref_loads_word(const struct scan *s, uint64_t addr);
 struct ref_target *ref_target_at(const struct ref_sweep *r, uint64_t addr); // NULL = not wanted
+void ref_thumb_anchors(struct ref_sweep *r, const struct view_span *span);
 void ref_add(struct ref_sweep *r, struct ref_target *t, const struct fw_ref *ref);
 extern const struct ref_isa ref_thumb, ref_arm, ref_x86, ref_x64, ref_aarch64, ref_rv32, ref_rv64,
     ref_xtensa;

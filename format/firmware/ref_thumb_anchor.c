@@ -1,0 +1,145 @@
+// References that link-time optimisation makes: an object is reached from the address of another
+// one nearby, which the code has as a literal, by an offset in the instruction that uses it.
+//
+// Facts: GCC's section anchors (-fsection-anchors); Arm Architecture Reference Manual, encodings of
+// LDR, LDRB, ADD and SUB with immediates.
+#include "format/firmware/scan.h"
+
+enum {
+    ANCHOR_REGISTERS = 16,
+    ANCHOR_REACH = 4096, // largest offset of an instruction
+    ANCHOR_LIVE = 128,   // bytes of code for which a register is taken to keep the anchor
+};
+
+struct anchor {
+    uint64_t at, literal; // where it was loaded, from which word; at 0 = none
+    uint32_t value;
+};
+
+struct anchors {
+    struct ref_sweep *r;
+    const struct view_span *span;
+    struct anchor reg[ANCHOR_REGISTERS];
+    uint64_t at; // of the instruction
+};
+
+static bool is_near(const struct ref_sweep *r, uint32_t value)
+{
+    for (unsigned i = 0; i < r->n; i++)
+        if (r->targets[i].addr - value + ANCHOR_REACH < 2 * ANCHOR_REACH)
+            return true;
+    return false;
+}
+
+static void load_literal(struct anchors *a, unsigned rt, uint64_t literal)
+{
+    uint32_t value;
+    a->reg[rt].at = 0;
+    if (view_u32(&a->r->scan->view, literal, &value) && is_near(a->r, value))
+        a->reg[rt] = (struct anchor){a->at, literal, value};
+}
+
+static bool holds_anchor(const struct anchors *a, unsigned rn)
+{
+    return a->reg[rn].at && a->at - a->reg[rn].at < ANCHOR_LIVE;
+}
+
+static void use(struct anchors *a, unsigned rn, int32_t offset)
+{
+    if (!offset || !holds_anchor(a, rn))
+        return;
+    struct ref_target *t = ref_target_at(a->r, (uint32_t)(a->reg[rn].value + (uint32_t)offset));
+    if (t)
+        ref_add(a->r, t,
+                &(struct fw_ref){.kind = FW_REF_WORD,
+                                 .addr = a->reg[rn].literal,
+                                 .addend = offset,
+                                 .users = 1,
+                                 .function = ref_thumb.function(&a->r->scan->view, a->at)});
+}
+
+// The register of a sum keeps the anchor of a term: the offset of the element comes on top.
+static void propagate(struct anchors *a, unsigned rd, unsigned rn, unsigned rm)
+{
+    unsigned from = holds_anchor(a, rn) ? rn : rm;
+    if (holds_anchor(a, from))
+        a->reg[rd] = a->reg[from];
+}
+
+static void narrow(struct anchors *a, uint16_t i)
+{
+    unsigned rn = i >> 3 & 7;
+    if ((i & 0xf800) == 0x4800)
+        load_literal(a, i >> 8 & 7, ((a->at + 4) & ~3ULL) + 4 * (i & 0xff));
+    else if ((i & 0xf800) == 0x6800) // ldr rt, [rn, #imm5 * 4]
+        use(a, rn, (i >> 6 & 31) * 4);
+    else if ((i & 0xf800) == 0x7800) // ldrb rt, [rn, #imm5]
+        use(a, rn, i >> 6 & 31);
+    else if ((i & 0xfe00) == 0x1c00) // adds rd, rn, #imm3
+        use(a, rn, i >> 6 & 7);
+    else if ((i & 0xfe00) == 0x1e00) // subs rd, rn, #imm3
+        use(a, rn, -(i >> 6 & 7));
+    else if ((i & 0xf800) == 0x3000) // adds rdn, #imm8
+        use(a, i >> 8 & 7, i & 0xff);
+    else if ((i & 0xf800) == 0x3800) // subs rdn, #imm8
+        use(a, i >> 8 & 7, -(i & 0xff));
+    else if ((i & 0xfe00) == 0x1800) // adds rd, rn, rm
+        propagate(a, i & 7, rn, i >> 6 & 7);
+    else if ((i & 0xff00) == 0x4400) // add rdn, rm
+        propagate(a, (i & 7) | (i >> 4 & 8), (i & 7) | (i >> 4 & 8), i >> 3 & 15);
+    else if ((i & 0xff00) == 0x4600) // mov rd, rm
+        propagate(a, (i & 7) | (i >> 4 & 8), i >> 3 & 15, i >> 3 & 15);
+}
+
+// A modified immediate of the form that offsets take: 8 bits, or 8 bits shifted to an even place.
+static int32_t modified(uint16_t i, uint16_t j)
+{
+    uint32_t imm = (uint32_t)(i >> 10 & 1) << 11 | (uint32_t)(j >> 12 & 7) << 8 | (j & 0xff);
+    if (imm < 0x100)
+        return (int32_t)imm;
+    if (imm < 0x400)
+        return 0;
+    unsigned rotate = imm >> 7;
+    uint32_t value = (imm & 0x7f) | 0x80;
+    value = value >> rotate | value << (32 - rotate);
+    return value < ANCHOR_REACH ? (int32_t)value : 0;
+}
+
+static void wide(struct anchors *a, uint16_t i, uint16_t j)
+{
+    unsigned rn = i & 15;
+    uint64_t pc = (a->at + 4) & ~3ULL;
+    int32_t imm12 =
+        (int32_t)((uint32_t)(i >> 10 & 1) << 11 | (uint32_t)(j >> 12 & 7) << 8 | (j & 0xff));
+    if ((i & 0xff7f) == 0xf85f)
+        load_literal(a, j >> 12, i & 0x80 ? pc + (j & 0xfff) : pc - (j & 0xfff));
+    else if ((i & 0xfff0) == 0xf8d0 || (i & 0xfff0) == 0xf890) // ldr.w, ldrb.w rt, [rn, #imm12]
+        use(a, rn, j & 0xfff);
+    else if (((i & 0xfff0) == 0xf850 || (i & 0xfff0) == 0xf810) && (j & 0x0f00) == 0x0c00)
+        use(a, rn, -(j & 0xff));     // [rn, #-imm8]
+    else if ((i & 0xfbf0) == 0xf200) // addw rd, rn, #imm12
+        use(a, rn, imm12);
+    else if ((i & 0xfbf0) == 0xf2a0) // subw
+        use(a, rn, -imm12);
+    else if ((i & 0xfbe0) == 0xf100) // add.w, modified immediate
+        use(a, rn, modified(i, j));
+    else if ((i & 0xfbe0) == 0xf1a0) // sub.w
+        use(a, rn, -modified(i, j));
+    else if ((i & 0xffe0) == 0xeb00) // add.w rd, rn, rm, shift
+        propagate(a, j >> 8 & 15, rn, j & 15);
+}
+
+void ref_thumb_anchors(struct ref_sweep *r, const struct view_span *span)
+{
+    struct anchors a = {.r = r, .span = span};
+    for (uint64_t at = span->run & 1; in_range(at, 4, span->size);) {
+        uint16_t i = ld16(span->data + at);
+        bool is_wide = (i & 0xf800) >= 0xe800;
+        a.at = span->run + at;
+        if (is_wide)
+            wide(&a, i, ld16(span->data + at + 2));
+        else
+            narrow(&a, i);
+        at += is_wide ? 4 : 2;
+    }
+}

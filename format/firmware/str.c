@@ -1,0 +1,104 @@
+// Frozen source texts: the table of their sizes and the text itself lie in the same compilation
+// unit as the names, and must agree with each other byte for byte.
+//
+// Facts: py/frozenmod.c, tools/makemanifest.py (generate_frozen_str_content).
+#include "format/firmware/scan.h"
+
+enum {
+    STR_WINDOW = 1 << 18, // bytes on both sides of the names that are searched
+    STR_SIZE_MAX = 1 << 20,
+    STR_SIZES_MAX = 64, // places that look like the table of sizes
+};
+
+// n sizes and a zero at p.
+static bool is_size_table(const uint8_t *p, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (!ld32(p + 4 * i) || ld32(p + 4 * i) > STR_SIZE_MAX)
+            return false;
+    return !ld32(p + 4 * n);
+}
+
+// Do texts of these sizes, each with a NUL behind it and none in it, begin at p?
+static bool is_content(const uint8_t *p, uint64_t left, const uint8_t *sizes, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t size = ld32(sizes + 4 * i);
+        if (size >= left || p[size] || memchr(p, 0, size))
+            return false;
+        p += size + 1;
+        left -= size + 1;
+    }
+    return true;
+}
+
+struct window {
+    const uint8_t *p;
+    uint64_t addr, size;
+};
+
+static struct window window_around(const struct scan *s, uint64_t names)
+{
+    const struct view_span *span = view_span_at(&s->view, names);
+    uint64_t at = names - span->run, from = at > STR_WINDOW ? at - STR_WINDOW : 0;
+    uint64_t end = span->size - at > STR_WINDOW ? at + STR_WINDOW : span->size;
+    return (struct window){span->data + from, span->run + from, end - from};
+}
+
+// Texts begin where another one ends or at an aligned place.
+static uint64_t find_content(const struct window *w, const uint8_t *sizes, uint32_t n)
+{
+    uint64_t first = ld32(sizes);
+    for (uint64_t at = 0; in_range(at, first + 1, w->size); at++)
+        if (!w->p[at + first] && (!at || !w->p[at - 1] || (w->addr + at) % 4 == 0) &&
+            is_content(w->p + at, w->size - at, sizes, n))
+            return w->addr + at;
+    return 0;
+}
+
+static bool find_tables(struct scan *s, const struct window *w, uint32_t n)
+{
+    unsigned tried = 0;
+    for (uint64_t at = -w->addr & 3; in_range(at, 4 * ((uint64_t)n + 1), w->size); at += 4) {
+        if (!is_size_table(w->p + at, n))
+            continue;
+        uint64_t content = find_content(w, w->p + at, n);
+        if (content) {
+            s->fw->str_sizes = w->addr + at;
+            s->fw->str_content = content;
+            return true;
+        }
+        if (++tried == STR_SIZES_MAX)
+            return false;
+    }
+    return false;
+}
+
+static void take_texts(struct scan *s)
+{
+    struct firmware *fw = s->fw;
+    uint64_t at = fw->str_content;
+    for (uint32_t i = 0; i < fw->n_str; i++) {
+        uint32_t size = 0;
+        view_u32(&s->view, fw->str_sizes + 4 * i, &size);
+        fw->modules[i].addr = at;
+        fw->modules[i].size = size;
+        at += (uint64_t)size + 1;
+    }
+}
+
+enum diag_code str_scan(struct scan *s)
+{
+    struct firmware *fw = s->fw;
+    if (!fw->n_str)
+        return DIAG_OK;
+    struct window w = window_around(s, fw->names);
+    if (!find_tables(s, &w, fw->n_str)) {
+        scan_note(s, "frozen sources", fw->names, "no table of sizes agrees with any text",
+                  "not found");
+        return DIAG_OK;
+    }
+    take_texts(s);
+    scan_note(s, "frozen sources", fw->str_content, "sizes and texts agree", "%u", fw->n_str);
+    return DIAG_OK;
+}
