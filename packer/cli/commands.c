@@ -14,6 +14,7 @@ extern const struct cli_command cmd_boards;
 extern const struct cli_command cmd_keygen;
 extern const struct cli_command cmd_pubkey;
 extern const struct cli_command cmd_sign;
+extern const struct cli_command cmd_verify;
 extern const struct cli_command cmd_version;
 
 // One a line, in the order of the help.
@@ -32,6 +33,7 @@ const struct cli_command *const cli_commands[] = {
     &cmd_keygen,
     &cmd_pubkey,
     &cmd_sign,
+    &cmd_verify,
     &cmd_version,
     NULL,
 };
