@@ -66,7 +66,7 @@ static enum diag_code main_option(const struct main_option *options, int argc, c
         *o->flag = true;
         return DIAG_OK;
     }
-    const char *value;
+    const char *value = "";
     enum diag_code err = main_value(argc, argv, i, strlen(o->name), &value, d);
     if (err || o->number) {
         return err ? err : main_number(o->name, value, o->number, d);
