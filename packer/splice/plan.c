@@ -4,6 +4,7 @@
 #include "packer/splice/dynamic.h"
 #include "packer/splice/patch.h"
 #include "packer/splice/splice.h"
+#include "packer/splice/veneer.h"
 
 enum {
     REFERENCES_MAX = 12, // to one table: more means that something was mistaken for it
@@ -22,6 +23,8 @@ struct planner {
     struct patches patches;
     struct dynamic dynamic; // position-independent images only
     uint64_t table;         // offset of the relocation table in the payload
+    uint64_t lookup;        // the function that a veneer replaces, 0 = none
+    uint64_t finder;        // offset of its replacement in the payload
     struct splice_plan *plan;
 };
 
@@ -83,7 +86,8 @@ static void list_redirections(const struct planner *p, struct redirection out[5]
     const struct freeze *f = p->frozen;
     out[0] = (struct redirection){"the last qstr pool", &fw->pool_refs, f->pool, 1};
     out[1] = (struct redirection){"the names of frozen modules", &fw->names_refs, f->names, 1};
-    out[2] = (struct redirection){"the frozen modules", &fw->content_refs, f->content, 1};
+    out[2] = (struct redirection){"the frozen modules", &fw->content_refs, f->content,
+                                  p->lookup ? 0 : 1};
     out[3] =
         (struct redirection){"the sizes of frozen texts", &fw->str_sizes_refs, f->str_sizes, 1};
     out[4] = (struct redirection){"the frozen texts", &fw->str_content_refs, f->str_content, 1};
@@ -91,9 +95,15 @@ static void list_redirections(const struct planner *p, struct redirection out[5]
 
 // The references are looked at before anything is made: too few means that some code would go on
 // with the old tables, far too many that something else looks like a reference.
-static enum diag_code check_references(const struct planner *p)
+static enum diag_code check_references(struct planner *p)
 {
     struct redirection list[5];
+    if (p->fw->content_refs.n == 0) {
+        enum diag_code err = veneer_find(p->fw, p->diag, &p->lookup);
+        if (err) {
+            return err;
+        }
+    }
     list_redirections(p, list);
     for (int i = 0; i < 5; i++) {
         const struct redirection *r = &list[i];
@@ -133,6 +143,9 @@ static enum diag_code make_patches(struct planner *p, uint64_t payload)
             }
         }
     }
+    if (!err && p->lookup) {
+        err = veneer_patch(patches, p->lookup, payload + p->finder);
+    }
     if (!err && p->fw->image->pic) {
         err = dynamic_use(&p->dynamic, payload + p->table, patches);
     }
@@ -159,6 +172,9 @@ static enum diag_code lay_out(struct planner *p, uint64_t addr)
     if (p->fw->image->pic) {
         memcpy(bytes + p->table, p->dynamic.table, dynamic_size(&p->dynamic, p->dynamic.n));
     }
+    if (p->lookup) {
+        veneer_write(bytes + p->finder, payload + p->frozen->names, payload + p->frozen->content);
+    }
     b->payload = bytes;
     return DIAG_OK;
 }
@@ -174,6 +190,10 @@ static enum diag_code size_payload(struct planner *p)
         }
         ck_align(size, 8, &p->table);
         size = p->table + dynamic_size(&p->dynamic, p->frozen->n_pointers);
+    }
+    if (p->lookup) {
+        ck_align(size, 4, &p->finder);
+        size = p->finder + VENEER_FINDER;
     }
     if (size > BLOB_SIZE_MAX) {
         return diag_set(p->diag, DIAG_NO, image_name(p), "the modules take %llu bytes",
@@ -319,7 +339,8 @@ static enum diag_code find_place(struct planner *p)
 // In a position-independent program the loader writes the pointers, so the run must be writable.
 static unsigned run_flags(const struct planner *p)
 {
-    return IMAGE_R | (p->fw->image->pic ? IMAGE_W : 0) | (p->frozen->executable ? IMAGE_X : 0);
+    return IMAGE_R | (p->fw->image->pic ? IMAGE_W : 0) |
+           (p->frozen->executable || p->lookup ? IMAGE_X : 0);
 }
 
 static enum diag_code describe(struct planner *p)
