@@ -171,7 +171,8 @@ static enum diag_code find_modules(struct scan *s, struct modules *m)
         if (is_module(s, addr) && !push(s, m, addr))
             return diag_nomem(s->diag);
     }
-    qsort(m->at, m->n, sizeof *m->at, compare_u64);
+    if (m->n)
+        qsort(m->at, m->n, sizeof *m->at, compare_u64);
     return DIAG_OK;
 }
 
@@ -187,7 +188,8 @@ static enum diag_code find_slots(struct scan *s, const struct modules *m, struct
             if (slots->n >= 8 * FROZEN_MODULES_MAX || !push(s, slots, at))
                 return diag_nomem(s->diag);
     }
-    qsort(slots->at, slots->n, sizeof *slots->at, compare_u64);
+    if (slots->n)
+        qsort(slots->at, slots->n, sizeof *slots->at, compare_u64);
     return DIAG_OK;
 }
 
