@@ -1,5 +1,6 @@
 // Numbers of the compiler. The expected texts are what mpy-cross of the release wrote.
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "packer/compiler/number.h"
