@@ -1,0 +1,144 @@
+"""The compiler against mpy-cross of the newest release, in the same run."""
+import os
+import sys
+
+from run import Row, Skip
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "conformance"))
+import corpora  # noqa: E402
+import oracle  # noqa: E402
+
+HEAP = ["-X", "heapsize=512m"]
+
+UNIT = '''
+class Sensor{n}(Device):
+    """One of many."""
+    RATE = const({n} * 10)
+
+    def __init__(self, bus, address=0x{n:02x}, *, name="sensor{n}"):
+        super().__init__(bus)
+        self.address = address
+        self.name = name
+        self._last = None
+        self._filter = [0.0, 1.5, {n}.25]
+
+    @property
+    def value(self):
+        raw = self.bus.read(self.address, 2)
+        if raw is None or len(raw) < 2:
+            raise OSError("no answer from %s" % self.name)
+        return (raw[0] << 8 | raw[1]) / 16.0
+
+    def smooth(self, count=10):
+        total = 0
+        for i in range(count):
+            try:
+                v = self.value
+            except OSError as e:
+                print("retry", i, e)
+                continue
+            if v > self.RATE and not self._last:
+                break
+            total += v * self._filter[i % 3]
+            self._last = {{"at": i, "v": v}}
+        else:
+            total = total // count
+        return [x for x in self._filter if x != total], total
+
+    async def watch(self, callback):
+        while True:
+            await sleep(self.RATE)
+            callback(f"{{self.name}}: {{self.value}}", key=lambda x: x.address & 0xff)
+'''
+
+
+def ordinary(lines):
+    per = UNIT.count("\n")
+    head = "from machine import I2C\nfrom device import Device\nimport asyncio\n"
+    return head + "".join(UNIT.format(n=n % 200) for n in range(max(1, lines // per)))
+
+
+def different(functions):
+    return "".join(f"def function_{n}(arg_{n}, other_{n}=None):\n    total_{n} = arg_{n} + {n}\n"
+                   f"    if other_{n}:\n        total_{n} *= other_{n}\n"
+                   f"    for i_{n} in range({n}):\n        total_{n} += i_{n}\n"
+                   f"    print('function {n}', total_{n})\n    return total_{n}\n"
+                   for n in range(functions))
+
+
+def int_list(size):
+    parts, length, n = [], 0, 0
+    while length < size:
+        text = str(n * 2654435761 % 4294967296)
+        parts.append(text)
+        length += len(text) + 2
+        n += 1
+    return "x = [" + ", ".join(parts) + "]\n"
+
+
+class Sides:
+    def __init__(self, bench):
+        release = oracle.RELEASES[-1]
+        have, missing = oracle.fetch_all(bench.cache, [release])
+        if missing:
+            raise Skip("no reference: " + missing[release])
+        self.bench = bench
+        self.theirs = os.path.abspath(have[release])
+        self.ours = bench.program("mpy-cross")
+
+    def compare(self, name, source, needed, runs, reference_runs):
+        path = os.path.join(self.bench.work, "a.py")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(source)
+        ours, memory = self.bench.time([self.ours, *HEAP, "-o", "o.mpy", "a.py"], runs)
+        theirs, _ = self.bench.time([self.theirs, *HEAP, "-o", "r.mpy", "a.py"], reference_runs)
+        with open(os.path.join(self.bench.work, "o.mpy"), "rb") as a, \
+                open(os.path.join(self.bench.work, "r.mpy"), "rb") as b:
+            if a.read() != b.read():
+                yield Row(name + " (OUTPUTS DIFFER)", ours, theirs, needed=float("inf"))
+                return
+        yield Row(name, ours, theirs, needed=needed)
+        self.last = len(source), ours, memory
+
+
+def library(bench, sides):
+    """A library in one process against one process a file."""
+    files = [f for f in corpora.stdlib(bench.cache) if len(f[1]) < 40_000]
+    good = []
+    for i, (_, source) in enumerate(files):
+        path = os.path.join(bench.work, f"m{i}.py")
+        with open(path, "wb") as f:
+            f.write(source)
+        if bench.once([sides.theirs, *HEAP, "-o", "r.mpy", path])[2] == 0:
+            good.append(path)
+        if len(good) == 507:
+            break
+    out = os.path.join(bench.work, "out")
+    os.makedirs(out, exist_ok=True)
+    ours, _ = bench.time([sides.ours, "-o", out, *good], 3)
+    theirs = sum(bench.once([sides.theirs, *HEAP, "-o", "r.mpy", p])[0] for p in good)
+    yield Row(f"{len(good)} files of a library, one process", ours, theirs, needed=20)
+
+
+def rows(bench):
+    sides = Sides(bench)
+    yield from sides.compare("200 lines, process start included", ordinary(200), None, 60, 60)
+    _, took, memory = sides.last
+    yield Row("  the same, ms", took, limit=1.2)
+    yield Row("  peak memory", memory / 1024, limit=4, unit="MiB")
+    yield from sides.compare("5,000 lines", ordinary(5000), 15, 15, 7)
+    yield from sides.compare("96,000 lines", ordinary(96000), 50, 5, 1)
+    size, took, memory = sides.last
+    yield Row("  megabytes per second", size / 1000 / took, needed=None, unit="MB/s")
+    yield Row("  milliseconds for a megabyte (30 MB/s)", took / (size / 1e6), limit=1000 / 30)
+    yield Row("  peak memory over the source", memory * 1024 / size, limit=12, unit="x")
+    yield from sides.compare("100,000 lines, 12,500 functions", different(12500), 200, 5, 1)
+    size, took, memory = sides.last
+    yield Row("  peak memory over the source", memory * 1024 / size, limit=12, unit="x")
+    yield from sides.compare("10 MB list of ints", int_list(10_000_000), 150, 3, 1)
+    size, took, memory = sides.last
+    yield Row("  peak memory over the source", memory * 1024 / size, limit=12, unit="x")
+    try:
+        yield from library(bench, sides)
+    except Skip as e:
+        yield Row(f"library ({e})", float("inf"), limit=0)
