@@ -11,18 +11,30 @@
 
 struct compiler_release; // one row of the release table, release.h
 
-struct compiler_options {
-    const struct compiler_release *release; // NULL = the newest
-    const char *source_name;  // qstr 0 and tracebacks; NULL = file name
-    unsigned opt_level;       // 0..3
-    unsigned small_int_bits;  // 0 = 31
-    bool no_source_lines;     // -X no-source-lines
-    unsigned max_depth;       // nesting limit; 0 = default
-    uint64_t max_fold_bits;   // size limit of a folded int; 0 = default
+// Upstream's traceback of an error, for those who print it as upstream does. diag.text is the last
+// line of it.
+struct compiler_trace {
+    bool placed;    // there is a traceback at all; if not, line and block mean nothing
+    bool compiling; // the error is not one of syntax alone: upstream then shows the source name
+    uint32_t line;
+    char block[256]; // function, class, <module> ...; "" = none
 };
 
-// source need not be NUL-terminated. file is the name in messages. On a wrong script: DIAG_MALFORMED
-// with line and column; d->text is upstream's message ("SyntaxError: invalid syntax").
+struct compiler_options {
+    const struct compiler_release *release; // NULL = the newest
+    const char *source_name;                // qstr 0 and tracebacks; NULL = file name
+    unsigned opt_level;                     // 0..3
+    unsigned small_int_bits;                // 0 = 31; from 64 on = no limit
+    const char *arch;                       // -march: what machine code would be for; NULL = none
+    bool no_source_lines;                   // -X no-source-lines
+    unsigned max_depth;                     // nesting limit; 0 = default
+    uint64_t max_fold_bits;                 // size limit of a folded int; 0 = default
+    struct compiler_trace *trace;           // out, may be NULL
+};
+
+// source need not be NUL-terminated. file is the name in messages. On a wrong script:
+// DIAG_MALFORMED with line and column; d->text is upstream's message ("SyntaxError: invalid
+// syntax").
 enum diag_code compiler_tree(const void *source, size_t size, const char *file,
                              const struct compiler_options *options, struct arena *a,
                              struct diag *d, struct mpy_module **out);

@@ -1,0 +1,77 @@
+// Nodes from the parser's results, simplified as upstream simplifies them.
+#include <string.h>
+
+#include "packer/compiler/parser.h"
+
+static void build_replace(struct parser *ps, uint32_t n, node by)
+{
+    ps->results.n -= n;
+    parser_push(ps, by);
+}
+
+static void build_node(struct parser *ps, enum node_kind kind, uint32_t line, uint32_t n)
+{
+    const node *children = ps->results.at + ps->results.n - n;
+    build_replace(ps, n, node_new(ps->u, ps->ast, kind, line, children, n));
+}
+
+void build_tuple(struct parser *ps, enum node_kind kind, uint32_t line, uint32_t n)
+{
+    const node *items = ps->results.at + ps->results.n - n;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!node_is_const(ps->ast, items[i])) {
+            build_node(ps, kind, line, n);
+            return;
+        }
+    }
+    struct value *values = arena_alloc(&ps->u->work, n * sizeof *values);
+    for (uint32_t i = 0; i < n; i++) {
+        values[i] = node_value(ps->u, ps->ast, items[i]);
+    }
+    struct value tuple = {.kind = VALUE_TUPLE, .len = n, .items = values};
+    build_replace(ps, n, node_new_const(ps->u, ps->ast, line, tuple));
+}
+
+// A statement that is only a constant, a docstring for one, does nothing.
+static bool build_is_lonely(const struct parser *ps)
+{
+    node n = parser_result(ps, 1);
+    if (parser_result(ps, 0) != NODE_NULL || n == NODE_NULL) {
+        return false;
+    }
+    return node_is_struct(n) ? node_kind(ps->ast, n) <= NODE_CONST : !node_is_id(n);
+}
+
+static void build_paren(struct parser *ps, uint32_t line)
+{
+    node inside = parser_result(ps, 0);
+    if (inside == NODE_NULL || node_is(ps->ast, inside, NODE_ITEMS)) {
+        build_node(ps, NODE_PAREN, line, 1);
+    }
+}
+
+void build(struct parser *ps, enum node_kind kind, uint32_t line, uint32_t n)
+{
+    switch (kind) {
+    case NODE_PAREN:
+        build_paren(ps, line);
+        return;
+    case NODE_STAR_TUPLE:
+    case NODE_TESTLIST:
+    case NODE_SUBSCRIPTS:
+        build_tuple(ps, kind, line, n);
+        return;
+    case NODE_EXPR_STMT:
+        if (build_is_lonely(ps)) {
+            ps->results.n -= n;
+            build_node(ps, NODE_PASS, line, 0);
+            return;
+        }
+        break;
+    default:
+        break;
+    }
+    if (!fold(ps, kind, &n)) {
+        build_node(ps, kind, line, n);
+    }
+}

@@ -1,0 +1,317 @@
+// Facts: MicroPython py/compile.c, releases 1.19 to 1.29.
+#include "packer/compiler/codegen.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+uint32_t codegen_use_name(struct codegen *c, uint32_t name)
+{
+    struct name *n = &c->u->names.at[name];
+    if (!n->slot) {
+        words_push(c->u, &c->qstrs, name);
+        n->slot = (uint32_t)c->qstrs.n;
+    }
+    return n->slot - 1;
+}
+
+void gen_op(struct codegen *c, enum ir_op op, uint32_t arg)
+{
+    if (arg < IR_ARG_WIDE) {
+        words_push(c->u, &c->ir, (uint32_t)op | arg << IR_ARG_SHIFT);
+    } else {
+        words_push(c->u, &c->ir, (uint32_t)op | (uint32_t)IR_ARG_WIDE << IR_ARG_SHIFT);
+        words_push(c->u, &c->ir, arg);
+    }
+}
+
+void gen_word(struct codegen *c, uint32_t word)
+{
+    words_push(c->u, &c->ir, word);
+}
+
+void gen_name(struct codegen *c, enum ir_op op, uint32_t name)
+{
+    codegen_use_name(c, name);
+    gen_op(c, op, name);
+}
+
+void gen_int(struct codegen *c, int64_t v)
+{
+    if (v >= -IR_INT_BIAS && v < IR_INT_BIAS) {
+        gen_op(c, IR_SMALL_INT, (uint32_t)(v + IR_INT_BIAS));
+    } else {
+        gen(c, IR_SMALL_INT_WIDE);
+        gen_word(c, (uint32_t)v);
+        gen_word(c, (uint32_t)((uint64_t)v >> 32));
+    }
+}
+
+void gen_adjust(struct codegen *c, int change)
+{
+    gen_op(c, IR_ADJUST, (uint32_t)(change + IR_INT_BIAS));
+}
+
+// Lines only go up; what goes back keeps the line that was reached.
+void gen_line(struct codegen *c, uint32_t line)
+{
+    if (c->lines && line > c->line) {
+        c->line = line;
+        gen_op(c, IR_LINE, line);
+    }
+}
+
+void gen_build(struct codegen *c, unsigned opcode, uint32_t n)
+{
+    gen_op(c, IR_BUILD, opcode);
+    gen_word(c, n);
+}
+
+void gen_load(struct codegen *c, uint32_t name)
+{
+    gen_op(c, IR_LOAD_ID, scope_load(c->u, gen_scope(c), name));
+}
+
+void gen_store(struct codegen *c, uint32_t name)
+{
+    gen_op(c, IR_STORE_ID, scope_modify(c->u, gen_scope(c), name));
+}
+
+void gen_delete(struct codegen *c, uint32_t name)
+{
+    gen_op(c, IR_DELETE_ID, scope_modify(c->u, gen_scope(c), name));
+}
+
+noreturn void gen_error(struct codegen *c, node n, const char *text)
+{
+    uint32_t line = node_is_tree(c->ast, n) ? node_line(c->ast, n) : 0;
+    struct unit_place place = {line ? line : c->error_line, NULL};
+    unit_error(c->u, "SyntaxError", place, gen_scope(c)->name, "%s", text);
+}
+
+void gen_all(struct codegen *c, node n)
+{
+    uint32_t count = node_count(c->ast, n), outer = c->error_line;
+    const node *children = node_children(c->ast, n);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t line = node_is_tree(c->ast, children[i]) ? node_line(c->ast, children[i]) : 0;
+        c->error_line = line ? line : outer;
+        gen_node(c, children[i]);
+    }
+    c->error_line = outer;
+}
+
+static void gen_const(struct codegen *c, node n)
+{
+    gen_op(c, IR_LOAD_CONST_OBJ, values_use(c->u, gen_child(c, n, 0)));
+}
+
+static void gen_yield_stmt(struct codegen *c, node n)
+{
+    gen_node(c, gen_child(c, n, 0));
+    gen(c, IR_POP_TOP);
+}
+
+static void gen_named_node(struct codegen *c, node n)
+{
+    gen_named(c, gen_child(c, n, 0), gen_child(c, n, 1));
+}
+
+static void gen_star_expr(struct codegen *c, node n)
+{
+    gen_error(c, n, "*x must be assignment target");
+}
+
+static void gen_trailer_call(struct codegen *c, node n)
+{
+    gen_call(c, gen_child(c, n, 0), false, 0);
+}
+
+static void gen_index(struct codegen *c, node n)
+{
+    gen_node(c, gen_child(c, n, 0));
+    gen(c, IR_LOAD_SUBSCR);
+}
+
+static void gen_attr(struct codegen *c, node n)
+{
+    gen_name(c, IR_LOAD_ATTR, node_arg(gen_child(c, n, 0)));
+}
+
+static void gen_dict_item(struct codegen *c, node n)
+{
+    gen_node(c, gen_child(c, n, 1));
+    gen_node(c, gen_child(c, n, 0));
+}
+
+typedef void gen_function(struct codegen *c, node n);
+
+// The nodes that stand for themselves; the others are read by the node they belong to.
+static gen_function *const gen_functions[NODE_KIND_COUNT] = {
+    [NODE_CONST] = gen_const,
+    [NODE_FILE] = gen_all,
+    [NODE_SUITE] = gen_all,
+    [NODE_SIMPLE] = gen_all,
+    [NODE_PASS] = gen_all,
+    [NODE_EXPR_STMT] = gen_expr_stmt,
+    [NODE_DEL] = gen_del,
+    [NODE_BREAK] = gen_break_continue,
+    [NODE_CONTINUE] = gen_break_continue,
+    [NODE_RETURN] = gen_return,
+    [NODE_YIELD_STMT] = gen_yield_stmt,
+    [NODE_RAISE] = gen_raise,
+    [NODE_IMPORT_NAME] = gen_import_name,
+    [NODE_IMPORT_FROM] = gen_import_from,
+    [NODE_GLOBAL] = gen_global,
+    [NODE_NONLOCAL] = gen_global,
+    [NODE_ASSERT] = gen_assert,
+    [NODE_ASYNC] = gen_async,
+    [NODE_IF] = gen_if,
+    [NODE_WHILE] = gen_while,
+    [NODE_FOR] = gen_for,
+    [NODE_TRY] = gen_try,
+    [NODE_WITH] = gen_with,
+    [NODE_DECORATED] = gen_decorated,
+    [NODE_FUNCDEF] = gen_funcdef,
+    [NODE_CLASSDEF] = gen_classdef,
+    [NODE_STAR_TUPLE] = gen_tuple,
+    [NODE_TESTLIST] = gen_tuple,
+    [NODE_SUBSCRIPTS] = gen_tuple,
+    [NODE_NAMED] = gen_named_node,
+    [NODE_TERNARY] = gen_ternary,
+    [NODE_LAMBDA] = gen_lambda,
+    [NODE_OR] = gen_or_and,
+    [NODE_AND] = gen_or_and,
+    [NODE_NOT] = gen_not,
+    [NODE_COMPARE] = gen_compare,
+    [NODE_STAR_EXPR] = gen_star_expr,
+    [NODE_BIT_OR] = gen_bits,
+    [NODE_BIT_XOR] = gen_bits,
+    [NODE_BIT_AND] = gen_bits,
+    [NODE_SHIFT] = gen_term,
+    [NODE_ARITH] = gen_term,
+    [NODE_TERM] = gen_term,
+    [NODE_UNARY] = gen_unary,
+    [NODE_POWER] = gen_power,
+    [NODE_AWAIT] = gen_await,
+    [NODE_ATOM_EXPR] = gen_atom_expr,
+    [NODE_CALL] = gen_trailer_call,
+    [NODE_INDEX] = gen_index,
+    [NODE_ATTR] = gen_attr,
+    [NODE_PAREN] = gen_paren,
+    [NODE_BRACKET] = gen_bracket,
+    [NODE_BRACE] = gen_brace,
+    [NODE_SLICE_FROM] = gen_slice,
+    [NODE_SLICE] = gen_slice,
+    [NODE_DICT_ITEM] = gen_dict_item,
+    [NODE_YIELD] = gen_yield,
+};
+
+static void gen_token(struct codegen *c, uint32_t t)
+{
+    switch (t) {
+    case TOKEN_NEWLINE:
+        break; // an empty line before the first statement
+    case TOKEN_NONE:
+        gen(c, IR_LOAD_NONE);
+        break;
+    case TOKEN_TRUE:
+        gen(c, IR_LOAD_TRUE);
+        break;
+    case TOKEN_FALSE:
+        gen(c, IR_LOAD_FALSE);
+        break;
+    default: { // ...
+        struct value v = {.kind = VALUE_ELLIPSIS};
+        gen_op(c, IR_LOAD_CONST_OBJ, values_use(c->u, values_add(c->u, v)));
+        break;
+    }
+    }
+}
+
+static void gen_leaf(struct codegen *c, node n)
+{
+    if (node_is_int(n)) {
+        gen_int(c, node_small_value(n));
+    } else if (node_is_id(n)) {
+        gen_load(c, node_arg(n));
+    } else if (node_tag(n) == NODE_TAG_STRING) {
+        gen_name(c, IR_LOAD_CONST_STRING, node_arg(n));
+    } else {
+        gen_token(c, node_arg(n));
+    }
+}
+
+static void gen_struct(struct codegen *c, node n)
+{
+    enum node_kind kind = node_kind(c->ast, n);
+    if (kind == NODE_INT) {
+        int64_t v;
+        node_get_int(c->ast, n, &v);
+        gen_int(c, v);
+        return;
+    }
+    if (++c->depth > c->u->options.max_depth) {
+        struct unit_place place = {c->error_line, NULL};
+        unit_error(c->u, "RuntimeError", place, gen_scope(c)->name,
+                   "maximum recursion depth exceeded");
+    }
+    gen_line(c, node_line(c->ast, n));
+    gen_functions[kind](c, n);
+    c->depth--;
+}
+
+void gen_node(struct codegen *c, node n)
+{
+    if (node_is_struct(n)) {
+        gen_struct(c, n);
+    } else if (n != NODE_NULL) {
+        gen_leaf(c, n);
+    }
+}
+
+// Walks one scope.
+static void gen_one(struct codegen *c, uint32_t scope)
+{
+    c->scope = scope;
+    c->labels = 0;
+    c->line = 1;
+    c->have_star = false;
+    c->break_label = c->continue_label = LABEL_NONE;
+    c->except_level = c->loop_except_level = 0;
+    struct scope *s = gen_scope(c);
+    c->error_line = node_is_tree(c->ast, s->tree) ? node_line(c->ast, s->tree) : 0;
+    s->ir = (uint32_t)c->ir.n;
+    codegen_use_name(c, s->name);
+    gen_scope_body(c);
+    s = gen_scope(c); // the array may have moved
+    s->ir_end = (uint32_t)c->ir.n;
+    s->labels = c->labels;
+    scope_close_over_all(c->u, &c->scopes, s);
+}
+
+void codegen(struct unit *u, const struct ast *ast)
+{
+    struct codegen *c = u->codegen = arena_calloc(&u->work, 1, sizeof *c);
+    c->u = u;
+    c->ast = ast;
+    c->lines = u->options.opt_level < 3 && !u->options.no_source_lines;
+    codegen_use_name(c, name_intern(u, u->options.source_name, strlen(u->options.source_name)));
+    scope_add(u, &c->scopes, SCOPE_MODULE, 0, ast->root, u->names.known[NAME_MODULE]);
+    for (uint32_t i = 0; i < c->scopes.n; i++) {
+        gen_one(c, i);
+    }
+    for (uint32_t i = 0; i < c->scopes.n; i++) {
+        scope_number(u, &c->scopes, &c->scopes.at[i]);
+    }
+}
+
+void codegen_free(struct unit *u)
+{
+    struct codegen *c = u->codegen;
+    if (c) {
+        words_free(&c->ir);
+        words_free(&c->qstrs);
+        free(c->scopes.at);
+        u->codegen = NULL;
+    }
+}

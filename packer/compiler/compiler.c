@@ -1,0 +1,178 @@
+// The passes in order.
+#include "packer/compiler/compiler.h"
+
+#include <string.h>
+
+#include "packer/compiler/emit.h"
+#include "packer/compiler/parser.h"
+
+enum {
+    COMPILER_SMALL_INT_BITS = 31,
+    // Nodes within nodes: as many as 8 MB of C stack surely hold.
+    COMPILER_MAX_DEPTH = 10000,
+    COMPILER_SIZE_MAX = 1 << 29, // offsets and lines are 32-bit, with room
+};
+
+static void compiler_defaults(struct unit *u, const struct compiler_options *options)
+{
+    struct compiler_options *o = &u->options;
+    if (options) {
+        *o = *options;
+    }
+    if (!o->release) {
+        for (unsigned i = 0; compiler_release_at(i); i++) {
+            o->release = compiler_release_at(i);
+        }
+    }
+    o->source_name = o->source_name ? o->source_name : u->file;
+    o->small_int_bits = o->small_int_bits ? o->small_int_bits : COMPILER_SMALL_INT_BITS;
+    o->max_depth = o->max_depth ? o->max_depth : COMPILER_MAX_DEPTH;
+    u->release = o->release;
+    if (o->trace) {
+        *o->trace = (struct compiler_trace){0};
+    }
+}
+
+// CR LF and CR become LF. Since 1.28 a NUL is a byte 1, which no token has.
+static size_t compiler_normalise(struct unit *u, uint8_t *to, const uint8_t *from, size_t size)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < size; i++) {
+        uint8_t c = from[i];
+        if (c == '\r') {
+            c = '\n';
+            i += i + 1 < size && from[i + 1] == '\n';
+        } else if (c == 0 && u->release->fstring_in_place) {
+            c = 1;
+        }
+        to[n++] = c;
+    }
+    return n;
+}
+
+static void compiler_text(struct unit *u, const void *source, size_t size)
+{
+    if (size > COMPILER_SIZE_MAX) {
+        unit_raise(u, "MemoryError", "the script is too large");
+    }
+    uint8_t *text = arena_alloc(&u->work, size + 1 + UNIT_TEXT_PAD);
+    size_t n = size;
+    if (size && (memchr(source, '\r', size) || memchr(source, 0, size))) {
+        n = compiler_normalise(u, text, source, size);
+    } else if (size) {
+        memcpy(text, source, size);
+    }
+    if (n ? text[n - 1] != '\n' : !u->release->fstring_in_place) {
+        text[n++] = '\n';
+    }
+    memset(text + n, 0, UNIT_TEXT_PAD);
+    u->text = text;
+    u->size = n;
+}
+
+static const struct mpy_qstr *compiler_qstrs(struct unit *u, const struct codegen *c)
+{
+    struct mpy_qstr *qstrs = arena_alloc(u->out, c->qstrs.n * sizeof *qstrs);
+    for (size_t i = 0; i < c->qstrs.n; i++) {
+        uint32_t id = c->qstrs.at[i];
+        const struct name *n = name_at(&u->names, id);
+        qstrs[i] = (struct mpy_qstr){n->data, n->len, id <= MPY_STATIC_QSTRS ? (uint16_t)id : 0};
+    }
+    return qstrs;
+}
+
+static const struct mpy_obj *compiler_objs(struct unit *u)
+{
+    const struct values *v = &u->values;
+    struct mpy_obj *objs = arena_alloc(u->out, v->n_table * sizeof *objs);
+    for (uint32_t i = 0; i < v->n_table; i++) {
+        objs[i] = value_to_obj(u, &v->at[v->table[i]]);
+    }
+    return objs;
+}
+
+static struct mpy_module *compiler_module(struct unit *u, const struct mpy_code *codes)
+{
+    struct mpy_module *m = ARENA_NEW(u->out, struct mpy_module);
+    m->small_int_bits = (uint8_t)u->options.small_int_bits;
+    m->n_qstr = (uint32_t)u->codegen->qstrs.n;
+    m->qstrs = compiler_qstrs(u, u->codegen);
+    m->n_obj = u->values.n_table;
+    m->objs = compiler_objs(u);
+    m->root = &codes[0];
+    return m;
+}
+
+static const struct mpy_code *compiler_emit(struct unit *u)
+{
+    struct emit *e = u->emit = arena_calloc(&u->work, 1, sizeof *e);
+    const struct emitter *emitter = &emitter_bytecode;
+    struct codegen *c = u->codegen;
+    e->u = u;
+    e->c = c;
+    e->codes = arena_calloc(u->out, c->scopes.n, sizeof *e->codes);
+    emitter->begin(e);
+    u->emitter = emitter;
+    for (uint32_t i = 0; i < c->scopes.n; i++) {
+        emitter->scope(e, i);
+    }
+    return e->codes;
+}
+
+static void compiler_passes(struct unit *u, const void *source, size_t size, struct ast *ast,
+                            struct mpy_module **out)
+{
+    compiler_text(u, source, size);
+    names_init(u);
+    name_intern(u, u->file, strlen(u->file));
+    name_intern(u, u->options.source_name, strlen(u->options.source_name));
+    parse(u, ast);
+    codegen(u, ast);
+    *out = compiler_module(u, compiler_emit(u));
+}
+
+static void compiler_free(struct unit *u, struct ast *ast)
+{
+    if (u->emitter) {
+        u->emitter->end(u->emit);
+    }
+    parser_free(u);
+    codegen_free(u);
+    names_free(&u->names);
+    values_free(&u->values);
+    words_free(&ast->words);
+    arena_free(&u->work);
+}
+
+enum diag_code compiler_tree(const void *source, size_t size, const char *file,
+                             const struct compiler_options *options, struct arena *a,
+                             struct diag *d, struct mpy_module **out)
+{
+    struct unit u = {.file = file, .out = a, .diag = d};
+    struct ast ast = {0};
+    jmp_buf memory, *outer = a->on_fail;
+    arena_init(&u.work, 0);
+    compiler_defaults(&u, options);
+    a->on_fail = u.work.on_fail = &memory;
+    if (setjmp(memory)) {
+        u.code = diag_nomem(d);
+    } else if (!setjmp(u.fail)) {
+        compiler_passes(&u, source, size, &ast, out);
+    }
+    a->on_fail = outer;
+    compiler_free(&u, &ast);
+    return u.code;
+}
+
+enum diag_code compiler_mpy(const void *source, size_t size, const char *file,
+                            const struct compiler_options *options, struct arena *a, struct diag *d,
+                            struct bytes_out *out)
+{
+    struct mpy_module *module;
+    enum diag_code err = compiler_tree(source, size, file, options, a, d, &module);
+    if (!err) {
+        mpy_write(module, out);
+        err = bytes_out_check(out, d);
+    }
+    return err;
+}

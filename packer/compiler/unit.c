@@ -1,0 +1,155 @@
+#include "packer/compiler/unit.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { UNIT_FIRST_CAP = 256 };
+
+noreturn void unit_fail(struct unit *u, enum diag_code code)
+{
+    if (code == DIAG_NOMEM) {
+        diag_nomem(u->diag);
+    }
+    u->code = code;
+    longjmp(u->fail, 1);
+}
+
+// The first character of a line that is not white space; NULL if there is no such line.
+static const uint8_t *unit_find_line(const struct unit *u, uint32_t line)
+{
+    const uint8_t *p = u->text, *end = u->text + u->size;
+    for (; p && line > 1; line--) {
+        p = memchr(p, '\n', (size_t)(end - p));
+        p = p ? p + 1 : NULL;
+    }
+    while (p && p < end && (*p == ' ' || *p == '\t')) {
+        p++;
+    }
+    return p;
+}
+
+static uint32_t unit_column(const struct unit *u, const uint8_t *at)
+{
+    uint32_t column = 1;
+    while (at > u->text && at[-1] != '\n') {
+        at--;
+        column++;
+    }
+    return column;
+}
+
+static void unit_trace(struct unit *u, uint32_t line, uint32_t block, bool placed)
+{
+    struct compiler_trace *trace = u->options.trace;
+    if (!trace) {
+        return;
+    }
+    trace->placed = placed;
+    trace->compiling = block != 0;
+    trace->line = line;
+    trace->block[0] = 0;
+    if (block) {
+        const struct name *n = name_at(&u->names, block);
+        snprintf(trace->block, sizeof trace->block, "%.*s", (int)n->len, n->data);
+    }
+}
+
+noreturn void unit_error(struct unit *u, const char *type, struct unit_place place, uint32_t block,
+                         const char *fmt, ...)
+{
+    char text[DIAG_TEXT_MAX];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    if (!place.at && place.line) {
+        place.at = unit_find_line(u, place.line);
+    }
+    uint32_t column = place.at ? unit_column(u, place.at) : 0;
+    diag_set_text(u->diag, DIAG_MALFORMED, u->file, place.line, column, "%s: %s", type, text);
+    if (place.at) {
+        diag_source(u->diag, (const char *)u->text, u->size, (uint64_t)(place.at - u->text));
+    }
+    unit_trace(u, place.line, block, true);
+    unit_fail(u, DIAG_MALFORMED);
+}
+
+noreturn void unit_raise(struct unit *u, const char *type, const char *fmt, ...)
+{
+    char text[DIAG_TEXT_MAX];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    diag_set(u->diag, DIAG_MALFORMED, u->file, "%s: %s", type, text);
+    unit_trace(u, UNIT_NO_LINE, 0, false);
+    unit_fail(u, DIAG_MALFORMED);
+}
+
+// The capacity that holds n more, at least doubled so that growing stays linear.
+static size_t unit_capacity(struct unit *u, size_t used, size_t cap, size_t n, size_t item)
+{
+    size_t want = cap ? cap * 2 : UNIT_FIRST_CAP;
+    if (n > SIZE_MAX / item / 4 - used) {
+        unit_fail(u, DIAG_NOMEM);
+    }
+    return want < used + n ? used + n : want;
+}
+
+uint32_t *words_reserve(struct unit *u, struct words *w, size_t n)
+{
+    if (n > w->cap - w->n) {
+        size_t cap = unit_capacity(u, w->n, w->cap, n, sizeof *w->at);
+        uint32_t *at = realloc(w->at, cap * sizeof *at);
+        if (!at) {
+            unit_fail(u, DIAG_NOMEM);
+        }
+        w->at = at;
+        w->cap = cap;
+    }
+    return w->at + w->n;
+}
+
+void words_free(struct words *w)
+{
+    free(w->at);
+    *w = (struct words){0};
+}
+
+void text_reserve(struct unit *u, struct text *t, size_t n)
+{
+    if (n > t->cap - t->n) {
+        size_t cap = unit_capacity(u, t->n, t->cap, n, 1);
+        char *at = realloc(t->at, cap);
+        if (!at) {
+            unit_fail(u, DIAG_NOMEM);
+        }
+        t->at = at;
+        t->cap = cap;
+    }
+}
+
+void text_put(struct unit *u, struct text *t, const void *s, size_t n)
+{
+    text_reserve(u, t, n);
+    if (n) {
+        memcpy(t->at + t->n, s, n);
+        t->n += n;
+    }
+}
+
+void text_insert(struct unit *u, struct text *t, size_t at, const void *s, size_t n)
+{
+    text_reserve(u, t, n);
+    memmove(t->at + at + n, t->at + at, t->n - at);
+    memcpy(t->at + at, s, n);
+    t->n += n;
+}
+
+void text_free(struct text *t)
+{
+    free(t->at);
+    *t = (struct text){0};
+}
