@@ -1,0 +1,160 @@
+#include "tests/unit/product_fixture.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "packer/sign/sign.h"
+
+const uint8_t product_payload[] = "the payload: what is frozen into the firmware";
+const unsigned product_payload_size = sizeof product_payload;
+static const uint8_t product_new[] = {0xde, 0xad, 0xbe, 0xef};
+
+static void product_base_bytes(uint8_t *base)
+{
+    for (unsigned i = 0; i < PRODUCT_BASE_SIZE; i++) {
+        base[i] = i >= 300 && i < 700 ? 0xff : (uint8_t)(i * 7 % 250 + 1);
+    }
+    // Word 0 of a vector table: raw images are told from text by what they hold.
+    memset(base + 900, 0, 40);
+}
+
+static struct image *product_image(struct product *p, const struct bytes_out *file,
+                                   enum image_kind kind)
+{
+    struct image *img;
+    cr_assert_eq(image_read(file->data, file->size, "base", kind, &p->arena, &p->diag, &img),
+                 DIAG_OK, "%s", p->diag.text);
+    if (!img->base_known) {
+        image_rebase(img, PRODUCT_BASE_ADDR);
+        img->machine = IMAGE_ISA_THUMB; // what an ELF file has to say
+        img->address_bits = 32;
+    }
+    return img;
+}
+
+void product_init(struct product *p, enum image_kind kind)
+{
+    uint8_t bytes[PRODUCT_BASE_SIZE];
+    memset(p, 0, sizeof *p);
+    arena_init(&p->arena, 0);
+    diag_init(&p->diag);
+    bytes_out_init(&p->base);
+    bytes_out_init(&p->blob);
+    bytes_out_init(&p->file);
+    product_base_bytes(bytes);
+    struct bytes_out raw = {.data = bytes, .size = sizeof bytes};
+    struct image *img = product_image(p, &raw, IMAGE_BIN);
+    const struct image_target to = {.kind = kind};
+    cr_assert_eq(image_convert(img, &to, &p->base, &p->diag), DIAG_OK, "%s", p->diag.text);
+    for (unsigned i = 0; i < 2; i++) {
+        unsigned at = i ? 698 : 16; // the second one begins in the fill
+        p->patches[i] = (struct blob_patch){PRODUCT_BASE_ADDR + at, 4,
+                                            arena_dup(&p->arena, bytes + at, 4), product_new};
+    }
+    p->module = (struct blob_module){.name = "m.py", .kind = BLOB_MODULE_MPY, .size = 11};
+    p->model = (struct blob){.addr = PRODUCT_BLOB_ADDR,
+                             .segment_flags = IMAGE_R | IMAGE_X,
+                             .payload_size = product_payload_size,
+                             .payload = product_payload,
+                             .n_patches = 2,
+                             .patches = p->patches,
+                             .n_modules = 1,
+                             .modules = &p->module,
+                             .app = "test",
+                             .app_version = "1.0",
+                             .counter = 5,
+                             .signature_space = 2 * 104};
+    img = product_image(p, &p->base, kind);
+    cr_assert_eq(blob_set_base(&p->model, img, &p->arena, &p->diag), DIAG_OK);
+}
+
+static void product_sign(struct product *p, const char *name)
+{
+    char file[64];
+    struct sign_key *key;
+    const struct sign_passphrase none = {0};
+    snprintf(file, sizeof file, "tests/keys/%s.pem", name);
+    cr_assert_eq(sign_key_read(file, &none, &p->arena, &p->diag, &key), DIAG_OK, "%s: %s", file,
+                 p->diag.text);
+    cr_assert_eq(sign_blob(p->blob.data, p->blob.size, key, &p->diag), DIAG_OK, "%s", p->diag.text);
+    sign_key_free(key);
+}
+
+void product_make(struct product *p, const char *const *keys)
+{
+    struct image *img = product_image(p, &p->base, (enum image_kind)p->model.container);
+    struct bytes_out undo;
+    uint64_t granule = image_granule(img);
+    bytes_out_init(&undo);
+    // The record's length does not depend on the size; the room for signatures fills the granule.
+    cr_assert_eq(image_undo(img, p->model.addr, granule * 64, &undo, &p->diag), DIAG_OK, "%s",
+                 p->diag.text);
+    p->model.undo_size = (uint32_t)undo.size;
+    uint64_t size = blob_size(&p->model);
+    p->model.signature_space += (uint32_t)(-size & (granule - 1));
+    size = blob_size(&p->model);
+    undo.size = 0;
+    cr_assert_eq(image_undo(img, p->model.addr, size, &undo, &p->diag), DIAG_OK, "%s",
+                 p->diag.text);
+    cr_assert_eq(undo.size, p->model.undo_size);
+    p->model.undo = arena_dup(&p->arena, undo.data, undo.size);
+    bytes_out_free(&undo);
+    cr_assert_eq(blob_write(&p->model, &p->blob, &p->diag), DIAG_OK, "%s", p->diag.text);
+    for (; *keys; keys++) {
+        product_sign(p, *keys);
+    }
+    for (unsigned i = 0; i < p->model.n_patches; i++) {
+        const struct blob_patch *patch = &p->model.patches[i];
+        cr_assert_eq(image_poke(img, patch->addr, patch->new_bytes, patch->size, &p->diag),
+                     DIAG_OK);
+    }
+    cr_assert_eq(
+        image_add(img, p->model.addr, p->blob.data, p->blob.size, p->model.segment_flags, &p->diag),
+        DIAG_OK, "%s", p->diag.text);
+    cr_assert_eq(image_write(img, &p->file, &p->diag), DIAG_OK, "%s", p->diag.text);
+}
+
+uint8_t *product_signatures(const struct product *p)
+{
+    struct blob_layout l;
+    cr_assert_eq(blob_layout_read(p->blob.data, (uint32_t)p->blob.size, &l), BLOB_SOUND);
+    return p->file.data + (PRODUCT_BLOB_ADDR - PRODUCT_BASE_ADDR) + l.at[BLOB_SECTIONS];
+}
+
+void product_free(struct product *p)
+{
+    bytes_out_free(&p->base);
+    bytes_out_free(&p->blob);
+    bytes_out_free(&p->file);
+    arena_free(&p->arena);
+}
+
+struct verify_key *product_key(const char *name)
+{
+    char file[64];
+    struct verify_key *key;
+    snprintf(file, sizeof file, "tests/keys/%s.pub.pem", name);
+    cr_assert_eq(verify_key_read(file, NULL, &key), DIAG_OK, "%s", file);
+    return key;
+}
+
+enum verify_result product_verify(const void *data, size_t size, const char *const *keys,
+                                  struct verify_report *report)
+{
+    struct verify_key *loaded[4];
+    struct arena arena;
+    struct verify_request rq = {
+        .data = data, .size = size, .name = "product", .keys = loaded, .allow_published = true};
+    for (; keys[rq.n_keys]; rq.n_keys++) {
+        loaded[rq.n_keys] = product_key(keys[rq.n_keys]);
+    }
+    arena_init(&arena, 0);
+    cr_assert_eq(verify_image(&rq, &arena, NULL, report), DIAG_OK);
+    report->blob = NULL; // goes with the arena
+    for (unsigned i = 0; i < rq.n_keys; i++) {
+        verify_key_free(loaded[i]);
+        report->signer_keys[i] = NULL;
+    }
+    arena_free(&arena);
+    return report->result;
+}
