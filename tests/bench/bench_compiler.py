@@ -13,7 +13,7 @@ HEAP = ["-X", "heapsize=512m"]
 UNIT = '''
 class Sensor{n}(Device):
     """One of many."""
-    RATE = const({n} * 10)
+    RATE = {n} * 10
 
     def __init__(self, bus, address=0x{n:02x}, *, name="sensor{n}"):
         super().__init__(bus)
