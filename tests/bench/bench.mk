@@ -2,7 +2,10 @@
 # reference tools in the same run. BENCH=compiler runs one group.
 BENCH ?=
 
-bench: all
+$(BUILD)/bench-measure: $(call obj,tests/bench/measure.c)
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $^
+
+bench: all $(BUILD)/bench-measure
 	python3 tests/bench/run.py --build $(BUILD) $(BENCH)
 
 .PHONY: bench

@@ -108,14 +108,14 @@ def library(bench, sides):
         path = os.path.join(bench.work, f"m{i}.py")
         with open(path, "wb") as f:
             f.write(source)
-        if bench.once([sides.theirs, "-o", "r.mpy", path])[2] == 0:
+        if bench.measure([sides.theirs, "-o", "r.mpy", path], 1)[3] == 0:
             good.append(path)
         if len(good) == 507:
             break
     out = os.path.join(bench.work, "out")
     os.makedirs(out, exist_ok=True)
     ours, _ = bench.time([sides.ours, "-o", out, *good], 3)
-    theirs = sum(bench.once([sides.theirs, "-o", "r.mpy", p])[0] for p in good)
+    theirs = sum(bench.measure([sides.theirs, "-o", "r.mpy", p], 3)[0] for p in good)
     yield Row(f"{len(good)} files of a library, one process", ours, theirs, needed=20)
 
 

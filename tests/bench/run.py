@@ -11,11 +11,9 @@ import argparse
 import glob
 import importlib.util
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -54,26 +52,19 @@ class Bench:
     def program(self, name):
         return os.path.join(self.build, name)
 
-    def once(self, command, cwd=None):
-        """(milliseconds of wall time, peak KiB, exit code) of one run, output thrown away."""
-        null = os.open(os.devnull, os.O_RDWR)
-        actions = [(os.POSIX_SPAWN_DUP2, null, fd) for fd in (0, 1, 2)]
-        before = os.getcwd()
-        os.chdir(cwd or self.work)
-        begun = time.perf_counter()
-        pid = os.posix_spawn(command[0], command, os.environ, file_actions=actions)
-        _, status, usage = os.wait4(pid, 0)
-        took = (time.perf_counter() - begun) * 1000
-        os.chdir(before)
-        os.close(null)
-        return took, usage.ru_maxrss, os.waitstatus_to_exitcode(status)
+    def measure(self, command, runs, cwd=None):
+        """(median ms, least ms, peak KiB, exit code) of some runs, output thrown away."""
+        done = subprocess.run([os.path.join(self.build, "bench-measure"), str(runs), *command],
+                              cwd=cwd or self.work, capture_output=True, text=True, check=True)
+        median, least, peak, code = done.stdout.split()
+        return float(median) / 1000, float(least) / 1000, int(peak), int(code)
 
     def time(self, command, runs, cwd=None):
         """Median wall time in ms, and peak KiB. The command must succeed."""
-        taken = [self.once(command, cwd) for _ in range(runs)]
-        if any(code for _, _, code in taken):
-            raise Skip(f"{' '.join(command[:3])} ... fails")
-        return statistics.median(t[0] for t in taken), max(t[1] for t in taken)
+        median, _, peak, code = self.measure(command, runs, cwd)
+        if code:
+            raise Skip(f"{' '.join(command[:3])} ... ends with {code}")
+        return median, peak
 
 
 def load(path):
