@@ -1,5 +1,6 @@
-// The instruction set of images whose container does not tell it: return instructions are counted.
-// Each pattern below turns up once in 65536 places by chance, and in every function of its own ISA.
+// The instruction set of images whose container does not tell it, or not whether Arm code is Thumb:
+// return instructions are counted. Each pattern below turns up once in 65536 places by chance, and
+// in every function of its own ISA.
 #include "format/firmware/scan.h"
 
 enum { ISA_RETURNS_MIN = 40 }; // MicroPython has thousands of functions
@@ -57,11 +58,14 @@ void isa_scan(struct scan *s)
 {
     struct counts c = {0, 0, 0, 0};
     unsigned n;
-    if (s->fw->isa != IMAGE_ISA_UNKNOWN)
+    bool arm = s->fw->isa == IMAGE_ISA_ARM || s->fw->isa == IMAGE_ISA_THUMB;
+    if (s->fw->isa != IMAGE_ISA_UNKNOWN && !arm)
         return;
     for (unsigned i = 0; i < s->view.n; i++)
         if (s->view.spans[i].flags & IMAGE_X)
             count_span(&c, &s->view.spans[i]);
+    if (arm) // the container tells the family only
+        c.riscv = c.xtensa = 0;
     enum image_machine isa = most(&c, &n);
     if (n < ISA_RETURNS_MIN)
         return;

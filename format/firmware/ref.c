@@ -196,24 +196,52 @@ static void find_folded(struct scan *s)
               "folded away by link-time optimisation");
 }
 
-// The tables of source texts are known only after the names are; a second, small sweep.
-static enum diag_code str_refs(struct scan *s)
+// Does the lookup function, which has the reference to the modules, refer to t as well?
+static bool in_lookup(const struct firmware *fw, const struct fw_refs *refs)
+{
+    for (unsigned i = 0; i < refs->n; i++)
+        if (!fw->content_refs.n || refs->refs[i].function == fw->content_refs.refs[0].function)
+            return true;
+    return false;
+}
+
+static void choose_str(struct scan *s, const struct ref_sweep *r, const struct str_tables *t)
 {
     struct firmware *fw = s->fw;
+    for (unsigned i = 0; i < t->n; i++) {
+        struct fw_refs sizes = take(r, t->sizes[i]), content = take(r, t->content[i]);
+        if (!in_lookup(fw, &sizes) || !in_lookup(fw, &content))
+            continue;
+        fw->str_sizes_refs = sizes;
+        fw->str_content_refs = content;
+        str_take(s, t->sizes[i], t->content[i]);
+        return;
+    }
+    scan_note(s, "frozen sources", fw->names, "no sizes and texts that agree are referred to",
+              "not found");
+}
+
+// The tables of source texts can be looked for only when the names are known: a second, small
+// sweep.
+static enum diag_code str_refs(struct scan *s)
+{
     struct ref_sweep r = {.scan = s};
-    if (!fw->str_sizes)
-        return DIAG_OK;
-    r.targets = ARENA_ARRAY(s->arena, struct ref_target, 2);
-    if (!r.targets)
+    struct str_tables *t = ARENA_NEW(s->arena, struct str_tables);
+    r.targets = ARENA_ARRAY(s->arena, struct ref_target, 2 * STR_PAIRS_MAX);
+    if (!t || !r.targets)
         return diag_nomem(s->diag);
-    want(&r, fw->str_sizes);
-    want(&r, fw->str_content);
+    str_collect(s, t);
+    for (unsigned i = 0; i < t->n; i++) {
+        want(&r, t->sizes[i]);
+        want(&r, t->content[i]);
+    }
+    if (!s->fw->n_str)
+        return DIAG_OK;
     drop_doubles(&r);
     if (!add_slots(s, &r))
         return diag_nomem(s->diag);
     sweep_all(s, &r);
-    fw->str_sizes_refs = take(&r, fw->str_sizes);
-    fw->str_content_refs = take(&r, fw->str_content);
+    choose_str(s, &r, t);
     return r.nomem ? diag_nomem(s->diag) : DIAG_OK;
 }
 
@@ -233,7 +261,7 @@ enum diag_code ref_scan(struct scan *s)
     fw->pool_refs = take(&s->sweep, fw->pools[fw->n_pools - 1].addr);
     find_folded(s);
     find_lookup(s);
-    if ((c = str_scan(s)) || (c = str_refs(s)))
+    if ((c = str_refs(s)))
         return c;
     scan_note(s, "references", 0, "code that loads the addresses", "content %u, names %u, pool %u",
               fw->content_refs.n, fw->names_refs.n, fw->pool_refs.n);

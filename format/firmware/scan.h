@@ -119,9 +119,16 @@ enum diag_code frozen_scan(struct scan *s);                   // frozen.c: the c
 bool frozen_is_bytecode(const struct scan *s, uint64_t addr, uint64_t qstr_table); // frozen.c
 enum diag_code frozen_choose(struct scan *s); // frozen.c: the one in use
 enum diag_code ref_scan(struct scan *s);      // ref.c
-enum diag_code str_scan(struct scan *s);      // str.c
-enum diag_code raw_scan(struct scan *s);      // raw.c
-enum diag_code region_scan(struct scan *s);   // region.c
+// Places that may be the table of sizes and the texts of frozen sources (str.c).
+enum { STR_PAIRS_MAX = 64 };
+struct str_tables {
+    unsigned n;
+    uint64_t sizes[STR_PAIRS_MAX], content[STR_PAIRS_MAX];
+};
+void str_collect(const struct scan *s, struct str_tables *out);
+void str_take(struct scan *s, uint64_t sizes, uint64_t content);
+enum diag_code raw_scan(struct scan *s);    // raw.c
+enum diag_code region_scan(struct scan *s); // region.c
 void scan_note(struct scan *s, const char *what, uint64_t addr, const char *why, const char *fmt,
                ...) DIAG_PRINTF(5, 6);
 

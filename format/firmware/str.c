@@ -46,32 +46,38 @@ static struct window window_around(const struct scan *s, uint64_t names)
 }
 
 // Texts begin where another one ends or at an aligned place.
-static uint64_t find_content(const struct window *w, const uint8_t *sizes, uint32_t n)
+static void add_contents(const struct window *w, uint64_t table, uint32_t n, struct str_tables *out)
 {
+    const uint8_t *sizes = w->p + table;
     uint64_t first = ld32(sizes);
-    for (uint64_t at = 0; in_range(at, first + 1, w->size); at++)
+    for (uint64_t at = 0; in_range(at, first + 1, w->size) && out->n < STR_PAIRS_MAX; at++)
         if (!w->p[at + first] && (!at || !w->p[at - 1] || (w->addr + at) % 4 == 0) &&
-            is_content(w->p + at, w->size - at, sizes, n))
-            return w->addr + at;
-    return 0;
+            is_content(w->p + at, w->size - at, sizes, n)) {
+            out->sizes[out->n] = w->addr + table;
+            out->content[out->n++] = w->addr + at;
+        }
 }
 
-static bool find_tables(struct scan *s, const struct window *w, uint32_t n)
+// Short texts may fit in several places; which are the ones, the references tell.
+static void collect(const struct window *w, uint32_t n, struct str_tables *out)
 {
     unsigned tried = 0;
     for (uint64_t at = -w->addr & 3; in_range(at, 4 * ((uint64_t)n + 1), w->size); at += 4) {
         if (!is_size_table(w->p + at, n))
             continue;
-        uint64_t content = find_content(w, w->p + at, n);
-        if (content) {
-            s->fw->str_sizes = w->addr + at;
-            s->fw->str_content = content;
-            return true;
-        }
-        if (++tried == STR_SIZES_MAX)
-            return false;
+        add_contents(w, at, n, out);
+        if (++tried == STR_SIZES_MAX || out->n == STR_PAIRS_MAX)
+            return;
     }
-    return false;
+}
+
+void str_collect(const struct scan *s, struct str_tables *out)
+{
+    out->n = 0;
+    if (s->fw->n_str) {
+        struct window w = window_around(s, s->fw->names);
+        collect(&w, s->fw->n_str, out);
+    }
 }
 
 static void take_texts(struct scan *s)
@@ -87,18 +93,11 @@ static void take_texts(struct scan *s)
     }
 }
 
-enum diag_code str_scan(struct scan *s)
+void str_take(struct scan *s, uint64_t sizes, uint64_t content)
 {
-    struct firmware *fw = s->fw;
-    if (!fw->n_str)
-        return DIAG_OK;
-    struct window w = window_around(s, fw->names);
-    if (!find_tables(s, &w, fw->n_str)) {
-        scan_note(s, "frozen sources", fw->names, "no table of sizes agrees with any text",
-                  "not found");
-        return DIAG_OK;
-    }
+    s->fw->str_sizes = sizes;
+    s->fw->str_content = content;
     take_texts(s);
-    scan_note(s, "frozen sources", fw->str_content, "sizes and texts agree", "%u", fw->n_str);
-    return DIAG_OK;
+    scan_note(s, "frozen sources", content, "sizes and texts agree, and code refers to both", "%u",
+              s->fw->n_str);
 }
