@@ -10,6 +10,7 @@ extern const struct cli_command cmd_list;
 extern const struct cli_command cmd_extract;
 extern const struct cli_command cmd_dis;
 extern const struct cli_command cmd_convert;
+extern const struct cli_command cmd_check;
 extern const struct cli_command cmd_boards;
 extern const struct cli_command cmd_keygen;
 extern const struct cli_command cmd_pubkey;
@@ -27,6 +28,7 @@ const struct cli_command *const cli_commands[] = {
     &cmd_info,
     &cmd_list,
     &cmd_extract,
+    &cmd_check,
     &cmd_dis,
     &cmd_convert,
     &cmd_boards,
