@@ -20,7 +20,7 @@ enum {
     CHECK_WORK_PER_BYTE = 300, // and for each byte of it; mpy-cross's output needs under 10
     CHECK_MESSAGE = 200,
     CHECK_WITH_ROOM = 1,    // entries SETUP_WITH writes above those it leaves
-    CHECK_CLEANUP_ROOM = 2, // the same for WITH_CLEANUP
+    CHECK_CLEANUP_ROOM = 3, // entries WITH_CLEANUP uses above __exit__ and its self
     CHECK_UNWIND_ROOM = 2,  // and for UNWIND_JUMP
 };
 
@@ -67,7 +67,7 @@ struct check_fun {
     struct check_label *labels;
     uint32_t *pending, n_pending; // heap of offsets of labels that are reached and not passed
     uint8_t *cells;               // one bit a local
-    bool never_made; // nothing shows with how many cells: arguments may be cells or not
+    bool never_made;  // nothing shows with how many cells: arguments may be cells or not
     uint32_t *closed; // for each child: cells it is made with, CHECK_NEVER_MADE at first
     uint32_t n_locals, most, least; // deepest stack, counting finally entries as two and as one
     uint32_t n_instructions, n_loose;
@@ -851,8 +851,9 @@ static bool check_with_cleanup(struct check_fun *f)
         return check_wrong(f, "WITH_CLEANUP takes the state of a finally, but %s is on the stack",
                            check_kind_name(s->kind));
     }
-    check_room(f, CHECK_CLEANUP_ROOM);
+    // Two more entries for None or an exception, one more for the two of a resumption.
     f->now.stack = s->below;
+    check_room(f, CHECK_CLEANUP_ROOM);
     return check_take(f, CHECK_SELF) && check_take(f, CHECK_ANY) &&
            check_put(f, CHECK_FINALLY, 0, owner);
 }

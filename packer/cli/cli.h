@@ -1,5 +1,5 @@
-// Commands. Each lives in packer/cli/cmd_NAME.c and is listed in commands.c; option parsing knows no
-// formats, formats know no options.
+// Commands. Each lives in packer/cli/cmd_NAME.c and is listed in commands.c; option parsing knows
+// no formats, formats know no options.
 #ifndef PACKER_CLI_CLI_H
 #define PACKER_CLI_CLI_H
 
@@ -12,7 +12,7 @@
 #include "format/file.h"
 #include "format/json.h"
 
-struct cli { // what every command gets
+struct cli {             // what every command gets
     const char *program; // for messages: "mpy-freeze"
     struct arena arena;
     struct diag diag;
@@ -24,11 +24,11 @@ typedef enum diag_code cli_run(struct cli *cli, int argc, char **argv);
 
 enum cli_value { CLI_FLAG, CLI_VALUE, CLI_LIST, CLI_UINT, CLI_REST };
 
-struct cli_option { // one row of a command's option table; the table ends with a row of zeros
+struct cli_option {    // one row of a command's option table; the table ends with a row of zeros
     const char *name;  // "-o", "--json"; NULL = plain arguments (CLI_REST)
     const char *alias; // "--output" or NULL
     enum cli_value kind;
-    void *to;          // bool*, const char**, struct cli_list*, uint64_t*, struct cli_list*
+    void *to; // bool*, const char**, struct cli_list*, uint64_t*, struct cli_list*
 };
 
 struct cli_list {
