@@ -12,7 +12,7 @@ static struct elf *bin_elf(const struct image *img)
 }
 
 // Tries the ELF at origin in a copy of img. It counts only if it is whole, for a machine we know,
-// and most of what follows.
+// and takes up most of what follows.
 static bool bin_try_elf(struct image *img, uint64_t origin)
 {
     struct image inner = {.name = img->name,
@@ -24,11 +24,12 @@ static bool bin_try_elf(struct image *img, uint64_t origin)
     if (elf_read(&inner, origin, NULL) || inner.machine == IMAGE_ISA_UNKNOWN) {
         return false;
     }
-    uint64_t loaded = 0;
+    uint64_t end = origin;
     for (unsigned i = 0; i < inner.n_segments; i++) {
-        loaded += inner.segments[i].size;
+        const struct image_segment *g = &inner.segments[i];
+        end = g->file_offset + g->size > end ? g->file_offset + g->size : end;
     }
-    if (loaded < (img->file_size - origin) / 2) {
+    if (end - origin < (img->file_size - origin) / 2) {
         return false;
     }
     *img = inner;
