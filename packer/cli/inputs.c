@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "format/mpy/check.h"
 #include "format/sha256.h"
 
 enum {
@@ -168,6 +169,10 @@ static enum diag_code load_mpy(struct cli *cli, const struct file *file,
 {
     struct mpy_module *m;
     enum diag_code err = mpy_read(file->data, file->size, file->name, &cli->arena, &cli->diag, &m);
+    if (!err) {
+        // The VM will run it from flash unchecked.
+        err = mpy_check(m, file->name, &cli->diag, NULL);
+    }
     module->in.mpy = m;
     return err;
 }
