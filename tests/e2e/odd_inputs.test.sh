@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Odd inputs are right, or refused with words: deep nesting, huge scripts, many modules, links,
+# folders and pipes in place of files, names with blanks, newlines, UTF-8 and invalid UTF-8, Windows
+# line ends. Nothing hangs (each command gets a minute) and nothing crashes (no exit code above 5).
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+. tests/lib/firmware.sh
+stock=$(stock_firmware 2>"$work/why") || { tail -1 "$work/why"; exit 77; }
+stock=$(realpath "$stock")
+run=$(realpath build/firmware/debian-trixie-amd64/run)
+failures=0
+wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
+
+# try CODES PATTERN COMMAND...: one of the exit codes, and words on stderr if it failed.
+try() {
+    local codes=$1 pattern=$2 status
+    shift 2
+    timeout 60 "$@" >"$work/stdout" 2>"$work/stderr"
+    status=$?
+    case " $codes " in
+    *" $status "*) ;;
+    *) wrong "exit $status, not $codes: $* : $(head -c 300 "$work/stderr")" ;;
+    esac
+    [ $status -eq 0 ] || [ -s "$work/stderr" ] || wrong "no words: $*"
+    [ $status -eq 0 ] || grep -aEq -- "$pattern" "$work/stderr" || wrong "no '$pattern' in $(head -c 300 "$work/stderr")"
+}
+build() { try "$1" "$2" mpy-freeze build -f "$stock" -o "$work/p" "${@:3}"; }
+runs() { (mkdir -p "$work/empty" && cd "$work/empty" && MICROPYTHON=$work/p "$run" -c "$1" 2>&1); }
+script() { cat >"$work/in.py"; }
+compile() { try "$1" "$2" mpy-freeze compile "$work/in.py" -o "$work/out.mpy"; }
+
+# Names.
+mkdir -p "$work/odd/with blank" && echo 'X = 1' >"$work/odd/with blank/module one.py"
+echo 'X = 2' >"$work/odd/grüße.py"
+build "0" '' "$work/odd"
+[ "$(runs 'print(__import__("grüße").X, __import__("with blank/module one").X)')" = "2 1" ] ||
+    wrong "names with blanks and UTF-8: $(runs 'print(__import__("grüße").X)')"
+mkdir "$work/newline" && echo 'X = 3' >"$work/newline/$(printf 'a\nb').py"
+build "0 2 3" '' "$work/newline"
+mkdir "$work/invalid" && echo 'X = 4' >"$work/invalid/$(printf 'a\xffb').py"
+build "0 2 3" '' "$work/invalid"
+mpy-freeze list --json "$work/p" | python3 -m json.tool >/dev/null || wrong "list --json is not JSON"
+
+# What is not a regular file.
+mkdir "$work/folder.py"
+build "2 3 4" '' "$work/folder.py/nothing"
+mkfifo "$work/pipe.py"
+(echo 'X = 5' >"$work/pipe.py") &
+build "0 4" '' "$work/pipe.py"
+wait
+try "4" 'folder' mpy-freeze build -f "$work" -o "$work/p" "$work/odd"
+try "3" '' mpy-freeze build -f /dev/null -o "$work/p" "$work/odd"
+mkdir "$work/loop" && ln -s . "$work/loop/again" && echo 'X = 6' >"$work/loop/m.py"
+build "0 2 4" '' "$work/loop"
+ln -s "$work/nowhere.py" "$work/dangling.py"
+build "4" 'dangling' "$work/dangling.py"
+mkdir "$work/none"
+build "2 3" '' "$work/none"
+
+# Text.
+printf 'def f():\r\n\tif 1:\r\n\t\treturn "crlf"\r\nprint(f())\r\n' >"$work/crlf.py"
+build 0 '' "$work/crlf.py"
+[ "$(runs 'import crlf')" = crlf ] || wrong "Windows line ends: $(runs 'import crlf')"
+: >"$work/void.py"
+build 0 '' "$work/void.py"
+[ "$(runs 'import void; print(1)')" = 1 ] || wrong "an empty script"
+
+# Depth and size.
+python3 -c 'print("x = " + "(" * 100000 + "1" + ")" * 100000)' | script
+compile "0 3" ''
+python3 -c 'print("x = " + "[" * 100000)' | script
+compile 3 ''
+python3 -c 'print("x = " + "-" * 200000 + "1")' | script
+compile "0 3" ''
+python3 -c 'print("x = " + "not " * 100000 + "1")' | script
+compile "0 3" ''
+python3 -c 'print("\n".join(" " * i + "if 1:" for i in range(3000)) + "\n" + " " * 3000 + "pass")' | script
+compile "0 3" ''
+python3 -c 'print("\n".join(" " * i + "def f():" for i in range(3000)) + "\n" + " " * 3000 + "pass")' | script
+compile "0 3" ''
+python3 -c 'print("x = a" + ".b" * 300000)' | script
+compile "0 3" ''
+python3 -c 'print("x = 3 ** 10 ** 9")' | script
+compile "0 3" ''
+python3 -c 'print("x = 0x7fffffff ** 10 ** 20")' | script
+compile "0 3" ''
+python3 -c 'print("x = 1 << 0x7fffffff")' | script
+compile "0 3" ''
+python3 -c 'print("def f():\n" + "".join("  v%d = 1\n" % i for i in range(300)) + "  def g():\n" + "".join("    v%d\n" % i for i in range(300)))' | script
+compile "0 3" ''
+python3 -c 'print("n" * 300 + " = 1")' | script
+compile "0 3" ''
+head -c 3000000 /dev/urandom >"$work/in.py"
+compile 3 ''
+yes 'value = [1, 2.5, "text", (1, 2)] + other(value)' | head -c 100000000 | sed '$d' >"$work/in.py"
+compile "0 3 4" ''
+python3 -c '
+for i in range(2000):
+    open("'"$work"'/many_%d.py" % i, "w").write("X = %d\n" % i)'
+mkdir "$work/many" && mv "$work"/many_*.py "$work/many"
+build "0" '' "$work/many"
+[ "$(runs 'import many_1999, many_0; print(many_1999.X, many_0.X)')" = "1999 0" ] || wrong "2,000 modules: $(runs 'import many_1999')"
+[ $failures -eq 0 ]
