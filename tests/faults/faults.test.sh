@@ -9,6 +9,10 @@ trap 'rm -rf "$work"' EXIT
 . tests/lib/firmware.sh
 stock=$(stock_firmware 2>"$work/why") || { tail -1 "$work/why"; exit 77; }
 
+if grep -q __asan_init "$BUILD/mpy-freeze"; then
+    echo "faults cannot be injected into a build with a sanitizer, which has its own malloc"
+    exit 77
+fi
 cc -shared -fPIC -O1 -o "$work/inject.so" tests/faults/inject.c -ldl || exit 1
 mkdir "$work/in" "$work/out"
 cp "$stock" "$work/in/stock"
