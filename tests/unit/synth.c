@@ -1,0 +1,556 @@
+#include "synth.h"
+
+#include <stdlib.h>
+
+enum {
+    SYNTH_NAMES_MAX = 256,
+    SYNTH_FILLERS = 64, // functions that do nothing: the scan counts return instructions
+    SYNTH_TYPE_SIZE = 64,
+    SYNTH_ABI = 6 | 3 << 8, // .mpy version 6.3, no native code
+};
+
+// What the image needs beside the static names; sorted before use where the release sorts.
+static const char *const synth_extra[] = {
+    ".frozen",     "1.26.0",  "NoneType",     "_machine",   "_mpy",        "bool",
+    "builtins",    "complex", "dict",         "e",          "ellipsis",    "Ellipsis",
+    "float",       "maxsize", "stock_one.py", "math",       "micropython", "stock/two.py",
+    "stock_value", "sys",     "version",      "zebra_name",
+};
+enum { SYNTH_EXTRAS = sizeof synth_extra / sizeof *synth_extra };
+
+struct make {
+    const struct synth_spec *spec;
+    struct synth *s;
+    struct bytes_out *out;
+    unsigned n; // qstrs
+    const char *names[SYNTH_NAMES_MAX];
+    uint32_t text[SYNTH_NAMES_MAX]; // their addresses
+    uint32_t types[FW_OBJECTS], none, no, yes, empty, code;
+    uint32_t literal; // Xtensa: the next unused literal word
+};
+
+struct synth_spec synth_default(void)
+{
+    return (struct synth_spec){.minor = 26,
+                               .isa = IMAGE_ISA_THUMB,
+                               .hash_bytes = 2,
+                               .len_bytes = 1,
+                               .repr = FW_REPR_A,
+                               .float_kind = FW_FLOAT_F32,
+                               .longint = FW_LONGINT_MPZ,
+                               .mpz_dig_bits = 16,
+                               .immediates = true,
+                               .board = "Made-up board with STM32F405RG"};
+}
+
+static uint32_t here(const struct make *m)
+{
+    return (uint32_t)(SYNTH_BASE + m->out->size);
+}
+
+static uint32_t put_word(struct make *m, uint32_t value)
+{
+    uint32_t at = here(m);
+    bytes_put_u32(m->out, value);
+    return at;
+}
+
+static void align(struct make *m)
+{
+    bytes_put_align(m->out, 4, 0);
+}
+
+static unsigned id_of(const struct make *m, const char *name)
+{
+    for (unsigned i = 1; i < m->n; i++) {
+        if (strcmp(m->names[i], name) == 0) {
+            return i;
+        }
+    }
+    abort(); // the list of names and its use contradict each other
+}
+
+static uint32_t hash_of(const struct make *m, const char *name)
+{
+    uint32_t h = 5381, mask = m->spec->hash_bytes == 1 ? 0xff : 0xffff;
+    for (; *name; name++) {
+        h = h * 33 ^ (uint8_t)*name;
+    }
+    return h & mask ? h & mask : 1;
+}
+
+static uint32_t obj_qstr(const struct make *m, const char *name)
+{
+    uint32_t id = id_of(m, name);
+    return m->spec->repr == FW_REPR_A   ? id << 3 | 2
+           : m->spec->repr == FW_REPR_B ? id << 3 | 3
+                                        : id << 4 | 6;
+}
+
+static uint32_t obj_int(const struct make *m, int32_t value)
+{
+    return m->spec->repr == FW_REPR_B ? (uint32_t)value << 2 | 1 : (uint32_t)value << 1 | 1;
+}
+
+static uint32_t obj_constant(const struct make *m, unsigned which) // 0 None, 1 False, 2 True
+{
+    static const uint32_t immediate[3][3] = {
+        {0x06, 0x0e, 0x1e}, {0x07, 0x0f, 0x1f}, {0x0e, 0x1e, 0x3e}};
+    const uint32_t object[3] = {m->none, m->no, m->yes};
+    return m->spec->immediates ? immediate[m->spec->repr - FW_REPR_A][which] : object[which];
+}
+
+// --- qstrs
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void collect_names(struct make *m)
+{
+    m->names[m->n++] = "";
+    for (unsigned id = 1; id <= MPY_STATIC_QSTRS; id++) {
+        m->names[m->n++] = mpy_static_qstr(id);
+    }
+    unsigned first = m->n;
+    for (unsigned i = 0; i < SYNTH_EXTRAS; i++) {
+        if (!mpy_static_qstr_find(synth_extra[i], strlen(synth_extra[i]))) {
+            m->names[m->n++] = synth_extra[i];
+        }
+    }
+    if (m->spec->minor >= 22) {
+        qsort(m->names + first, m->n - first, sizeof *m->names, compare_names);
+    }
+    for (unsigned i = 0; i < m->n; i++) {
+        m->text[i] = here(m);
+        bytes_put(m->out, m->names[i], strlen(m->names[i]) + 1);
+    }
+    m->s->n_qstrs = m->n;
+}
+
+static void put_small(struct make *m, unsigned bytes, uint32_t value)
+{
+    if (bytes == 1) {
+        bytes_put_u8(m->out, (uint8_t)value);
+    } else {
+        bytes_put_u16(m->out, (uint16_t)value);
+    }
+}
+
+static uint32_t put_pool(struct make *m, uint32_t prev, unsigned first, unsigned end, bool sorted)
+{
+    unsigned hash = m->spec->hash_bytes;
+    align(m);
+    uint32_t hashes = here(m);
+    for (unsigned i = first; hash && i < end; i++) {
+        put_small(m, hash, i ? hash_of(m, m->names[i]) : 0);
+    }
+    uint32_t lengths = here(m);
+    for (unsigned i = first; i < end; i++) {
+        put_small(m, m->spec->len_bytes, (uint32_t)strlen(m->names[i]));
+    }
+    align(m);
+    uint32_t pool = put_word(m, prev);
+    put_word(m, first | (sorted ? 0x80000000 : 0));
+    put_word(m, 10);
+    put_word(m, end - first);
+    if (hash) {
+        put_word(m, hashes);
+    }
+    put_word(m, lengths);
+    for (unsigned i = first; i < end; i++) {
+        put_word(m, m->text[i]);
+    }
+    return pool;
+}
+
+static void put_pools(struct make *m)
+{
+    if (m->spec->minor < 22) {
+        m->s->last_pool = put_pool(m, 0, 0, m->n, false);
+        return;
+    }
+    uint32_t first = put_pool(m, 0, 0, MPY_STATIC_QSTRS + 1, false);
+    m->s->last_pool = put_pool(m, first, MPY_STATIC_QSTRS + 1, m->n, true);
+}
+
+// --- types, singletons and module tables
+
+static const struct {
+    enum fw_object object;
+    const char *name;
+} synth_types[] = {
+    {FW_TYPE_TYPE, "type"},       {FW_TYPE_INT, "int"},     {FW_TYPE_STR, "str"},
+    {FW_TYPE_BYTES, "bytes"},     {FW_TYPE_TUPLE, "tuple"}, {FW_TYPE_FLOAT, "float"},
+    {FW_TYPE_COMPLEX, "complex"}, {FW_TYPE_BOOL, "bool"},   {FW_TYPE_LIST, "list"},
+    {FW_TYPE_DICT, "dict"},
+};
+enum { SYNTH_TYPES = sizeof synth_types / sizeof *synth_types };
+
+static bool has_type(const struct make *m, enum fw_object o)
+{
+    return m->spec->float_kind != FW_FLOAT_NONE || (o != FW_TYPE_FLOAT && o != FW_TYPE_COMPLEX);
+}
+
+static uint32_t put_type(struct make *m, uint32_t type, const char *name)
+{
+    uint32_t at = here(m);
+    put_word(m, type ? type : at);
+    put_word(m, id_of(m, name) << 16);
+    if (m->spec->minor >= 20) { // print and call have slots
+        const uint8_t slots[12] = {0, 1, 2};
+        bytes_put(m->out, slots, sizeof slots);
+    } else {
+        put_word(m, at);
+        bytes_fill(m->out, 0, 8);
+    }
+    bytes_fill(m->out, 0, SYNTH_TYPE_SIZE - 20);
+    return at;
+}
+
+static void put_types(struct make *m)
+{
+    align(m);
+    for (unsigned i = 0; i < SYNTH_TYPES; i++) {
+        if (has_type(m, synth_types[i].object)) {
+            m->types[synth_types[i].object] =
+                put_type(m, m->types[FW_TYPE_TYPE], synth_types[i].name);
+        }
+    }
+    m->types[FW_CONST_ELLIPSIS] = put_word(m, put_type(m, m->types[FW_TYPE_TYPE], "ellipsis"));
+    m->s->type_str = m->types[FW_TYPE_STR];
+    m->empty = put_word(m, m->types[FW_TYPE_TUPLE]);
+    put_word(m, 0);
+    if (!m->spec->immediates) {
+        uint32_t none_type = put_type(m, m->types[FW_TYPE_TYPE], "NoneType");
+        m->none = put_word(m, none_type);
+        m->no = put_word(m, m->types[FW_TYPE_BOOL]);
+        put_word(m, 0);
+        m->yes = put_word(m, m->types[FW_TYPE_BOOL]);
+        put_word(m, 1);
+    }
+}
+
+static void put_pair(struct make *m, const char *key, uint32_t value)
+{
+    put_word(m, obj_qstr(m, key));
+    put_word(m, value);
+}
+
+static void put_builtins(struct make *m)
+{
+    put_pair(m, "__name__", obj_qstr(m, "builtins"));
+    for (unsigned i = 0; i < SYNTH_TYPES; i++) {
+        if (has_type(m, synth_types[i].object)) {
+            put_pair(m, synth_types[i].name, m->types[synth_types[i].object]);
+        }
+    }
+    put_pair(m, "Ellipsis", m->types[FW_CONST_ELLIPSIS]);
+}
+
+static void put_math(struct make *m)
+{
+    float e32 = 2.7182818284590452f;
+    double e64 = 2.7182818284590452;
+    uint32_t bits32, object = 0;
+    uint64_t bits64;
+    memcpy(&bits32, &e32, sizeof bits32);
+    memcpy(&bits64, &e64, sizeof bits64);
+    if (m->spec->float_kind == FW_FLOAT_NONE) {
+        return;
+    }
+    if (m->spec->repr == FW_REPR_C) {
+        object = ((bits32 & ~3u) | 2) + 0x80800000;
+    } else {
+        bytes_put_align(m->out, 8, 0);
+        object = put_word(m, m->types[FW_TYPE_FLOAT]);
+        if (m->spec->float_kind == FW_FLOAT_F64) {
+            put_word(m, 0);
+            bytes_put_u64(m->out, bits64);
+        } else {
+            put_word(m, bits32);
+        }
+    }
+    put_pair(m, "__name__", obj_qstr(m, "math"));
+    put_pair(m, "e", object);
+}
+
+static uint32_t put_maxsize(struct make *m)
+{
+    if (m->spec->longint == FW_LONGINT_LONGLONG) {
+        bytes_put_align(m->out, 8, 0);
+        uint32_t at = put_word(m, m->types[FW_TYPE_INT]);
+        put_word(m, 0);
+        bytes_put_u64(m->out, INT32_MAX);
+        return at;
+    }
+    uint32_t digits = put_word(m, 0x7fffffff);
+    unsigned n = m->spec->mpz_dig_bits == 16 ? 2 : 1;
+    uint32_t at = put_word(m, m->types[FW_TYPE_INT]);
+    put_word(m, 2 | n << 2);
+    put_word(m, n);
+    put_word(m, digits);
+    return at;
+}
+
+static void put_sys(struct make *m)
+{
+    uint32_t board_text = here(m);
+    bytes_put(m->out, m->spec->board, strlen(m->spec->board) + 1);
+    align(m);
+    uint32_t board = put_word(m, m->types[FW_TYPE_STR]);
+    put_word(m, hash_of(m, m->spec->board));
+    put_word(m, (uint32_t)strlen(m->spec->board));
+    put_word(m, board_text);
+    uint32_t version = put_word(m, m->types[FW_TYPE_TUPLE]);
+    put_word(m, 3);
+    put_word(m, obj_int(m, 1));
+    put_word(m, obj_int(m, (int32_t)m->spec->minor));
+    put_word(m, obj_int(m, 0));
+    put_word(m, m->types[FW_TYPE_TUPLE]);
+    put_word(m, 4);
+    put_word(m, obj_qstr(m, "micropython"));
+    put_word(m, version);
+    put_word(m, board);
+    put_word(m, obj_int(m, SYNTH_ABI));
+    uint32_t maxsize =
+        m->spec->longint == FW_LONGINT_NONE ? obj_int(m, 0x1fffffff) : put_maxsize(m);
+    put_pair(m, "__name__", obj_qstr(m, "sys"));
+    put_pair(m, "maxsize", maxsize);
+}
+
+// --- frozen modules: each a body with one function
+
+static uint32_t put_raw(struct make *m, uint32_t code, uint32_t size, uint32_t child)
+{
+    uint32_t children = 0;
+    align(m);
+    if (child) {
+        children = put_word(m, child);
+    }
+    uint32_t at;
+    if (m->spec->minor >= 23) {
+        at = put_word(m, 2 << 16);
+        put_word(m, code);
+        put_word(m, children);
+        if (m->spec->save) {
+            put_word(m, size);
+            put_word(m, child != 0);
+        }
+        return at;
+    }
+    at = put_word(m, 2);
+    put_word(m, code);
+    if (m->spec->save) {
+        put_word(m, size);
+    }
+    put_word(m, children);
+    if (m->spec->save) {
+        put_word(m, child != 0);
+    }
+    put_word(m, 0); // type_sig
+    return at;
+}
+
+// A function whose name is entry `name` of the qstr table and that returns None.
+static uint32_t put_function(struct make *m, unsigned name)
+{
+    const uint8_t code[] = {0x00, 0x02, (uint8_t)name, 0x51, 0x63};
+    uint32_t at = here(m);
+    bytes_put(m->out, code, sizeof code);
+    if (m->spec->minor < 23 || m->spec->save) {
+        return put_raw(m, at, sizeof code, 0);
+    }
+    return at;
+}
+
+// A body: def stock_value(): ...; it stands behind a function as its child.
+static uint32_t put_body(struct make *m, uint32_t child)
+{
+    // MAKE_FUNCTION 0, STORE_NAME stock_value (entry 2), LOAD_CONST_NONE, RETURN_VALUE
+    const uint8_t code[] = {0x08, 0x02, 0x01, 0x32, 0x00, 0x16, 0x02, 0x51, 0x63};
+    uint32_t at = here(m);
+    bytes_put(m->out, code, sizeof code);
+    return put_raw(m, at, sizeof code, child);
+}
+
+static uint32_t put_module(struct make *m, const char *file)
+{
+    align(m);
+    uint32_t qstrs = here(m);
+    bytes_put_u16(m->out, (uint16_t)id_of(m, file));
+    bytes_put_u16(m->out, (uint16_t)id_of(m, "<module>"));
+    bytes_put_u16(m->out, (uint16_t)id_of(m, "stock_value"));
+    uint32_t body = put_body(m, put_function(m, 2));
+    uint32_t at = put_word(m, qstrs);
+    put_word(m, 0);
+    put_word(m, body);
+    return at;
+}
+
+static void put_frozen(struct make *m)
+{
+    static const char *const files[] = {"stock_one.py", "stock/two.py"};
+    for (unsigned i = 0; i < 2; i++) {
+        m->s->modules[i] = put_module(m, files[i]);
+    }
+    m->s->names = here(m);
+    for (unsigned i = 0; i < 2; i++) {
+        bytes_put(m->out, files[i], strlen(files[i]) + 1);
+    }
+    bytes_put_u8(m->out, 0);
+    align(m);
+    m->s->content = here(m);
+    put_word(m, (uint32_t)m->s->modules[0]);
+    put_word(m, (uint32_t)m->s->modules[1]);
+    put_word(m, 0);
+}
+
+// --- code: functions that load the addresses given
+
+static void put_thumb_move(struct make *m, uint16_t op, unsigned rd, uint16_t imm)
+{
+    bytes_put_u16(m->out, (uint16_t)(op | imm >> 12 | (imm >> 11 & 1) << 10));
+    bytes_put_u16(m->out, (uint16_t)((imm >> 8 & 7) << 12 | rd << 8 | (imm & 0xff)));
+}
+
+static void put_thumb_literals(struct make *m, const uint32_t *addr, unsigned n)
+{
+    // push, n loads, pop, and padding up to the literals
+    for (unsigned i = 0; i < n; i++) {
+        unsigned pc = 2 + 2 * i + 4, literal = ((2 + 2 * n + 2 + 3) & ~3u) + 4 * i;
+        bytes_put_u16(m->out, (uint16_t)(0x4800 | i << 8 | (literal - (pc & ~3u)) / 4));
+    }
+    bytes_put_u16(m->out, 0xbd10);
+    align(m);
+    for (unsigned i = 0; i < n; i++) {
+        put_word(m, addr[i]);
+    }
+}
+
+static void put_thumb(struct make *m, const uint32_t *addr, unsigned n)
+{
+    bytes_put_u16(m->out, 0xb510);
+    if (!m->spec->movw) {
+        put_thumb_literals(m, addr, n);
+        return;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        put_thumb_move(m, 0xf240, i, (uint16_t)addr[i]);
+        bytes_put_u16(m->out, 0xbf00); // nop: pairs are not adjacent
+        put_thumb_move(m, 0xf2c0, i, (uint16_t)(addr[i] >> 16));
+    }
+    bytes_put_u16(m->out, 0xbd10);
+}
+
+static void put_arm(struct make *m, const uint32_t *addr, unsigned n)
+{
+    put_word(m, 0xe92d4010);
+    for (unsigned i = 0; i < n; i++) {
+        put_word(m, 0xe59f0000 | i << 12 | (4 + 4 * n + 4 + 4 * i - (4 + 4 * i + 8)));
+    }
+    put_word(m, 0xe8bd8010);
+    for (unsigned i = 0; i < n; i++) {
+        put_word(m, addr[i]);
+    }
+}
+
+static void put_rv32(struct make *m, const uint32_t *addr, unsigned n)
+{
+    put_word(m, 0xff010113); // addi sp, sp, -16
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t rd = 10 + i, high = (addr[i] + 0x800) & 0xfffff000;
+        put_word(m, high | rd << 7 | 0x37);
+        put_word(m, (addr[i] - high) << 20 | rd << 15 | rd << 7 | 0x13);
+    }
+    bytes_put_u16(m->out, 0x8082);
+}
+
+// Xtensa: the literals of all functions lie before the code, which has no gaps.
+static void put_xtensa(struct make *m, unsigned n)
+{
+    static const uint8_t entry[] = {0x36, 0x41, 0x00}, leave[] = {0x1d, 0xf0};
+    static const uint8_t nop3[] = {0xf0, 0x20, 0x00}, nop2[] = {0x3d, 0xf0};
+    bytes_put(m->out, entry, sizeof entry);
+    for (unsigned i = 0; i < n; i++, m->literal += 4) {
+        uint16_t offset = (uint16_t)((int32_t)(m->literal - ((here(m) + 3) & ~3u)) / 4);
+        const uint8_t load[] = {(uint8_t)(0x01 | (2 + i) << 4), (uint8_t)offset,
+                                (uint8_t)(offset >> 8)};
+        bytes_put(m->out, load, sizeof load);
+    }
+    bytes_put(m->out, leave, sizeof leave);
+    while (m->out->size % 4) {
+        bool odd = m->out->size % 2;
+        bytes_put(m->out, odd ? nop3 : nop2, odd ? sizeof nop3 : sizeof nop2);
+    }
+}
+
+static uint32_t put_code(struct make *m, const uint32_t *addr, unsigned n)
+{
+    align(m);
+    uint32_t at = here(m);
+    switch (m->spec->isa) {
+    case IMAGE_ISA_ARM:
+        put_arm(m, addr, n);
+        break;
+    case IMAGE_ISA_RV32:
+        put_rv32(m, addr, n);
+        break;
+    case IMAGE_ISA_XTENSA:
+        put_xtensa(m, n);
+        break;
+    default:
+        put_thumb(m, addr, n);
+        break;
+    }
+    return at;
+}
+
+static void put_program(struct make *m)
+{
+    const uint32_t lookup[] = {(uint32_t)m->s->names, (uint32_t)m->s->content};
+    const uint32_t help[] = {(uint32_t)m->s->names}, pool[] = {(uint32_t)m->s->last_pool};
+    m->literal = here(m);
+    if (m->spec->isa == IMAGE_ISA_XTENSA) {
+        const uint32_t all[] = {lookup[0], lookup[1], help[0], pool[0], pool[0], pool[0]};
+        for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
+            put_word(m, all[i]);
+        }
+    }
+    for (unsigned i = 0; i < SYNTH_FILLERS; i++) {
+        put_code(m, NULL, 0);
+    }
+    m->code = put_code(m, lookup, 2);
+    put_code(m, help, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        put_code(m, pool, 1);
+    }
+    align(m);
+    for (unsigned i = 0; i < 3; i++) { // mp_fun_table
+        put_word(m, obj_constant(m, i));
+    }
+    for (unsigned i = 0; i < 12; i++) {
+        put_word(m, m->code);
+    }
+}
+
+void synth_make(const struct synth_spec *spec, struct synth *s)
+{
+    struct make m = {.spec = spec, .s = s, .out = &s->image};
+    memset(s, 0, sizeof *s);
+    s->base = SYNTH_BASE;
+    put_word(&m, 0x20010000); // vectors: stack, reset
+    put_word(&m, SYNTH_BASE + 0x101);
+    bytes_fill(m.out, 0, 0x100);
+    bytes_printf(m.out, "MicroPython v1.%u.0 on 2025-08-09; %s", spec->minor, spec->board);
+    bytes_put_u8(m.out, 0);
+    collect_names(&m);
+    put_pools(&m);
+    put_types(&m);
+    put_builtins(&m);
+    put_math(&m);
+    put_sys(&m);
+    put_frozen(&m);
+    put_program(&m);
+}

@@ -1,0 +1,34 @@
+// A made-up MicroPython firmware as bytes: no program that could run, but every structure that a
+// stock image shows, in any layout. Tests and fuzzers use it where no real firmware can be had.
+#ifndef TESTS_UNIT_SYNTH_H
+#define TESTS_UNIT_SYNTH_H
+
+#include "format/bytes.h"
+#include "format/firmware/firmware.h"
+
+struct synth_spec {
+    unsigned minor;         // release 1.minor: 19 to 29
+    enum image_machine isa; // thumb, arm, rv32 or xtensa
+    unsigned hash_bytes, len_bytes;
+    enum fw_repr repr; // A, B or C
+    enum fw_float float_kind;
+    enum fw_longint longint;
+    unsigned mpz_dig_bits;
+    bool immediates, save, movw; // movw: movw/movt pairs instead of literals (thumb)
+    const char *board;
+};
+
+struct synth {              // what was put where, to compare a scan with
+    struct bytes_out image; // a raw image for base
+    uint64_t base, names, content, last_pool, type_str, modules[2];
+    unsigned n_qstrs;
+};
+
+enum { SYNTH_BASE = 0x08000000 };
+
+// The layout that most boards have: 1.26, thumb, 2 hash bytes, REPR_A, f32, MPZ with 16 bits.
+struct synth_spec synth_default(void);
+// Appends to s->image; free it with bytes_out_free.
+void synth_make(const struct synth_spec *spec, struct synth *s);
+
+#endif

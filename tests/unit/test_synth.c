@@ -1,0 +1,191 @@
+// The scan and the splice over made-up firmware of every release, instruction set and layout
+// option: what was put into the image is found, and a splice of it proves and comes out again.
+#include <criterion/criterion.h>
+
+#include "format/blob/blob.h"
+#include "packer/splice/splice.h"
+#include "synth.h"
+
+struct bench {
+    struct arena arena;
+    struct diag diag;
+    struct synth synth;
+    struct image *image;
+    struct firmware *fw;
+};
+
+static enum diag_code scan(struct bench *b, const struct synth_spec *spec)
+{
+    memset(b, 0, sizeof *b);
+    arena_init(&b->arena, 0);
+    diag_init(&b->diag);
+    synth_make(spec, &b->synth);
+    enum diag_code err = image_read(b->synth.image.data, b->synth.image.size, "synth.bin",
+                                    IMAGE_BIN, &b->arena, &b->diag, &b->image);
+    return err ? err : firmware_scan(b->image, &b->diag, &b->fw);
+}
+
+static void end(struct bench *b)
+{
+    bytes_out_free(&b->synth.image);
+    arena_free(&b->arena);
+}
+
+static void check_found(const struct bench *b, const struct synth_spec *spec)
+{
+    const struct firmware *fw = b->fw;
+    cr_expect_eq(b->image->segments[0].addr, SYNTH_BASE);
+    cr_expect_eq(fw->minor, spec->minor);
+    cr_expect_eq(fw->isa, spec->isa);
+    cr_expect_eq(fw->repr, spec->repr);
+    cr_expect_eq(fw->float_kind, spec->float_kind);
+    cr_expect_eq(fw->longint, spec->longint);
+    cr_expect_eq(fw->immediate_objs, spec->immediates ? FW_YES : FW_NO);
+    cr_expect_eq(fw->qstr_hash_bytes, spec->hash_bytes);
+    cr_expect_eq(fw->qstr_len_bytes, spec->len_bytes);
+    cr_expect_eq(fw->n_qstrs, b->synth.n_qstrs);
+    cr_expect_eq(fw->objects[FW_TYPE_STR], b->synth.type_str);
+    cr_expect_eq(fw->names, b->synth.names);
+    cr_expect_eq(fw->content, b->synth.content);
+    cr_expect_eq(fw->pools[fw->n_pools - 1].addr, b->synth.last_pool);
+    cr_expect_eq(fw->n_modules, 2);
+    cr_expect_eq(fw->modules[1].addr, b->synth.modules[1]);
+    cr_expect_eq(fw->names_refs.n, 2);
+    cr_expect_eq(fw->content_refs.n, 1);
+    cr_expect_eq(fw->pool_refs.n, 3);
+    cr_expect_str_eq(fw->board, spec->board);
+}
+
+// A module that prints nothing: def new_name(): return None, and a long string constant.
+static const uint8_t module_mpy[] = "M\x06\x00\x1f\x02\x01"
+                                    "\x0cnew.py\0"
+                                    "\x0f"
+                                    "\x05\x10"
+                                    "a constant text.\0"
+                                    "\x28\x00\x02\x01\x51\x63";
+
+static void check_splice(struct bench *b)
+{
+    struct mpy_module *mpy;
+    struct splice_plan *plan;
+    struct blob *blob, *taken;
+    struct bytes_out encoded, product, base;
+    bytes_out_init(&encoded);
+    bytes_out_init(&product);
+    bytes_out_init(&base);
+    cr_assert_eq(mpy_read(module_mpy, sizeof module_mpy - 1, "new.mpy", &b->arena, &b->diag, &mpy),
+                 DIAG_OK, "%s", b->diag.text);
+    struct splice_module in = {
+        .in = {.kind = FW_MODULE_MPY, .name = "new.py", .file = "new.mpy", .mpy = mpy}};
+    enum diag_code err =
+        splice_plan(b->fw, &in, 1, &(struct splice_options){0}, &b->arena, &b->diag, &plan);
+    cr_assert_eq(err, DIAG_OK, "%s", b->diag.text);
+    err = blob_write(&plan->blob, &encoded, &b->diag);
+    err = err ? err : blob_read(encoded.data, encoded.size, "blob", &b->arena, &b->diag, &blob);
+    err = err ? err
+              : splice_apply(b->synth.image.data, b->synth.image.size, "synth.bin", IMAGE_BIN, blob,
+                             &b->arena, &b->diag, &product);
+    cr_assert_eq(err, DIAG_OK, "%s", b->diag.text);
+    err = splice_remove(product.data, product.size, "product.bin", IMAGE_BIN, &b->arena, &b->diag,
+                        &taken, &base);
+    cr_assert_eq(err, DIAG_OK, "%s", b->diag.text);
+    cr_assert_eq(base.size, b->synth.image.size);
+    cr_assert_arr_eq(base.data, b->synth.image.data, base.size);
+    bytes_out_free(&encoded);
+    bytes_out_free(&product);
+    bytes_out_free(&base);
+}
+
+static void round_trip(const struct synth_spec *spec)
+{
+    struct bench b;
+    cr_assert_eq(scan(&b, spec), DIAG_OK, "1.%u %s: %s", spec->minor, fw_isa_name(spec->isa),
+                 b.diag.text);
+    check_found(&b, spec);
+    check_splice(&b);
+    end(&b);
+}
+
+Test(synth, every_release_and_instruction_set)
+{
+    static const enum image_machine isas[] = {IMAGE_ISA_THUMB, IMAGE_ISA_ARM, IMAGE_ISA_RV32,
+                                              IMAGE_ISA_XTENSA};
+    for (unsigned minor = 19; minor <= 29; minor++) {
+        for (unsigned i = 0; i < sizeof isas / sizeof *isas; i++) {
+            struct synth_spec spec = synth_default();
+            spec.minor = minor;
+            spec.isa = isas[i];
+            round_trip(&spec);
+        }
+    }
+}
+
+Test(synth, every_layout_option)
+{
+    const unsigned releases[] = {19, 21, 22, 23, 29};
+    for (unsigned i = 0; i < sizeof releases / sizeof *releases; i++) {
+        for (unsigned bits = 0; bits < 32; bits++) {
+            struct synth_spec spec = synth_default();
+            spec.minor = releases[i];
+            spec.hash_bytes = bits & 1 ? 1 : 2;
+            spec.len_bytes = bits & 2 ? 2 : 1;
+            spec.immediates = !(bits & 4);
+            spec.save = bits & 8;
+            spec.movw = bits & 16;
+            round_trip(&spec);
+        }
+    }
+}
+
+Test(synth, every_kind_of_object)
+{
+    for (enum fw_repr repr = FW_REPR_A; repr <= FW_REPR_C; repr++) {
+        for (enum fw_longint l = FW_LONGINT_NONE; l <= FW_LONGINT_MPZ; l++) {
+            struct synth_spec spec = synth_default();
+            spec.repr = repr;
+            spec.longint = l;
+            spec.mpz_dig_bits = repr == FW_REPR_B ? 32 : 16;
+            spec.float_kind = repr == FW_REPR_A   ? FW_FLOAT_F64
+                              : repr == FW_REPR_B ? FW_FLOAT_NONE
+                                                  : FW_FLOAT_F32;
+            round_trip(&spec);
+        }
+    }
+}
+
+Test(synth, no_stored_hashes)
+{
+    struct synth_spec spec = synth_default();
+    spec.hash_bytes = 0;
+    round_trip(&spec);
+}
+
+// Every truncation and random damage: never a crash; an answer or words.
+Test(synth, damage)
+{
+    struct synth_spec spec = synth_default();
+    struct synth s;
+    synth_make(&spec, &s);
+    uint32_t random = 1;
+    for (unsigned i = 0; i < 600; i++) {
+        struct arena a;
+        struct diag d;
+        struct image *img;
+        struct firmware *fw;
+        arena_init(&a, 0);
+        diag_init(&d);
+        size_t size = i < 300 ? s.image.size * i / 300 : s.image.size;
+        uint8_t *copy = malloc(size + 1);
+        memcpy(copy, s.image.data, size);
+        for (unsigned k = 0; i >= 300 && k < 8; k++) {
+            random = random * 1664525 + 1013904223;
+            copy[random % size] ^= (uint8_t)(1 << (random >> 29));
+        }
+        enum diag_code err = image_read(copy, size, "damaged.bin", IMAGE_BIN, &a, &d, &img);
+        err = err ? err : firmware_scan(img, &d, &fw);
+        cr_expect(err == DIAG_OK || d.text[0]);
+        free(copy);
+        arena_free(&a);
+    }
+    bytes_out_free(&s.image);
+}
