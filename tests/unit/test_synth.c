@@ -56,8 +56,8 @@ static void check_found(const struct bench *b, const struct synth_spec *spec)
     cr_expect_str_eq(fw->board, spec->board);
 }
 
-// A module that prints nothing: def new_name(): return None, and a long string constant.
-static const uint8_t module_mpy[] = // byte 3: small ints of 30 bits, which REPR_B has "M\x06\x00\x1e\x02\x01"
+// A module that returns None and has a long string constant; small ints of 30 bits (REPR_B's).
+static const uint8_t module_mpy[] = "M\x06\x00\x1e\x02\x01"
                                     "\x0cnew.py\0"
                                     "\x0f"
                                     "\x05\x10"
