@@ -10,10 +10,12 @@
 
 #include "format/mpy/check.h"
 #include "format/sha256.h"
+#include "packer/compiler/compiler.h"
 
 enum {
     FOLDER_DEPTH_MAX = 32, // also ends loops of symbolic links
     INPUTS_MAX = 65536,    // frozen tables of that size fit no device
+    SMALL_INT_BITS = 31,   // what upstream compiles for by default
 };
 
 static bool ends_with(const char *s, const char *end)
@@ -177,6 +179,51 @@ static enum diag_code load_mpy(struct cli *cli, const struct file *file,
     return err;
 }
 
+// The number of bits the small ints of a script may have: upstream's default, or what the firmware
+// has if that is less, because frozen code has no check at run time.
+static unsigned small_int_bits(const struct firmware *fw)
+{
+    return fw->small_int_bits && fw->small_int_bits < SMALL_INT_BITS ? fw->small_int_bits
+                                                                     : SMALL_INT_BITS;
+}
+
+static enum diag_code release(struct cli *cli, const struct firmware *fw,
+                              const struct input_options *o, const struct compiler_release **row)
+{
+    const char *name = o->release ? o->release : fw->version;
+    *row = name ? compiler_release_find(name) : NULL;
+    if (*row) {
+        return DIAG_OK;
+    }
+    if (o->release) {
+        return cli_usage_error(cli, "--release knows no '%s'", o->release);
+    }
+    enum diag_code err = diag_set(&cli->diag, DIAG_NO, fw->image->name,
+                                  "there is no compiler for the release of this firmware (%s)",
+                                  name && name[0] ? name : "which it does not tell");
+    diag_help(&cli->diag, "say with --release X.Y which one comes nearest");
+    return err;
+}
+
+static enum diag_code compile(struct cli *cli, const struct input_file *input,
+                              const struct file *file, const struct firmware *fw,
+                              const struct input_options *o, struct splice_module *module)
+{
+    struct compiler_options options = {
+        .source_name = input->name,
+        .opt_level = input->opt >= 0 ? (unsigned)input->opt : o->opt_level,
+        .small_int_bits = small_int_bits(fw),
+        .no_source_lines = o->strip,
+    };
+    struct mpy_module *m = NULL;
+    enum diag_code err = release(cli, fw, o, &options.release);
+    err = err ? err
+              : compiler_tree(file->data, file->size, file->name, &options, &cli->arena, &cli->diag,
+                              &m);
+    module->in.mpy = m;
+    return err;
+}
+
 static enum diag_code hash_mpy(struct cli *cli, struct splice_module *module)
 {
     struct bytes_out out;
@@ -199,8 +246,6 @@ static enum diag_code load(struct cli *cli, const struct input_file *input,
     if (err) {
         return err;
     }
-    (void)fw;
-    (void)options;
     module->in.name = input->name;
     module->in.file = input->path;
     module->in.kind = input->kind == INPUT_TEXT ? FW_MODULE_STR : FW_MODULE_MPY;
@@ -215,8 +260,7 @@ static enum diag_code load(struct cli *cli, const struct input_file *input,
         err = load_mpy(cli, &file, module);
         break;
     case INPUT_SCRIPT:
-        err = diag_set(&cli->diag, DIAG_USAGE, input->path,
-                       "scripts cannot be compiled by this version; give .mpy files");
+        err = compile(cli, input, &file, fw, options, module);
         break;
     }
     return err ? err : hash_mpy(cli, module);
