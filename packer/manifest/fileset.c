@@ -343,12 +343,6 @@ static bool fileset_run(struct vm *vm, const char *path, struct object *options)
     struct diag d;
     struct file text;
     diag_init(&d);
-    if (!path_exists(path)) {
-        fileset_no_file(vm, ENOENT, path);
-        vm->raised->text =
-            arena_printf(vm->arena, "%s%s", vm->raised->text, fileset_unknown_var(vm, path));
-        return false;
-    }
     jmp_buf *on_fail = vm->arena->on_fail; // the file must be closed before anything jumps
     vm->arena->on_fail = NULL;
     enum diag_code err = file_read(path, vm->arena, &d, &text);
@@ -386,6 +380,12 @@ bool fileset_include(struct vm *vm, const char *path, struct object *options)
     }
     s->visited = fileset_push(vm, s->visited, &s->n_visited, sizeof *s->visited);
     s->visited[s->n_visited - 1] = path;
+    if (!path_exists(path)) {
+        fileset_no_file(vm, ENOENT, path);
+        vm->raised->text =
+            arena_printf(vm->arena, "%s%s", vm->raised->text, fileset_unknown_var(vm, path));
+        return false;
+    }
     struct fileset_include *here = ARENA_NEW(vm->arena, struct fileset_include);
     *here = (struct fileset_include){vm->file, vm->line, s->including};
     s->including = here;

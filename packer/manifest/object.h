@@ -35,7 +35,7 @@ enum object_kind {
     V_METADATA,
 };
 
-enum { VM_DEPTH = 100 }; // nested calls, includes and expressions; C stack bounds it
+enum { VM_DEPTH = 800 }; // nested expressions, calls and includes: the C stack bounds it
 
 struct vm;
 struct object;

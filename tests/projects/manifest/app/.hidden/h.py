@@ -1,0 +1,1 @@
+# app/.hidden/h.py

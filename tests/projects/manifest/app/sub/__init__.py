@@ -1,0 +1,1 @@
+# app/sub/__init__.py

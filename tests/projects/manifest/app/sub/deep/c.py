@@ -1,0 +1,1 @@
+# app/sub/deep/c.py

@@ -1,0 +1,1 @@
+# other/x1.py

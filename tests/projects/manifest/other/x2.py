@@ -1,0 +1,1 @@
+# other/x2.py
