@@ -3,18 +3,24 @@
 #include <string.h>
 
 #include "packer/cli/firmware_view.h"
+#include "packer/cli/manifest_input.h"
+#include "packer/manifest/path.h"
 
 static cli_run list_run;
 
 const struct cli_command cmd_list = {
     .name = "list",
-    .summary = "list the frozen modules of an image or a blob",
+    .summary = "list the frozen modules of an image, a blob or a manifest",
     .usage = "list FILE [--json] [--type TYPE]\n\n"
              "Lists the frozen modules: kind (mpy: compiled, str: source text), size, address,\n"
              "origin (stock: the vendor's, spliced: added by mpy-freeze) and name. Entries that\n"
-             "the lookup can never reach, since an earlier one has the same name, are marked.\n\n"
+             "the lookup can never reach, since an earlier one has the same name, are marked.\n"
+             "Of a manifest.py: what it freezes, in order: kind (mpy: compiled, mpy-file, str),\n"
+             "optimisation level, name and file.\n\n"
              "Options:\n"
              "  --json        as JSON\n"
+             "  --define VAR=VALUE   $(VAR) in the paths of a manifest: MPY_DIR, MPY_LIB_DIR,\n"
+             "                PORT_DIR, BOARD_DIR and others\n"
              "  --type TYPE   elf, bin, uf2, dfuse, ihex, esp, esp-flash; default: by content\n\n"
              "Example:\n  mpy-freeze list firmware.uf2",
     .run = list_run,
@@ -125,15 +131,79 @@ static enum diag_code collect(struct cli *cli, const struct firmware_view *v, st
     return DIAG_OK;
 }
 
+static void manifest_json(const struct manifest *m, const char *file, struct bytes_out *out)
+{
+    struct json j;
+    json_init(&j, out);
+    json_object(&j, NULL);
+    json_str(&j, "schema", "mpy-freeze/list/1");
+    json_str(&j, "file", file);
+    json_array(&j, "modules");
+    for (unsigned i = 0; i < m->n_files; i++) {
+        const struct manifest_file *f = &m->files[i];
+        json_object(&j, NULL);
+        json_strn(&j, "name", f->name, strlen(f->name));
+        json_str(&j, "kind", manifest_kind_name(f->kind));
+        json_strn(&j, "file", f->path, strlen(f->path));
+        if (f->opt == MANIFEST_OPT_NONE) {
+            json_null(&j, "opt");
+        } else {
+            json_int(&j, "opt", f->opt);
+        }
+        json_str(&j, "version", f->metadata->version);
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    json_array(&j, "c_modules");
+    for (unsigned i = 0; i < m->n_c_modules; i++) {
+        json_strn(&j, NULL, m->c_modules[i], strlen(m->c_modules[i]));
+    }
+    json_array_end(&j);
+    json_object_end(&j);
+    json_end(&j);
+}
+
+static void manifest_text(const struct manifest *m, struct bytes_out *out)
+{
+    for (unsigned i = 0; i < m->n_files; i++) {
+        const struct manifest_file *f = &m->files[i];
+        char opt[16] = "-";
+        if (f->opt != MANIFEST_OPT_NONE) {
+            snprintf(opt, sizeof opt, "%d", f->opt);
+        }
+        bytes_printf(out, "%-8s %s  %s  %s\n", manifest_kind_name(f->kind), opt, f->name, f->path);
+    }
+    for (unsigned i = 0; i < m->n_c_modules; i++) {
+        bytes_printf(out, "c-module -  %s  (C code: not part of a splice)\n", m->c_modules[i]);
+    }
+}
+
+static enum diag_code list_manifest(struct cli *cli, const char *file,
+                                    const struct cli_list *defines, bool json)
+{
+    struct manifest *m;
+    struct bytes_out out;
+    enum diag_code err = manifest_input_run(cli, file, defines, &m);
+    if (err) {
+        return err;
+    }
+    bytes_out_init(&out);
+    if (json) {
+        manifest_json(m, file, &out);
+    } else {
+        manifest_text(m, &out);
+    }
+    return cli_print(cli, &out);
+}
+
 static enum diag_code list_run(struct cli *cli, int argc, char **argv)
 {
     bool helped, json = false;
     const char *type = NULL;
-    struct cli_list files = {0};
+    struct cli_list files = {0}, defines = {0};
     const struct cli_option options[] = {
-        {"--json", NULL, CLI_FLAG, &json},
-        {"--type", NULL, CLI_VALUE, &type},
-        {NULL, NULL, CLI_REST, &files},
+        {"--json", NULL, CLI_FLAG, &json},      {"--type", NULL, CLI_VALUE, &type},
+        {"--define", "-D", CLI_LIST, &defines}, {NULL, NULL, CLI_REST, &files},
         {NULL, NULL, CLI_FLAG, NULL},
     };
     enum diag_code err = cli_parse(cli, &cmd_list, argc, argv, options, &helped);
@@ -142,6 +212,9 @@ static enum diag_code list_run(struct cli *cli, int argc, char **argv)
     }
     if (files.n != 1) {
         return cli_usage_error(cli, "list takes one file");
+    }
+    if (path_has_extension(files.items[0], ".py")) {
+        return list_manifest(cli, files.items[0], &defines, json);
     }
     struct firmware_view v;
     struct entries l;

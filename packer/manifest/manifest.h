@@ -44,7 +44,6 @@ struct manifest_var { // $(NAME) in paths
 struct manifest_options {
     unsigned n_vars;
     const struct manifest_var *vars;
-    bool unix_ffi; // search micropython-lib's unix-ffi first, as builds of the unix port do
 };
 
 struct manifest { // all of it lives in the arena given to manifest_run

@@ -1,0 +1,124 @@
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "format/file.h"
+#include "packer/manifest/manifest.h"
+#include "packer/manifest/path.h"
+
+static struct arena arena;
+static struct diag diag;
+static char folder[] = "/tmp/manifest-test-XXXXXX";
+
+static void setup(void)
+{
+    arena_init(&arena, 0);
+    diag_init(&diag);
+    cr_assert(mkdtemp(folder));
+}
+
+static void teardown(void)
+{
+    char command[64];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    cr_expect_eq(system(command), 0);
+    arena_free(&arena);
+}
+
+TestSuite(manifest, .init = setup, .fini = teardown);
+
+static const char *write_file(const char *name, const char *text)
+{
+    const char *path = path_join(&arena, folder, name);
+    cr_assert_eq(file_write(path, text, strlen(text), FILE_DATA, false, &diag), DIAG_OK);
+    return path;
+}
+
+static struct manifest *run(const char *text, const struct manifest_options *options)
+{
+    struct manifest *m = NULL;
+    manifest_run(write_file("manifest.py", text), options, &arena, &diag, &m);
+    return m;
+}
+
+Test(manifest, paths_as_posixpath_has_them)
+{
+    static const char *const norms[][2] = {
+        {"", "."},      {"a//b/./c/..", "a/b"}, {"/..", "/"},      {"//a", "//a"},
+        {"///a", "/a"}, {"../../a", "../../a"}, {"a/../..", ".."}, {"/a/../../b", "/b"},
+    };
+    for (size_t i = 0; i < sizeof norms / sizeof *norms; i++) {
+        cr_expect_str_eq(path_norm(&arena, norms[i][0]), norms[i][1], "%s", norms[i][0]);
+    }
+    cr_expect_str_eq(path_relative(&arena, "/x", "/x/y/z", "y/w"), "../z");
+    cr_expect_str_eq(path_relative(&arena, "/x", ".", "."), ".");
+    cr_expect_str_eq(path_relative(&arena, "/", "/ab/c", "/a"), "../ab/c");
+    cr_expect_str_eq(path_join(&arena, "a/", "b"), "a/b");
+    cr_expect_str_eq(path_join(&arena, "a", "/b"), "/b");
+    cr_expect_str_eq(path_dirname(&arena, "/a"), "/");
+    cr_expect_str_eq(path_extension("a/.py"), "");
+    cr_expect_str_eq(path_extension("a.b/c"), "");
+    cr_expect(path_has_extension("x.PY", ".py"));
+}
+
+Test(manifest, a_variable_that_exists_is_made_absolute)
+{
+    const struct manifest_var vars[] = {{"LIB", folder}, {"TEXT", "no/such/thing"}};
+    const struct manifest_options options = {.n_vars = 2, .vars = vars};
+    write_file("a.py", "");
+    struct manifest *m = run("module('a.py', '$(LIB)')\nprint(convert_path('$(TEXT)'))", &options);
+    cr_assert_not_null(m, "%s", diag.text);
+    cr_assert_eq(m->n_files, 1);
+    cr_assert_eq(m->files[0].opt, MANIFEST_OPT_NONE);
+    cr_assert(strstr(m->output, "/no/such/thing\n"));
+}
+
+Test(manifest, the_version_is_appended_unless_the_file_has_one)
+{
+    struct manifest *m;
+    const char *text;
+    size_t size;
+    write_file("a.py", "");
+    m = run("metadata(version='1.0')\nmodule('a.py')", NULL);
+    cr_assert_not_null(m, "%s", diag.text);
+    cr_assert_eq(manifest_tagged(&m->files[0], "x=1", 3, &arena, &diag, &text, &size), DIAG_OK);
+    cr_assert_eq(size, strlen("x=1\n\n__version__ = '1.0'\n"));
+    cr_assert_eq(memcmp(text, "x=1\n\n__version__ = '1.0'\n", size), 0);
+    const char *own = "__version__ = 2\n";
+    manifest_tagged(&m->files[0], own, strlen(own), &arena, &diag, &text, &size);
+    cr_assert_eq(text, own);
+}
+
+Test(manifest, every_truncation_of_a_manifest_ends_cleanly)
+{
+    static const char text[] =
+        "import os\nfor i, (a, b) in enumerate([(1, 2), [3, 4]]):\n"
+        "    if a < 2 and not b in {1: 2}:\n        x = f'{a!r:>3}' + \"%d\" % b\n"
+        "    else:\n        try:\n            y = [k for k in 'abc'[1:]]\n"
+        "        except (ValueError, KeyError) as e:\n            raise\n"
+        "def f(a, *b, c=1, **d): return lambda q: (q, *b)\n";
+    for (size_t n = 0; n < sizeof text; n++) {
+        char copy[sizeof text];
+        memcpy(copy, text, n);
+        copy[n] = 0;
+        diag_init(&diag);
+        struct manifest *m = run(copy, NULL);
+        cr_expect(m || diag.code == DIAG_MALFORMED, "at %zu", n);
+    }
+}
+
+Test(manifest, a_list_that_holds_itself_is_no_trouble)
+{
+    struct manifest *m = run("a = []; a.append(a); b = []; b.append(b)\n"
+                             "print(a == b, str(a)[:3])\n",
+                             NULL);
+    cr_assert_not_null(m, "%s", diag.text);
+}
+
+Test(manifest, memory_has_a_limit)
+{
+    cr_assert_null(run("x = 'ab'\nwhile True: x = x + x\n", NULL));
+    cr_assert(diag.code == DIAG_NOMEM || diag.code == DIAG_MALFORMED);
+}
