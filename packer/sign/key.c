@@ -159,7 +159,7 @@ static enum diag_code key_parse(struct key_source *in, struct diag *d, mbedtls_p
         return key_parse_encrypted(in, pkcs8, d, pk);
     }
     if (in->pem && !key_has(in->data, in->size, "PRIVATE KEY-----")) {
-        return diag_set(d, DIAG_NO, in->name, "is a public key, a private one is needed");
+        return diag_set(d, DIAG_MALFORMED, in->name, "is a public key, a private one is needed");
     }
     return key_parse_plain(in, NULL, d, pk);
 }
