@@ -37,6 +37,74 @@ struct entries {
     struct entry *at;
 };
 
+// --- the size of a compiled module: its tables, functions and constants. Strings of the qstr pools
+// are shared and belong to nobody.
+
+enum { SIZE_DEPTH = 64 };
+
+static uint64_t float_size(const struct firmware *fw)
+{
+    if (fw->repr == FW_REPR_C || fw->repr == FW_REPR_D) {
+        return 0; // within the object word
+    }
+    return fw->ptr + (fw->float_kind == FW_FLOAT_F64 ? 8 : 4);
+}
+
+static uint64_t obj_size(const struct firmware *fw, const struct mpy_obj *o, unsigned depth)
+{
+    uint64_t p = fw->ptr, word = fw->repr == FW_REPR_D ? 8 : p, size = 0;
+    switch (o->kind) {
+    case MPY_OBJ_STR:
+    case MPY_OBJ_BYTES:
+        return 4 * p + o->len + 1;
+    case MPY_OBJ_INT: // decimal digits hold 3.33 bits each
+        return fw->longint == FW_LONGINT_MPZ ? 4 * p + (o->len * 10 / 3 / 16 + 1) * 2 : p + 8;
+    case MPY_OBJ_FLOAT:
+        return float_size(fw);
+    case MPY_OBJ_COMPLEX:
+        return p + (fw->float_kind == FW_FLOAT_F64 ? 16 : 8);
+    case MPY_OBJ_TUPLE:
+        for (uint32_t i = 0; depth && i < o->len; i++) {
+            size += word + obj_size(fw, &o->items[i], depth - 1);
+        }
+        return 2 * p + size;
+    default:
+        return 0;
+    }
+}
+
+static uint64_t code_size(const struct firmware *fw, const struct mpy_code *c, unsigned depth)
+{
+    uint64_t size = c->size + c->rodata_size;
+    bool bare = fw->profile->proto_fun && fw->save != FW_YES && c->kind == MPY_CODE_BYTECODE &&
+                !c->n_children;
+    if (!bare) {
+        size += 3 * (uint64_t)fw->ptr + (fw->save == FW_YES ? 8 : 0);
+    }
+    for (uint32_t i = 0; depth && i < c->n_children; i++) {
+        size += fw->ptr + code_size(fw, c->children[i], depth - 1);
+    }
+    return size;
+}
+
+static uint64_t module_size(struct cli *cli, const struct firmware *fw, const struct fw_module *m)
+{
+    struct mpy_module *tree;
+    struct diag ignored;
+    diag_init(&ignored);
+    if (firmware_unfreeze(fw, m, &cli->arena, &ignored, &tree)) {
+        return 0;
+    }
+    uint64_t word = fw->repr == FW_REPR_D ? 8 : fw->ptr;
+    uint64_t size = 3 * (uint64_t)fw->ptr + 2 * (uint64_t)tree->n_qstr + word * tree->n_obj;
+    for (uint32_t i = 0; i < tree->n_obj; i++) {
+        size += obj_size(fw, &tree->objs[i], SIZE_DEPTH);
+    }
+    return size + code_size(fw, tree->root, SIZE_DEPTH);
+}
+
+// --- entries
+
 static bool is_shadowed(const struct entries *l, const char *name)
 {
     for (unsigned i = 0; i < l->n; i++) {
@@ -53,7 +121,7 @@ static void add_entry(struct entries *l, struct entry e)
     l->at[l->n++] = e;
 }
 
-static void from_firmware(const struct firmware_view *v, struct entries *l)
+static void from_firmware(struct cli *cli, const struct firmware_view *v, struct entries *l)
 {
     for (unsigned i = 0; i < v->fw->n_modules; i++) {
         const struct fw_module *m = &v->fw->modules[i];
@@ -61,7 +129,7 @@ static void from_firmware(const struct firmware_view *v, struct entries *l)
                                     .kind = m->kind == FW_MODULE_STR ? "str" : "mpy",
                                     .origin = m->spliced ? "spliced" : "stock",
                                     .addr = m->addr,
-                                    .size = m->size});
+                                    .size = m->size ? m->size : module_size(cli, v->fw, m)});
     }
 }
 
@@ -126,7 +194,7 @@ static enum diag_code collect(struct cli *cli, const struct firmware_view *v, st
     if (!v->image) {
         from_blob(v->blob, l);
     } else if (v->fw) {
-        from_firmware(v, l);
+        from_firmware(cli, v, l);
     }
     return DIAG_OK;
 }
