@@ -717,6 +717,19 @@ static bool check_is_cell(const struct check_fun *f, uint32_t local)
     return local < f->p.n_state && (f->cells[local / 8] >> local % 8 & 1);
 }
 
+// A local that is only ever stored needs no place of its own: it is enough that the store hits no
+// entry of the value stack. (Compilers store __class__ in a class body so.)
+static bool check_reserve(struct check_fun *f, uint32_t local)
+{
+    if (f->i.op != MPY_OP_STORE_FAST_N && f->i.op != MPY_OP_STORE_FAST_MULTI) {
+        f->n_locals = local + 1 > f->n_locals ? local + 1 : f->n_locals;
+        return true;
+    }
+    uint64_t live = f->now.stack->low ? f->now.stack->low - 1 : 0;
+    return live + local < f->p.n_state ||
+           check_wrong(f, "stores local %u over the value stack", local);
+}
+
 static bool check_local(struct check_fun *f, bool wants_cell)
 {
     if (f->i.arg >= f->p.n_state) {
@@ -724,7 +737,6 @@ static bool check_local(struct check_fun *f, bool wants_cell)
                            f->p.n_state);
     }
     uint32_t local = (uint32_t)f->i.arg;
-    f->n_locals = local + 1 > f->n_locals ? local + 1 : f->n_locals;
     bool either = f->never_made && local < f->p.n_pos_args;
     if (wants_cell != check_is_cell(f, local) && !either) {
         return check_wrong(f,
@@ -732,7 +744,7 @@ static bool check_local(struct check_fun *f, bool wants_cell)
                                       : "overwrites local %u, which is a cell",
                            local);
     }
-    return true;
+    return check_reserve(f, local);
 }
 
 static bool check_load_fast(struct check_fun *f)
