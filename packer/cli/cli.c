@@ -16,7 +16,7 @@ enum diag_code cli_usage_error(struct cli *cli, const char *fmt, ...)
     return diag_set(&cli->diag, DIAG_USAGE, NULL, "%s", text);
 }
 
-static enum diag_code cli_append(struct cli *cli, struct cli_list *list, const char *item)
+enum diag_code cli_append(struct cli *cli, struct cli_list *list, const char *item)
 {
     size_t had = list->n * sizeof *list->items;
     const char **items = arena_grow(&cli->arena, list->items, had, had + sizeof *items);

@@ -2,6 +2,7 @@
 #include "packer/cli/cli.h"
 
 extern const struct cli_command cmd_build;
+extern const struct cli_command cmd_compile;
 extern const struct cli_command cmd_pack;
 extern const struct cli_command cmd_splice;
 extern const struct cli_command cmd_unsplice;
@@ -22,6 +23,7 @@ extern const struct cli_command cmd_version;
 // clang-format off
 const struct cli_command *const cli_commands[] = {
     &cmd_build,
+    &cmd_compile,
     &cmd_pack,
     &cmd_splice,
     &cmd_unsplice,

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "packer/cli/cli.h"
+#include "packer/cli/cross.h"
 
 enum { MAIN_MESSAGE_MAX = 4096 }; // the parts of a struct diag are bounded below this
 
@@ -55,6 +56,9 @@ static int main_run(const struct cli_command *cmd, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    if (argc > 0 && mpycross_is(argv[0])) {
+        return mpycross_main(argc, argv);
+    }
     if (argc < 2) {
         main_usage(stderr);
         return DIAG_USAGE;

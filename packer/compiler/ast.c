@@ -49,14 +49,12 @@ node node_new_const(struct unit *u, struct ast *ast, uint32_t line, struct value
     return node_new(u, ast, NODE_CONST, line, &i, 1);
 }
 
-// Upstream tests the bits above the sign; 0 and 64 bits are no limit.
+// Upstream tests the bits above the sign, with the shift that the host makes of 0 and of more than
+// 64 bits.
 static bool node_fits(const struct unit *u, int64_t v)
 {
-    unsigned bits = u->options.small_int_bits;
-    if (bits == 0 || bits >= 64) {
-        return true;
-    }
-    uint64_t mask = ~(((uint64_t)1 << (bits - 1)) - 1), high = (uint64_t)v & mask;
+    unsigned shift = (u->options.small_int_bits - 1) & 63;
+    uint64_t mask = ~(((uint64_t)1 << shift) - 1), high = (uint64_t)v & mask;
     return high == 0 || high == mask;
 }
 

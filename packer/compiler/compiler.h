@@ -24,7 +24,7 @@ struct compiler_options {
     const struct compiler_release *release; // NULL = the newest
     const char *source_name;                // qstr 0 and tracebacks; NULL = file name
     unsigned opt_level;                     // 0..3
-    unsigned small_int_bits;                // 0 = 31; from 64 on = no limit
+    unsigned small_int_bits;                // 0 = 31; 256 = no limit, which is 0 in the file
     const char *arch;                       // -march: what machine code would be for; NULL = none
     bool no_source_lines;                   // -X no-source-lines
     unsigned max_depth;                     // nesting limit; 0 = default

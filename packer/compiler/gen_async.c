@@ -1,6 +1,8 @@
 // Generators: yield, await, async for and async with.
 #include "packer/compiler/codegen.h"
 
+enum { GEN_HIDDEN_NAME = 1 << 30 }; // above all names
+
 static void gen_yield_value(struct codegen *c)
 {
     gen(c, IR_YIELD_VALUE);
@@ -84,10 +86,12 @@ static void gen_async_next(struct codegen *c, node target, uint32_t got, uint32_
     gen_adjust(c, -3);
 }
 
-// Until 1.20 the iterator was kept in the variable it came from, or what upstream took for one.
+// Until 1.20 the iterator was kept in the variable it came from. Of any other expression upstream
+// took the address of its node for a name, which makes it a local that no other code can name.
 static uint32_t gen_async_context(node iterator)
 {
-    return node_is_id(iterator) ? node_arg(iterator) : 0;
+    bool named = node_is_id(iterator) || node_tag(iterator) == NODE_TAG_STRING;
+    return named ? node_arg(iterator) : GEN_HIDDEN_NAME | iterator;
 }
 
 static void gen_async_for(struct codegen *c, node n)
@@ -95,9 +99,6 @@ static void gen_async_for(struct codegen *c, node n)
     bool on_stack = c->u->release->async_for_stack;
     node iterator = gen_child(c, n, 1);
     uint32_t context = on_stack ? 0 : gen_async_context(iterator);
-    if (!on_stack && !context) {
-        gen_error(c, n, "async for over an expression is not supported by this release");
-    }
     uint32_t stop = gen_label(c), handler = gen_label(c), got = gen_label(c);
     uint32_t other = gen_label(c);
     gen_node(c, iterator);

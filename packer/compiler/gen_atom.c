@@ -50,7 +50,7 @@ static void gen_star_arg(struct codegen *c, struct gen_args *a, node arg, uint32
         gen_error(c, arg, "* arg after kwarg");
     }
     unsigned bits = c->u->options.small_int_bits;
-    if (bits && i >= bits - 1) {
+    if (bits <= UINT8_MAX && i >= bits - 1) {
         gen_error(c, arg, "too many args");
     }
     a->star = true;

@@ -10,6 +10,8 @@
 struct compiler_release {
     const char *name;
     unsigned major, minor, patch;
+    const char *date; // of the release, for the banner
+    unsigned sub;     // mpy sub-version, for the banner
     struct number_rules numbers;
 
     // The language.
@@ -35,10 +37,13 @@ struct compiler_release {
     bool knows_complex;   // 1.20: __complex__
     bool knows_templates; // 1.28: the names of t-strings
 
-    // Command line.
-    bool stdin_and_dashes;    // 1.21: "-" is standard input or output, "--" ends the options
-    bool forward_slashes;     // 1.20: backslashes in names become slashes
-    bool asm_rv32;            // 1.25: @micropython.asm_rv32
+    // Command line of mpy-cross.
+    bool open_errors_named; // 1.20: the message of a file that cannot be opened has its name
+    bool arch_host;         // until 1.19: machine code is for the host unless -march says otherwise
+    bool arch_checked;      // 1.26: -X emit=native needs -march
+    bool stdin_and_dashes;  // 1.21: "-" is standard input or output, "--" ends the options
+    bool forward_slashes;   // 1.20: backslashes in names become slashes
+    bool asm_rv32;          // 1.25: @micropython.asm_rv32
     bool source_lines_option; // 1.29: -X no-source-lines
 };
 
