@@ -24,6 +24,7 @@ void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS])
         {"--app", NULL, CLI_VALUE, &b->splice.app},
         {"--app-version", NULL, CLI_VALUE, &b->splice.app_version},
         {"--counter", NULL, CLI_UINT, &b->splice.counter},
+        {"--define", "-D", CLI_LIST, &b->list.defines},
         {"--json", NULL, CLI_FLAG, &b->json},
         {NULL, NULL, CLI_REST, &b->args},
         {0},

@@ -10,6 +10,7 @@
 
 #include "format/mpy/check.h"
 #include "format/sha256.h"
+#include "packer/cli/manifest_input.h"
 #include "packer/compiler/compiler.h"
 
 enum {
@@ -148,6 +149,67 @@ static enum diag_code add_top_folder(struct cli *cli, struct input_list *list, c
     return err;
 }
 
+static const struct input_file *find_named(const struct input_list *list, unsigned from,
+                                           const char *name)
+{
+    for (unsigned i = from; i < list->n; i++) {
+        if (!strcmp(list->items[i].name, name)) {
+            return &list->items[i];
+        }
+    }
+    return NULL;
+}
+
+// One file of a manifest. Its name on the device ends in .py, also for a .mpy file.
+static enum diag_code add_listed(struct cli *cli, struct input_list *list, unsigned from,
+                                 const struct manifest_file *f)
+{
+    struct input_file file = {.name = f->name, .path = f->path, .opt = f->opt, .listed = f};
+    file.kind = f->kind == MANIFEST_AS_STR ? INPUT_TEXT
+                : f->kind == MANIFEST_MPY  ? INPUT_MPY
+                                           : INPUT_SCRIPT;
+    size_t n = strlen(f->name);
+    if (f->kind == MANIFEST_MPY && n > 4) {
+        file.name = arena_printf(&cli->arena, "%.*s.py", (int)n - 4, f->name);
+    }
+    const struct input_file *first = find_named(list, from, file.name);
+    if (first && !file_same(first->path, file.path)) {
+        fprintf(stderr, "%s: warning: %s is listed twice; %s counts, not %s\n", cli->program,
+                file.name, first->path, file.path);
+    }
+    return first ? DIAG_OK : add_file(cli, list, file);
+}
+
+static enum diag_code add_name(struct cli *cli, struct cli_list *list, const char *name)
+{
+    size_t had = list->n * sizeof *list->items;
+    list->items = arena_grow(&cli->arena, list->items, had, had + sizeof *list->items);
+    if (!list->items) {
+        return diag_nomem(&cli->diag);
+    }
+    list->items[list->n++] = name;
+    return DIAG_OK;
+}
+
+static enum diag_code add_manifest(struct cli *cli, struct input_list *list, const char *path)
+{
+    struct manifest *m;
+    unsigned from = list->n;
+    enum diag_code err = manifest_input_run(cli, path, &list->defines, &m);
+    for (unsigned i = 0; !err && i < m->n_files; i++) {
+        err = add_listed(cli, list, from, &m->files[i]);
+    }
+    for (unsigned i = 0; !err && i < m->n_manifests; i++) {
+        err = add_name(cli, &list->manifests, m->manifests[i]);
+    }
+    for (unsigned i = 0; !err && i < m->n_c_modules; i++) {
+        fprintf(stderr,
+                "%s: warning: the C module %s is left out: it needs a build of the firmware\n",
+                cli->program, m->c_modules[i]);
+    }
+    return err;
+}
+
 enum diag_code inputs_add(struct cli *cli, struct input_list *list, const char *path)
 {
     struct stat st;
@@ -157,10 +219,13 @@ enum diag_code inputs_add(struct cli *cli, struct input_list *list, const char *
     if (S_ISDIR(st.st_mode)) {
         return add_top_folder(cli, list, path);
     }
+    if (manifest_input_is(path)) {
+        return add_manifest(cli, list, path);
+    }
     const char *slash = strrchr(path, '/');
     if (!ends_with(path, ".py") && !ends_with(path, ".mpy")) {
         enum diag_code err = diag_set(&cli->diag, DIAG_USAGE, path, "not a module");
-        diag_help(&cli->diag, "inputs are .py and .mpy files and folders of them");
+        diag_help(&cli->diag, "inputs are .py and .mpy files, folders of them, and manifest.py");
         return err;
     }
     return inputs_add_as(cli, list, path, slash ? slash + 1 : path);
@@ -216,10 +281,14 @@ static enum diag_code compile(struct cli *cli, const struct input_file *input,
         .no_source_lines = o->strip,
     };
     struct mpy_module *m = NULL;
+    const char *text = (const char *)file->data;
+    size_t size = file->size;
     enum diag_code err = release(cli, fw, o, &options.release);
-    err = err ? err
-              : compiler_tree(file->data, file->size, file->name, &options, &cli->arena, &cli->diag,
-                              &m);
+    if (!err && input->listed) {
+        err = manifest_tagged(input->listed, file->data, file->size, &cli->arena, &cli->diag, &text,
+                              &size);
+    }
+    err = err ? err : compiler_tree(text, size, file->name, &options, &cli->arena, &cli->diag, &m);
     module->in.mpy = m;
     return err;
 }
