@@ -26,7 +26,7 @@ endif
 FORMAT := $(wildcard format/*.c format/*/*.c)
 VERIFY := $(wildcard verify/*/*.c)
 PACKER := $(filter-out packer/cli/main.c,$(wildcard packer/*/*.c))
-UNIT   := $(wildcard tests/unit/*.c)
+UNIT   := $(wildcard tests/unit/*.c tests/lib/*.c)
 MAINS  := packer/cli/main.c verify/host/main.c
 VERIFY := $(filter-out verify/host/main.c,$(VERIFY))
 

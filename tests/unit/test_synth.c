@@ -4,7 +4,7 @@
 
 #include "format/blob/blob.h"
 #include "packer/splice/splice.h"
-#include "synth.h"
+#include "tests/lib/synth.h"
 
 struct bench {
     struct arena arena;

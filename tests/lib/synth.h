@@ -1,7 +1,7 @@
 // A made-up MicroPython firmware as bytes: no program that could run, but every structure that a
 // stock image shows, in any layout. Tests and fuzzers use it where no real firmware can be had.
-#ifndef TESTS_UNIT_SYNTH_H
-#define TESTS_UNIT_SYNTH_H
+#ifndef TESTS_LIB_SYNTH_H
+#define TESTS_LIB_SYNTH_H
 
 #include "format/bytes.h"
 #include "format/firmware/firmware.h"

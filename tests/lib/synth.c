@@ -1,4 +1,4 @@
-#include "synth.h"
+#include "tests/lib/synth.h"
 
 #include <stdlib.h>
 
