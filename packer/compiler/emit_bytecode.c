@@ -495,7 +495,8 @@ static struct bc_sizes bc_pass(struct bytecode *b, bool first)
 {
     struct bc_sizes sizes = {0, 0};
     uint32_t jumps = 0, last_line_at = 0;
-    for (const struct bc_mark *m = b->marks, *end = m + b->n_marks; m < end; m++) {
+    for (size_t i = 0; i < b->n_marks; i++) {
+        const struct bc_mark *m = &b->marks[i];
         uint32_t at = m->at + jumps;
         if (m->kind == BC_MARK_LABEL) {
             b->labels[m->arg] = at;
@@ -530,7 +531,8 @@ static bool bc_write_jump(struct bytecode *b, struct text *out, const struct bc_
 static void bc_write_lines(struct bytecode *b, struct text *out)
 {
     uint32_t jumps = 0, last = 0;
-    for (const struct bc_mark *m = b->marks, *end = m + b->n_marks; m < end; m++) {
+    for (size_t i = 0; i < b->n_marks; i++) {
+        const struct bc_mark *m = &b->marks[i];
         uint32_t at = m->at + jumps;
         if (m->kind == BC_MARK_LINE) {
             bc_line_entry(b, out, at - last, m->arg);
@@ -545,7 +547,8 @@ static void bc_write_code(struct bytecode *b, struct text *out)
 {
     size_t begin = out->n, from = 0;
     bool fits = true;
-    for (const struct bc_mark *m = b->marks, *end = m + b->n_marks; m < end; m++) {
+    for (size_t i = 0; i < b->n_marks; i++) {
+        const struct bc_mark *m = &b->marks[i];
         if (m->kind == BC_MARK_JUMP) {
             text_put(b->u, out, b->code.at + from, m->at - from);
             from = m->at;

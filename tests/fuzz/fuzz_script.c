@@ -35,7 +35,7 @@ static void read_back(const struct bytes_out *mpy, struct arena *a)
     if (again.size != mpy->size || memcmp(again.data, mpy->data, mpy->size) != 0) {
         abort(); // reading and writing are inverse
     }
-    if (mpy_check(m, "fuzz.mpy", a, &d, &report)) {
+    if (mpy_check(m, "fuzz.mpy", &d, &report)) {
         abort(); // no false alarm about the compiler's own code
     }
     if (mpy_dis_text(m, "fuzz.mpy", a, &text, &d) == DIAG_MALFORMED) {
