@@ -139,6 +139,14 @@ static void sweep_all(const struct scan *s, struct ref_sweep *r)
             isas[i]->sweep(r);
 }
 
+bool ref_uses_literals(const struct scan *s)
+{
+    for (unsigned i = 0; i < sizeof isas / sizeof *isas; i++)
+        if (applies(isas[i], s->fw->isa))
+            return isas[i]->user && !s->view.image->pic;
+    return false;
+}
+
 bool ref_loads_word(const struct scan *s, uint64_t addr)
 {
     for (unsigned i = 0; i < sizeof isas / sizeof *isas; i++)
@@ -217,8 +225,35 @@ static void choose_str(struct scan *s, const struct ref_sweep *r, const struct s
         str_take(s, t->sizes[i], t->content[i]);
         return;
     }
-    scan_note(s, "frozen sources", fw->names, "no sizes and texts that agree are referred to",
-              "not found");
+    if (fw->n_str)
+        scan_note(s, "frozen sources", fw->names, "no sizes and texts that agree are referred to",
+                  "not found");
+}
+
+// Without any source both tables are there, empty, when the build supports them: a zero word, and
+// an empty text close by, both referred to by the lookup function. code has them as literals.
+static void collect_empty(const struct scan *s, struct str_tables *t)
+{
+    enum { POOL_REACH = 128, APART_MAX = 64 };
+    const struct fw_ref *c = s->fw->content_refs.refs;
+    uint64_t values[2 * POOL_REACH / 4], zero, other;
+    unsigned n = 0;
+    if (!s->fw->content_refs.n || c->kind != FW_REF_WORD || c->addend || !c->function)
+        return;
+    for (uint64_t at = c->addr - POOL_REACH; at < c->addr + POOL_REACH; at += 4)
+        if (view_is_pointer(&s->view, at, &other) && other != s->fw->names &&
+            other != s->fw->content && function_of_literal(s, at) == c->function)
+            values[n++] = other;
+    for (unsigned i = 0; i < n; i++)
+        for (unsigned k = 0; k < n && t->n < STR_PAIRS_MAX; k++)
+            if (i != k && view_word(&s->view, values[i], &zero) && !zero && !(values[i] & 3) &&
+                view_is_text(&s->view, values[k], "") &&
+                values[k] - values[i] + APART_MAX < 2 * APART_MAX) {
+                t->sizes[t->n] = values[i];
+                t->content[t->n++] = values[k];
+            }
+    if (t->n > 1) // cannot be told apart
+        t->n = 0;
 }
 
 // The tables of source texts can be looked for only when the names are known: a second, small
@@ -231,11 +266,13 @@ static enum diag_code str_refs(struct scan *s)
     if (!t || !r.targets)
         return diag_nomem(s->diag);
     str_collect(s, t);
+    if (!s->fw->n_str)
+        collect_empty(s, t);
     for (unsigned i = 0; i < t->n; i++) {
         want(&r, t->sizes[i]);
         want(&r, t->content[i]);
     }
-    if (!s->fw->n_str)
+    if (!t->n)
         return DIAG_OK;
     drop_doubles(&r);
     if (!add_slots(s, &r))

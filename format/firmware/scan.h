@@ -144,6 +144,7 @@ const char *obj_str(const struct scan *s, uint64_t obj, uint32_t *len);
 // --- ref.c
 // Does code of this image load the word at addr as a constant?
 bool ref_loads_word(const struct scan *s, uint64_t addr);
+bool ref_uses_literals(const struct scan *s);
 struct ref_target *ref_target_at(const struct ref_sweep *r, uint64_t addr); // NULL = not wanted
 void ref_thumb_anchors(struct ref_sweep *r, const struct view_span *span);
 void ref_add(struct ref_sweep *r, struct ref_target *t, const struct fw_ref *ref);

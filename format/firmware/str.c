@@ -33,16 +33,25 @@ static bool is_content(const uint8_t *p, uint64_t left, const uint8_t *sizes, ui
 }
 
 struct window {
+    const struct scan *scan;
     const uint8_t *p;
     uint64_t addr, size;
 };
+
+// Where code has addresses as literal words, a table that no word points to is none.
+static bool may_be_used(const struct window *w, uint64_t at)
+{
+    uint32_t i = 0;
+    uint64_t user;
+    return !ref_uses_literals(w->scan) || view_users(&w->scan->view, w->addr + at, &i, &user);
+}
 
 static struct window window_around(const struct scan *s, uint64_t names)
 {
     const struct view_span *span = view_span_at(&s->view, names);
     uint64_t at = names - span->run, from = at > STR_WINDOW ? at - STR_WINDOW : 0;
     uint64_t end = span->size - at > STR_WINDOW ? at + STR_WINDOW : span->size;
-    return (struct window){span->data + from, span->run + from, end - from};
+    return (struct window){s, span->data + from, span->run + from, end - from};
 }
 
 // Texts begin where another one ends or at an aligned place.
@@ -52,7 +61,7 @@ static void add_contents(const struct window *w, uint64_t table, uint32_t n, str
     uint64_t first = ld32(sizes);
     for (uint64_t at = 0; in_range(at, first + 1, w->size) && out->n < STR_PAIRS_MAX; at++)
         if (!w->p[at + first] && (!at || !w->p[at - 1] || (w->addr + at) % 4 == 0) &&
-            is_content(w->p + at, w->size - at, sizes, n)) {
+            is_content(w->p + at, w->size - at, sizes, n) && may_be_used(w, at)) {
             out->sizes[out->n] = w->addr + table;
             out->content[out->n++] = w->addr + at;
         }
@@ -63,7 +72,7 @@ static void collect(const struct window *w, uint32_t n, struct str_tables *out)
 {
     unsigned tried = 0;
     for (uint64_t at = -w->addr & 3; in_range(at, 4 * ((uint64_t)n + 1), w->size); at += 4) {
-        if (!is_size_table(w->p + at, n))
+        if (!is_size_table(w->p + at, n) || !may_be_used(w, at))
             continue;
         add_contents(w, at, n, out);
         if (++tried == STR_SIZES_MAX || out->n == STR_PAIRS_MAX)
