@@ -1,0 +1,12 @@
+# A program that makes a product of any size out of nothing, for the tests of signing and verifying.
+$(BUILD)/make_product: $(call obj,tests/verify/make_product.c) $(BUILD)/libpacker.a $(BUILD)/libverify.a $(BUILD)/libformat.a
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS) -pthread
+
+test: $(BUILD)/make_product
+bench: $(BUILD)/make_product
+
+# The sample boot loader on this machine.
+$(BUILD)/boot_host: $(call obj,tests/verify/boot_host.c samples/bootloader/boot.c) $(BUILD)/libverify.a $(BUILD)/libformat.a
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+test: $(BUILD)/boot_host
