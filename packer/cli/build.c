@@ -162,7 +162,8 @@ enum diag_code build_open(struct cli *cli, struct build *b)
     if (err) {
         return err == DIAG_NO && !b->fw ? DIAG_MALFORMED : err; // no firmware at all
     }
-    return build_place(cli, b);
+    err = freeze_possible(b->fw, &cli->diag);
+    return err ? err : build_place(cli, b);
 }
 
 static enum diag_code list_inputs(struct cli *cli, struct build *b)

@@ -4,30 +4,29 @@
 
 #include "packer/freeze/internal.h"
 
-static enum diag_code missing(struct freezer *f, const char *what)
+static enum diag_code missing(const struct firmware *fw, struct diag *d, const char *what)
 {
-    return freeze_refuse(f, DIAG_NO, "the firmware cannot take frozen modules: %s", what);
+    return diag_set(d, DIAG_NO, fw->image ? fw->image->name : NULL,
+                    "the firmware cannot take frozen modules: %s", what);
 }
 
-// What every module needs to know; the rest is asked for where a module needs it.
-static enum diag_code check_firmware(struct freezer *f)
+enum diag_code freeze_possible(const struct firmware *fw, struct diag *d)
 {
-    const struct firmware *fw = f->fw;
     if (!fw->profile || !fw->profile->frozen_module_t) {
-        return missing(f, "releases before 1.19 are not supported");
+        return missing(fw, d, "releases before 1.19 are not supported");
     }
     if (fw->frozen != FW_YES || !fw->names) {
-        return missing(f, "no frozen module support was found in it");
+        return missing(fw, d, "no frozen module support was found in it");
     }
     if (!fw->n_pools || (fw->ptr != 4 && fw->ptr != 8) || !fw->qstr_len_bytes) {
-        return missing(f, "its qstr pools were not understood");
+        return missing(fw, d, "its qstr pools were not understood");
     }
     if (fw->repr == FW_REPR_UNKNOWN || !fw->small_int_bits) {
-        return missing(f, "its object representation could not be determined");
+        return missing(fw, d, "its object representation could not be determined");
     }
     bool has_len = !fw->profile->proto_fun && fw->save != FW_YES;
     if (has_len && (fw->save == FW_UNKNOWN || fw->debug_names == FW_UNKNOWN)) {
-        return missing(f, "whether its raw codes hold their length could not be determined");
+        return missing(fw, d, "whether its raw codes hold their length could not be determined");
     }
     return DIAG_OK;
 }
@@ -235,7 +234,7 @@ static enum diag_code make(struct freezer *f, const struct freeze_input *inputs,
 {
     uint32_t *offsets = ARENA_ARRAY(f->arena, uint32_t, n);
     out->spans = ARENA_ARRAY(f->arena, struct freeze_span, n);
-    enum diag_code err = check_firmware(f);
+    enum diag_code err = freeze_possible(f->fw, f->diag);
     err = err ? err : check_names(f, inputs, n);
     if (err) {
         return err;

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Debian's micropython of the stable and the testing suite, five architectures each: the tour frozen
+# and imported prints what the files print; frozen modules of the stock image still work; a
+# replaced one is the new one; the base comes back bit for bit.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0 done=0 skipped=()
+wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
+cp -r samples/tour "$work/files"
+mkdir "$work/empty"
+stock_check='import asyncio, requests
+async def f(): return 42
+print(asyncio.run(f()), requests.get)
+import uasyncio; print(uasyncio.replaced)'
+
+check() { # check NAME RUN STOCK
+    local name=$1 run=$2 stock=$3 product=$work/product base=$work/base
+    mpy-freeze build -f "$stock" -o "$product" samples/tour samples/replacement >"$work/log" 2>&1 ||
+        { wrong "$name: build: $(head -3 "$work/log")"; return; }
+    (cd "$work/files" && "$run" -c 'import tour') >"$work/a" 2>&1
+    (cd "$work/empty" && MICROPYTHON=$product "$run" -c 'import tour') >"$work/b" 2>&1
+    cmp -s "$work/a" "$work/b" || wrong "$name: $(diff "$work/a" "$work/b" | head -5)"
+    grep -q '^tour: done' "$work/b" || wrong "$name: the tour does not end"
+    (cd "$work/empty" && MICROPYTHON=$product "$run" -c "$stock_check") >"$work/c" 2>&1
+    grep -q '^42 <function' "$work/c" && grep -q '^True' "$work/c" || wrong "$name: stock modules: $(tail -3 "$work/c")"
+    mpy-freeze unsplice "$product" -o "$base" && cmp "$base" "$stock" || wrong "$name: unsplice"
+    mpy-freeze list "$product" | grep -q 'spliced.*shapes/polygon.py' || wrong "$name: list"
+}
+
+for suite in trixie forky; do
+    for arch in amd64 i386 arm64 armhf riscv64; do
+        folder=build/firmware/debian-$suite-$arch
+        if ! tests/lib/debian.sh $suite $arch "$folder" 2>"$work/why"; then
+            skipped+=("$suite $arch: $(tail -1 "$work/why")")
+            continue
+        fi
+        check "$suite $arch" "$(realpath "$folder/run")" "$(realpath "$folder/root/usr/bin/micropython")"
+        done=$((done + 1))
+        echo "ran: $suite $arch"
+    done
+done
+[ $failures -eq 0 ] || exit 1
+printf 'not run: %s\n' "${skipped[@]+"${skipped[@]}"}"
+[ $done -gt 0 ] || { echo "${skipped[0]}"; exit 77; }
