@@ -303,7 +303,7 @@ enum diag_code elf_remove(const struct image *img, const struct image_undo *undo
     struct bytes_in in;
     bytes_in_init(&in, undo->bytes, undo->n, img->name, d);
     uint64_t size = bytes_u64(&in, "undo record");
-    if (size > img->file_size) {
+    if (!in.failed && (size == 0 || size > img->file_size)) {
         return bytes_fail(&in, "undo record", "the base had %llu bytes, this file has %zu",
                           (unsigned long long)size, img->file_size);
     }

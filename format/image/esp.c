@@ -278,7 +278,7 @@ static enum diag_code esp_undo(const struct image *img, uint64_t addr, uint64_t 
 {
     const struct esp_image *e = img->container;
     bytes_put_u64(out, img->file_size);
-    return esp_undo_record(img, &e->app, addr, size, out, d);
+    return esp_undo_record(img, &e->app, e->file, addr, size, out, d);
 }
 
 // Where the app was longer the flash is erased again, as far as the base's file went.

@@ -61,7 +61,8 @@ enum diag_code esp_shrink(const struct esp_app *app, const uint8_t *file, struct
 // Where in the file the app of an ESP image lies, with its sums.
 void esp_app_range(const struct image *img, uint64_t *at, uint64_t *end);
 // Appends what esp_shrink will need.
-enum diag_code esp_undo_record(const struct image *img, const struct esp_app *app, uint64_t addr,
-                               uint64_t size, struct bytes_out *out, struct diag *d);
+enum diag_code esp_undo_record(const struct image *img, const struct esp_app *app,
+                               const uint8_t *file, uint64_t addr, uint64_t size,
+                               struct bytes_out *out, struct diag *d);
 
 #endif

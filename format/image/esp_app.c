@@ -301,6 +301,7 @@ struct esp_edit {
     uint32_t size;    // its new size
     unsigned drop;    // index of a padding segment that goes; 0: none
     const struct image_run *run;
+    struct bytes_in *padding; // gives the bytes before the checksum; NULL: zeros
 };
 enum { ESP_IROM = 0xff };
 
@@ -428,9 +429,14 @@ static void esp_put_app(const struct esp_app *app, const uint8_t *file, const st
             esp_put_segment(app, i, file, edit, out);
         }
     }
-    size_t used = out->size - start;
-    bytes_fill(out, 0, (used | 15) + 1 - used);
-    bytes_fill(out, 0, app->hash ? ESP_HASH : 0);
+    size_t used = out->size - start, padding = (used | 15) - used;
+    const uint8_t *p = edit->padding ? bytes_take(edit->padding, padding, "undo record") : NULL;
+    if (p) {
+        bytes_put(out, p, padding);
+    } else {
+        bytes_fill(out, 0, padding);
+    }
+    bytes_fill(out, 0, app->hash ? 1 + ESP_HASH : 1);
     if (!out->failed) {
         uint32_t old = app->segments[edit->segment].size;
         bool padded = edit->run && esp_padding(app, edit->segment, edit->size - old);
@@ -487,9 +493,11 @@ enum diag_code esp_grow(const struct image *img, const struct esp_app *app, cons
     return err;
 }
 
-// The undo record: the segment that grows, its old size, the padding segment that came with it.
-enum diag_code esp_undo_record(const struct image *img, const struct esp_app *app, uint64_t addr,
-                               uint64_t size, struct bytes_out *out, struct diag *d)
+// The undo record: the segment that grows, its old size, the padding segment that came with it, and
+// the bytes between the last segment and the checksum, which need not be zeros.
+enum diag_code esp_undo_record(const struct image *img, const struct esp_app *app,
+                               const uint8_t *file, uint64_t addr, uint64_t size,
+                               struct bytes_out *out, struct diag *d)
 {
     const struct image_run run = {.addr = addr, .size = size};
     struct esp_edit edit;
@@ -499,6 +507,9 @@ enum diag_code esp_undo_record(const struct image *img, const struct esp_app *ap
         bytes_put_u32(out, edit.segment);
         bytes_put_u32(out, old);
         bytes_put_u32(out, esp_padding(app, edit.segment, edit.size - old) ? edit.segment + 1 : 0);
+        const struct esp_segment *last = &app->segments[app->n - 1];
+        uint64_t used = last->at + last->size;
+        bytes_put(out, file + used, edit.segment == ESP_IROM ? 0 : (size_t)(app->checksum - used));
     }
     return err;
 }
@@ -519,6 +530,7 @@ enum diag_code esp_shrink(const struct esp_app *app, const uint8_t *file, struct
         (edit.drop && (edit.drop != edit.segment + 1 || app->segments[edit.drop].addr))) {
         return bytes_fail(undo, "undo record", "does not belong to this image");
     }
+    edit.padding = undo;
     esp_emit(app, file, &edit, out);
-    return DIAG_OK;
+    return undo->failed;
 }

@@ -1,0 +1,78 @@
+// A main for targets without libFuzzer: runs files (or all files of folders), which also is what
+// AFL++ wants, or writes the target's seeds with --seeds FOLDER.
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tests/fuzz/fuzz.h"
+
+enum { DRIVER_PATH = 4096 };
+
+static int driver_seeds(const char *folder)
+{
+    for (unsigned i = 0; fuzz_seed; i++) {
+        struct bytes_out out;
+        char path[DRIVER_PATH];
+        bytes_out_init(&out);
+        if (!fuzz_seed(i, &out)) {
+            bytes_out_free(&out);
+            break;
+        }
+        snprintf(path, sizeof path, "%s/seed-%03u", folder, i);
+        FILE *f = fopen(path, "wb");
+        bool ok = f && fwrite(out.data, 1, out.size, f) == out.size;
+        if (!f || fclose(f) != 0 || !ok) {
+            fprintf(stderr, "cannot write %s: %s\n", path, strerror(errno));
+            return 1;
+        }
+        bytes_out_free(&out);
+    }
+    return 0;
+}
+
+static int driver_file(const char *path)
+{
+    struct stat st;
+    FILE *f = fopen(path, "rb");
+    if (!f || fstat(fileno(f), &st) != 0) {
+        fprintf(stderr, "cannot read %s: %s\n", path, strerror(errno));
+        return 1;
+    }
+    uint8_t *data = malloc((size_t)st.st_size + 1);
+    size_t n = data ? fread(data, 1, (size_t)st.st_size, f) : 0;
+    fclose(f);
+    LLVMFuzzerTestOneInput(data, n);
+    free(data);
+    return 0;
+}
+
+static int driver_path(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (!dir) {
+        return driver_file(path);
+    }
+    int failed = 0;
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        char inner[DRIVER_PATH];
+        if (e->d_name[0] != '.') {
+            snprintf(inner, sizeof inner, "%s/%s", path, e->d_name);
+            failed |= driver_path(inner);
+        }
+    }
+    closedir(dir);
+    return failed;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "--seeds") == 0) {
+        return driver_seeds(argv[2]);
+    }
+    int failed = 0;
+    for (int i = 1; i < argc; i++) {
+        failed |= driver_path(argv[i]);
+    }
+    return failed;
+}

@@ -1,0 +1,52 @@
+# make fuzz: every target tests/fuzz/fuzz_NAME.c for FUZZ_TIME seconds each, with libFuzzer, ASan and
+# UBSan. FUZZ=NAME runs one. A new target is a new file: it defines LLVMFuzzerTestOneInput and, if it
+# can make inputs by itself, fuzz_seed (see fuzz.h). Files here that are not fuzz_*.c are shared.
+#
+# What was found lies in $(FUZZ_DIR)/found; `make fuzz-run` runs the seeds and FUZZ_INPUTS (files or
+# folders) through all targets without a fuzzer. For AFL++: make fuzz-afl, then
+# afl-fuzz -i build/afl/seeds/NAME -o OUT -- build/afl/NAME @@.
+FUZZ_TIME ?= 60
+FUZZ      ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_DIR  ?= build/fuzz
+FUZZ_INPUTS ?=
+FUZZ_CC   ?= clang
+# No input may take longer than this many seconds, or more memory than this many MiB, at FUZZ_LEN
+# bytes at most: flash images begin with 32 KiB of other things.
+FUZZ_LIMITS := -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=512 -max_len=98304
+
+FUZZ_SHARED := $(filter-out tests/fuzz/fuzz_%.c tests/fuzz/driver.c,$(wildcard tests/fuzz/*.c)) \
+               tests/unit/image_make.c
+
+# Within the sub-makes BUILD is the folder and FUZZ_LINK what makes a program of a target.
+$(BUILD)/libfuzz.a: $(call obj,$(FUZZ_SHARED))
+$(BUILD)/target-%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_DRIVER) $(BUILD)/libfuzz.a $(BUILD)/libpacker.a $(BUILD)/libverify.a $(BUILD)/libformat.a
+	$(CC) $(SAN) $(FUZZ_LINK) $(LDFLAGS) -o $@ $^ $(LIBS) -pthread
+
+fuzz-build:
+	$(MAKE) -s BUILD=$(FUZZ_DIR)/run CC=$(FUZZ_CC) CFLAGS='-O1 -g' FUZZ_DRIVER=$(FUZZ_DIR)/run/tests/fuzz/driver.o \
+	  $(FUZZ:%=$(FUZZ_DIR)/run/target-%)
+	$(MAKE) -s BUILD=$(FUZZ_DIR)/san CC=$(FUZZ_CC) CFLAGS='-O1 -g' SANITIZE=fuzzer-no-link,address,undefined \
+	  FUZZ_LINK=-fsanitize=fuzzer $(FUZZ:%=$(FUZZ_DIR)/san/target-%)
+
+fuzz: fuzz-build
+	@mkdir -p $(FUZZ_DIR)/found
+	@for t in $(FUZZ); do \
+	  mkdir -p $(FUZZ_DIR)/corpus/$$t && $(FUZZ_DIR)/run/target-$$t --seeds $(FUZZ_DIR)/corpus/$$t || exit 1; \
+	  echo "fuzzing $$t for $(FUZZ_TIME) s"; \
+	  ASAN_OPTIONS=allocator_may_return_null=1 $(FUZZ_DIR)/san/target-$$t $(FUZZ_LIMITS) -max_total_time=$(FUZZ_TIME) -print_final_stats=1 \
+	    -artifact_prefix=$(FUZZ_DIR)/found/$$t- $(FUZZ_DIR)/corpus/$$t >$(FUZZ_DIR)/$$t.log 2>&1 \
+	    || { tail -60 $(FUZZ_DIR)/$$t.log; echo "fuzzing $$t FAILED"; exit 1; }; \
+	  grep -E 'number_of_executed_units|average_exec' $(FUZZ_DIR)/$$t.log; done
+
+fuzz-run: fuzz-build
+	@for t in $(FUZZ); do mkdir -p $(FUZZ_DIR)/seeds/$$t && \
+	  $(FUZZ_DIR)/run/target-$$t --seeds $(FUZZ_DIR)/seeds/$$t && \
+	  $(FUZZ_DIR)/run/target-$$t $(FUZZ_DIR)/seeds/$$t $(FUZZ_INPUTS) || exit 1; done
+
+fuzz-afl:
+	$(MAKE) -s BUILD=build/afl CC=afl-clang-fast CFLAGS='-O1 -g' FUZZ_DRIVER=build/afl/tests/fuzz/driver.o \
+	  $(FUZZ:%=build/afl/target-%)
+	@for t in $(FUZZ); do cp build/afl/target-$$t build/afl/$$t && mkdir -p build/afl/seeds/$$t && \
+	  build/afl/$$t --seeds build/afl/seeds/$$t || exit 1; done
+
+.PHONY: fuzz fuzz-build fuzz-run fuzz-afl

@@ -1,0 +1,13 @@
+// Fuzz target: ELF files.
+#include "tests/fuzz/fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzz_image(data, size, IMAGE_ELF);
+    return 0;
+}
+
+bool fuzz_seed(unsigned i, struct bytes_out *out)
+{
+    return fuzz_image_seed(IMAGE_ELF, i, out);
+}
