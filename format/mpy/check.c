@@ -55,6 +55,13 @@ struct check_label {
     struct check_state state;
 };
 
+enum { CHECK_NEVER_MADE = UINT32_MAX };
+
+struct check_made {   // how a child is made into a function
+    uint32_t n_cells; // the fewest, CHECK_NEVER_MADE at first
+    bool is_class;
+};
+
 struct check_fun {
     const struct mpy_module *module;
     const struct mpy_code *code;
@@ -67,8 +74,9 @@ struct check_fun {
     struct check_label *labels;
     uint32_t *pending, n_pending; // heap of offsets of labels that are reached and not passed
     uint8_t *cells;               // one bit a local
-    bool never_made;  // nothing shows with how many cells: arguments may be cells or not
-    uint32_t *closed; // for each child: cells it is made with, CHECK_NEVER_MADE at first
+    bool never_made;         // nothing shows with how many cells: arguments may be cells or not
+    struct check_made *made; // for each child
+    bool is_class;           // a class body: returns None or a cell
     uint32_t n_locals, most, least; // deepest stack, counting finally entries as two and as one
     uint32_t n_instructions, n_loose;
     // The current instruction.
@@ -78,8 +86,6 @@ struct check_fun {
     uint32_t wrong_at;         // offset within bytes; UINT32_MAX = the prelude
     bool nomem;
 };
-
-enum { CHECK_NEVER_MADE = UINT32_MAX };
 
 // --- failing
 
@@ -148,6 +154,10 @@ static const char *check_kind_name(char kind)
         return "a new tuple";
     case CHECK_QSTR:
         return "an interned string";
+    case CHECK_MODULE:
+        return "an imported module";
+    case CHECK_BUILD_CLASS:
+        return "__build_class__";
     default:
         return "an object";
     }
@@ -508,6 +518,16 @@ static bool check_unwind_jump(struct check_fun *f)
     return check_unwind_on(f, u);
 }
 
+static bool check_return_value(struct check_fun *f)
+{
+    char kind = f->now.stack->kind;
+    if (f->is_class && kind != CHECK_NONE && kind != CHECK_CELL) {
+        return check_wrong(f, "a class body returns %s instead of None or a cell",
+                           check_kind_name(kind));
+    }
+    return check_take(f, CHECK_ANY);
+}
+
 // A return cancels the active finally handlers it leaves: each takes its state from the stack.
 static bool check_return(struct check_fun *f)
 {
@@ -623,8 +643,8 @@ static bool check_pop_top(struct check_fun *f)
 static bool check_made(struct check_fun *f, uint32_t n_cells, uint32_t n_defaults, bool kw_defaults)
 {
     const struct mpy_code *c = f->code->children[f->i.arg];
-    uint32_t *closed = &f->closed[f->i.arg];
-    *closed = n_cells < *closed ? n_cells : *closed;
+    uint32_t *fewest = &f->made[f->i.arg].n_cells;
+    *fewest = n_cells < *fewest ? n_cells : *fewest;
     struct mpy_prelude p;
     bool has = c->kind == MPY_CODE_BYTECODE || c->kind == MPY_CODE_NATIVE;
     if (!has || mpy_prelude_decode(c->data, c->size, c->prelude_offset, &p)) {
@@ -661,7 +681,25 @@ static bool check_make(struct check_fun *f, uint32_t n_cells, bool defaults)
         n_defaults = pos->kind == CHECK_TUPLE ? pos->detail : 0;
         f->now.stack = pos->below;
     }
-    return check_made(f, n_cells, n_defaults, kw_defaults) && check_put(f, CHECK_ANY, 0, NULL);
+    return check_made(f, n_cells, n_defaults, kw_defaults) &&
+           check_put(f, CHECK_FUNCTION, (uint32_t)f->i.arg, NULL);
+}
+
+// __build_class__ takes it on trust that the function it is given returns None or a cell.
+static bool check_class(struct check_fun *f, const struct check_slot *last, uint32_t n_pos,
+                        bool method)
+{
+    const struct check_slot *callee = f->now.stack;
+    if (callee->kind != CHECK_BUILD_CLASS || method || n_pos == 0) {
+        return false;
+    }
+    const struct check_slot *body = check_down(last, callee->index + 1);
+    if (body->kind != CHECK_FUNCTION) {
+        return false;
+    }
+    f->made[body->detail].is_class = true;
+    f->now.stack = callee->below;
+    return true;
 }
 
 // Positional arguments, then pairs of a name and a value; with variable arguments a null name
@@ -686,8 +724,10 @@ static bool check_call(struct check_fun *f, bool method, bool variable)
             return false;
         }
     }
+    const struct check_slot *last = f->now.stack;
     return check_take_many(f, n_pos) && (!method || check_take(f, CHECK_SELF)) &&
-           check_take(f, CHECK_ANY) && check_put(f, CHECK_ANY, 0, NULL);
+           (check_class(f, last, n_pos, method) || check_take(f, CHECK_ANY)) &&
+           check_put(f, CHECK_ANY, 0, NULL);
 }
 
 // Appends to a list, dict or set that lies deeper in the stack: kind in the low 2 bits.
@@ -951,7 +991,7 @@ static bool check_insn(struct check_fun *f, bool *ends)
     case MPY_OP_UNWIND_JUMP:
         return check_unwind_jump(f);
     case MPY_OP_RETURN_VALUE:
-        return check_take(f, CHECK_ANY) && check_return(f);
+        return check_return_value(f) && check_return(f);
     case MPY_OP_YIELD_VALUE:
     case MPY_OP_YIELD_FROM:
         return check_yield(f);
@@ -1200,24 +1240,27 @@ static enum diag_code check_report(struct check_run *r, const struct check_fun *
 }
 
 // A function, then its children. As deep as the tree's maker allowed.
-static enum diag_code check_tree(struct check_run *r, const struct mpy_code *c, uint32_t n_closed)
+static enum diag_code check_tree(struct check_run *r, const struct mpy_code *c,
+                                 const struct check_made *made)
 {
     struct arena a;
     arena_init(&a, 0);
     uint32_t index = r->report.functions++;
-    struct check_fun f = {.module = r->module, .code = c, .work = {.arena = &a}};
-    f.closed = ARENA_ARRAY(&a, uint32_t, c->n_children);
-    f.nomem = !f.closed;
-    for (uint32_t i = 0; f.closed && i < c->n_children; i++) {
-        f.closed[i] = CHECK_NEVER_MADE;
+    struct check_fun f = {
+        .module = r->module, .code = c, .work = {.arena = &a}, .is_class = made->is_class};
+    f.made = ARENA_ARRAY(&a, struct check_made, c->n_children);
+    f.nomem = !f.made;
+    for (uint32_t i = 0; f.made && i < c->n_children; i++) {
+        f.made[i].n_cells = CHECK_NEVER_MADE;
     }
     enum diag_code err = DIAG_OK;
-    if (f.nomem || !check_function(&f, n_closed, &r->report)) {
+    if (f.nomem || !check_function(&f, made->n_cells, &r->report)) {
         err = f.nomem ? diag_nomem(r->diag) : check_report(r, &f, index);
     }
     bool known = c->kind == MPY_CODE_BYTECODE;
     for (uint32_t i = 0; i < c->n_children && !err; i++) {
-        err = check_tree(r, c->children[i], known ? f.closed[i] : CHECK_NEVER_MADE);
+        const struct check_made never = {CHECK_NEVER_MADE, false};
+        err = check_tree(r, c->children[i], known ? &f.made[i] : &never);
     }
     arena_free(&a);
     return err;
@@ -1244,7 +1287,8 @@ enum diag_code mpy_check(const struct mpy_module *m, const char *name, struct di
                            i);
         }
     }
-    err = err ? err : check_tree(&r, m->root, 0);
+    const struct check_made body = {0, false};
+    err = err ? err : check_tree(&r, m->root, &body);
     if (report) {
         *report = r.report;
     }

@@ -56,9 +56,9 @@ bool check_fits(const struct check_slot *a, const struct check_slot *b)
     }
     switch (b->kind) {
     case CHECK_ANY:
-        return check_among(a, "Nqtldsce");
+        return check_among(a, "NqtldsceMk");
     case CHECK_SELF:
-        return check_among(a, "vNqtldsce0");
+        return check_among(a, "vNqtldsceMk0");
     case CHECK_FINALLY:
         return a->kind == CHECK_NONE || a->kind == CHECK_EXC ||
                (a->kind == CHECK_ENTERED && a->owner == b->owner);

@@ -18,6 +18,9 @@ enum check_kind {
     CHECK_DICT = 'd',
     CHECK_SET = 's',
     CHECK_CELL = 'c',
+    CHECK_MODULE = 'M',
+    CHECK_FUNCTION = 'k', // detail: which child
+    CHECK_BUILD_CLASS = 'B',
     CHECK_EXC = 'e',
     CHECK_NULL = '0',
     CHECK_SELF = 'm',
