@@ -25,6 +25,7 @@ void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS])
         {"--app-version", NULL, CLI_VALUE, &b->splice.app_version},
         {"--counter", NULL, CLI_UINT, &b->splice.counter},
         {"--define", "-D", CLI_LIST, &b->list.defines},
+        {"--strict", NULL, CLI_FLAG, &b->strict},
         {"--json", NULL, CLI_FLAG, &b->json},
         {NULL, NULL, CLI_REST, &b->args},
         {0},
@@ -201,6 +202,8 @@ enum diag_code build_blob(struct cli *cli, struct build *b)
 {
     enum diag_code err = list_inputs(cli, b);
     err = err ? err : inputs_load(cli, &b->list, b->fw, &b->inputs, &b->modules);
+    err = err ? err : production_check(cli, b->fw, b->modules, b->list.n, &b->production);
+    err = err ? err : production_report(cli, &b->production, b->strict);
     err = err ? err
               : splice_plan(b->fw, b->modules, b->list.n, &b->splice, &cli->arena, &cli->diag,
                             &b->plan);
@@ -263,6 +266,7 @@ static void report_json(const struct build *b, struct bytes_out *out)
     json_uint(&j, "references", p->n_references);
     json_uint(&j, "patches", p->blob.n_patches);
     json_uint(&j, "free_bytes", p->left);
+    production_json(&b->production, &j);
     json_object_end(&j);
     json_end(&j);
 }

@@ -4,6 +4,7 @@
 
 #include "packer/cli/cli.h"
 #include "packer/cli/inputs.h"
+#include "packer/cli/production.h"
 #include "packer/splice/splice.h"
 
 struct build { // options first, then what the steps make of them
@@ -13,7 +14,7 @@ struct build { // options first, then what the steps make of them
     struct fw_region by_hand; // --region
     struct input_options inputs;
     struct cli_list args;
-    bool json;
+    bool json, strict;
 
     enum image_kind kind;
     struct file file;    // the firmware file as given
@@ -24,11 +25,12 @@ struct build { // options first, then what the steps make of them
     struct input_list list;
     struct splice_module *modules;
     struct splice_plan *plan;
+    struct production production;
     struct bytes_out blob; // encoded
 };
 
 // Options of build and pack, as rows of a table that ends with zeros.
-enum { BUILD_OPTIONS = 20 };
+enum { BUILD_OPTIONS = 24 };
 void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS]);
 // Checks them, without reading anything but names. Errors: DIAG_USAGE.
 enum diag_code build_check(struct cli *cli, struct build *b);

@@ -25,6 +25,8 @@ const struct cli_command cmd_build = {
         "  --region START:SIZE      place the blob there\n"
         "  --type TYPE              the firmware's container: elf, bin, uf2, dfuse, ihex, esp,\n"
         "                           esp-flash\n"
+        "  --strict                 refuse a product that can be taken over: no frozen main.py,\n"
+        "                           imports that a file can shadow, an open console\n"
         "  --json                   report as JSON\n\n"
         "Example:\n  mpy-freeze build -f firmware.uf2 -o product.uf2 -k key.pem app/ main.py",
     .run = run,

@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# What build says of products that can be taken over, and what --strict refuses.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/firmware.sh
+firmware=$(stock_firmware) || exit 77
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
+
+echo 'def run(): pass' >"$work/app.py"
+# strict STATUS ID,ID... : main.py on stdin
+strict() {
+    local want=$1 ids=$2
+    cat >"$work/main.py"
+    rm -f "$work/product"
+    mpy-freeze build -f "$firmware" -o "$work/product" --strict "$work/main.py" "$work/app.py" >/dev/null 2>"$work/err"
+    local status=$?
+    [ $status -eq "$want" ] || wrong "exit code $status, not $want, for: $(cat "$work/main.py")"
+    if [ "$want" -ne 0 ]; then
+        [ ! -e "$work/product" ] || wrong "a refused product was written"
+    fi
+    mpy-freeze build -f "$firmware" -o "$work/product" --json "$work/main.py" "$work/app.py" >"$work/json" 2>/dev/null ||
+        wrong "without --strict it is not built: $(cat "$work/main.py")"
+    local found
+    found=$(python3 -c 'import json,sys
+print(",".join(w["id"] for w in json.load(open(sys.argv[1]))["warnings"] if not w["advice"]))' "$work/json")
+    [ "$found" = "$ids" ] || wrong "found $found, not $ids, for: $(cat "$work/main.py")"
+}
+
+strict 1 shadowed-import,shadowed-import,ends,exception,interrupt <<'END'
+import time, micropython, app
+app.run()
+END
+strict 1 exception,interrupt <<'END'
+import sys
+sys.path[:] = ['.frozen']
+import app
+while True:
+    app.run()
+END
+strict 1 exception,interrupt <<'END'
+import sys
+del sys.path[0]
+import app
+while True:
+    try:
+        app.run()
+    except ValueError:
+        pass
+END
+strict 1 shadowed-import,interrupt <<'END'
+def work():
+    import app
+    app.run()
+while True:
+    try:
+        work()
+    except Exception:
+        pass
+END
+strict 1 ends <<'END'
+import sys, micropython
+sys.path.pop(0)
+micropython.kbd_intr(-1)
+import app
+try:
+    app.run()
+except BaseException as e:
+    print(e)
+END
+strict 0 "" <<'END'
+import sys, micropython
+sys.path[:] = ['.frozen']
+micropython.kbd_intr(-1)
+import app, machine
+try:
+    app.run()
+finally:
+    machine.reset()
+END
+strict 0 "" <<'END'
+import sys
+sys.path.clear()
+sys.path.append('.frozen')
+import micropython, app, time
+micropython.kbd_intr(-1)
+while True:
+    try:
+        app.run()
+    except Exception as e:
+        sys.print_exception(e)
+        time.sleep(1)
+END
+strict 0 "" <<'END'
+import sys
+sys.path.remove('')
+import app
+while True:
+    try:
+        app.run()
+    except:
+        pass
+END
+
+mpy-freeze build -f "$firmware" -o "$work/product" --strict "$work/app.py" >/dev/null 2>"$work/err"
+[ $? -eq 1 ] || wrong "a product without main.py is not refused"
+grep -q 'no main.py is frozen' "$work/err" || wrong "the reason is not named"
+
+# A boot.py that locks sys.path and the console covers main.py.
+printf 'import sys, micropython\nsys.path[:] = [".frozen"]\nmicropython.kbd_intr(-1)\n' >"$work/boot.py"
+printf 'import app\nwhile True:\n    try:\n        app.run()\n    except Exception:\n        pass\n' >"$work/main.py"
+mpy-freeze build -f "$firmware" -o "$work/product" --strict --boot "$work/boot.py" --main "$work/main.py" "$work/app.py" >/dev/null 2>"$work/err" ||
+    wrong "boot.py does not cover main.py: $(cat "$work/err")"
+[ $failures -eq 0 ]
