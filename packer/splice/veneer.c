@@ -209,18 +209,26 @@ static bool is_lookup(const struct image *img, uint64_t function, uint64_t modul
     return false;
 }
 
+static bool try_function(const struct firmware *fw, uint64_t entry, uint64_t *function)
+{
+    *function = entry & ~UINT64_C(1);
+    return entry && is_lookup(fw->image, *function, fw->modules[0].addr);
+}
+
 enum diag_code veneer_find(const struct firmware *fw, struct diag *d, uint64_t *function)
 {
-    *function = 0;
-    for (unsigned i = 0; i < fw->names_refs.n && fw->n_modules == 1 && fw->n_str == 0; i++) {
-        uint64_t f = fw->names_refs.refs[i].function & ~UINT64_C(1);
-        if (f && fw->isa == IMAGE_ISA_THUMB && is_lookup(fw->image, f, fw->modules[0].addr)) {
-            *function = f;
+    bool possible = fw->isa == IMAGE_ISA_THUMB && fw->n_modules == 1 && fw->n_str == 0;
+    if (possible && try_function(fw, fw->find_frozen_function, function)) {
+        return DIAG_OK;
+    }
+    for (unsigned i = 0; i < fw->names_refs.n && possible; i++) {
+        if (try_function(fw, fw->names_refs.refs[i].function, function)) {
             return DIAG_OK;
         }
     }
-    enum diag_code err =
-        diag_set(d, DIAG_NO, fw->image->name, "no code refers to the array of frozen modules");
+    *function = 0;
+    enum diag_code err = diag_set(d, DIAG_NO, fw->image->name,
+                                  "no code refers to the array of frozen modules");
     diag_help(d, "a build with link-time optimisation has folded it away, and its lookup function "
                  "cannot be replaced; without link-time optimisation, or with one more frozen "
                  "module, it would stay");
