@@ -9,13 +9,17 @@ void patches_init(struct patches *p, const struct firmware *fw, struct arena *a,
     *p = (struct patches){.fw = fw, .arena = a, .diag = d};
 }
 
+static enum diag_code outside(const struct patches *p, uint64_t run)
+{
+    return diag_set(p->diag, DIAG_NO, p->fw->image->name,
+                    "the reference at 0x%llx does not lie in the image", (unsigned long long)run);
+}
+
 static enum diag_code add(struct patches *p, uint64_t run, const uint8_t *bytes, uint32_t size)
 {
     uint64_t addr = image_run_to_addr(p->fw->image, run);
     if (addr == UINT64_MAX || !image_bytes(p->fw->image, addr, size)) {
-        return diag_set(p->diag, DIAG_NO, p->fw->image->name,
-                        "the reference at 0x%llx does not lie in the image",
-                        (unsigned long long)run);
+        return outside(p, run);
     }
     if (p->n == p->cap) {
         unsigned cap = p->cap ? p->cap * 2 : 32;
@@ -35,7 +39,6 @@ enum diag_code patches_write(struct patches *p, uint64_t run, uint64_t value, un
     return add(p, run, bytes, size);
 }
 
-// The value as it will be after the writes so far: instructions may carry more than one field.
 static bool read_u32(const struct patches *p, uint64_t run, uint32_t *v)
 {
     const uint8_t *bytes = image_run_bytes(p->fw->image, run, 4);
@@ -77,7 +80,7 @@ static enum diag_code movw_movt(struct patches *p, const struct fw_ref *ref, uin
 {
     uint32_t low, high;
     if (!read_u32(p, ref->addr, &low) || !read_u32(p, ref->addr2, &high)) {
-        return add(p, ref->addr, (const uint8_t[4]){0}, 4);
+        return outside(p, ref->addr);
     }
     bool arm = p->fw->isa == IMAGE_ISA_ARM;
     uint32_t (*set)(uint32_t, uint32_t) = arm ? set_arm_imm16 : set_thumb_imm16;
@@ -104,7 +107,7 @@ static enum diag_code adrp_add(struct patches *p, const struct fw_ref *ref, uint
 {
     uint32_t adrp, low;
     if (!read_u32(p, ref->addr, &adrp) || !read_u32(p, ref->addr2, &low)) {
-        return add(p, ref->addr, (const uint8_t[4]){0}, 4);
+        return outside(p, ref->addr);
     }
     int64_t pages = ((int64_t)(value & ~UINT64_C(0xfff)) - (int64_t)(ref->addr & ~UINT64_C(0xfff)));
     unsigned shift = a64_offset_shift(low);
