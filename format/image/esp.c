@@ -222,6 +222,13 @@ void esp_app_range(const struct image *img, uint64_t *at, uint64_t *end)
     *end = esp_app_end(&e->app);
 }
 
+static void esp_seal_image(struct image *img, uint8_t *file)
+{
+    const struct esp_image *e = img->container;
+    esp_seal(&e->app, e->file);
+    memcpy(file, e->file, img->file_size);
+}
+
 static bool esp_is_fill(const uint8_t *p, uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++) {
@@ -309,8 +316,8 @@ static enum diag_code esp_remove(const struct image *img, const struct image_und
 }
 
 #define ESP_OPS                                                                                    \
-    .granule = 4, .describe = esp_describe, .write = esp_write, .undo = esp_undo, .add = esp_add,  \
-    .remove = esp_remove
+    .granule = 4, .describe = esp_describe, .write = esp_write, .seal = esp_seal_image,            \
+    .undo = esp_undo, .add = esp_add, .remove = esp_remove
 
 const struct image_ops image_esp_app_ops = {
     .kind = IMAGE_ESP_APP,

@@ -354,20 +354,27 @@ enum diag_code image_undo(const struct image *img, uint64_t addr, uint64_t size,
 }
 
 // Reads the new file in place of the old one. A raw image keeps its base.
-static enum diag_code image_reload(struct image *img, struct bytes_out *file, struct diag *d)
+static enum diag_code image_reload(struct image *img, struct bytes_out *file, bool seal,
+                                   struct diag *d)
 {
+    const struct image_ops *ops = image_ops_of(img->kind);
     enum diag_code err = bytes_out_check(file, d);
     if (err) {
         return err;
     }
     struct image next = {.name = img->name, .arena = img->arena, .file_size = file->size};
     next.unsealed = true;
-    next.file = arena_dup(img->arena, file->data, file->size);
-    if (!next.file) {
+    uint8_t *copy = arena_dup(img->arena, file->data, file->size);
+    if (!copy) {
         return diag_nomem(d);
     }
-    err = image_load(&next, image_ops_of(img->kind), d);
+    next.file = copy;
+    err = image_load(&next, ops, d);
     if (!err) {
+        if (seal && ops->seal) {
+            ops->seal(&next, copy);
+            next.unsealed = false;
+        }
         if (!next.base_known && img->n_segments) {
             image_rebase(&next, img->segments[0].addr);
         }
@@ -389,7 +396,7 @@ enum diag_code image_add(struct image *img, uint64_t addr, const uint8_t *bytes,
     struct bytes_out file;
     bytes_out_init(&file);
     err = image_ops_of(img->kind)->add(img, &run, &file, d);
-    err = err ? err : image_reload(img, &file, d);
+    err = err ? err : image_reload(img, &file, false, d);
     bytes_out_free(&file);
     if (!err &&
         (!image_bytes(img, addr, size) || memcmp(image_bytes(img, addr, size), bytes, size))) {
@@ -429,7 +436,7 @@ static enum diag_code image_take_out(struct image *img, const struct image_run *
     enum diag_code err = ops->write(img, false, before, d);
     err = err ? err : bytes_out_check(before, d);
     err = err ? err : ops->remove(img, undo, after, d);
-    err = err ? err : image_reload(img, after, d);
+    err = err ? err : image_reload(img, after, true, d);
     return err ? err : image_prove(img, run, before, d);
 }
 

@@ -73,7 +73,9 @@ struct image {
     enum image_kind kind;
     const char *name; // file name, for messages
     struct arena *arena;
-    const uint8_t *file; // the original file; after image_add and image_remove: the new one
+    // The original file; after image_remove the base's; after image_add not for use: image_write
+    // makes it whole.
+    const uint8_t *file;
     size_t file_size;
     enum image_machine machine;
     unsigned address_bits; // 32 or 64; 0 = unknown

@@ -181,6 +181,8 @@ static void add_and_remove(const struct image_sample *s, uint64_t size)
     cr_assert(same_as(w.image, base.file.data, base.file.size), "%s, %u bytes", s->name,
               (unsigned)size);
     cr_assert_eq(w.image->n_segments, base.image->n_segments, "%s", s->name);
+    cr_assert_eq(w.image->file_size, base.file.size, "%s", s->name);
+    cr_assert_arr_eq(w.image->file, base.file.data, base.file.size, "%s", s->name);
     arena_free(&w.arena);
     close_work(&base);
     free_product(&p);
