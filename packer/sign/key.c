@@ -67,8 +67,9 @@ static enum diag_code key_parse_plain(const struct key_source *in, const char *p
     int err =
         CRYPTO_PARSE_KEY(pk, in->data, in->size + in->pem, (const uint8_t *)(n ? passphrase : NULL),
                          n, mbedtls_ctr_drbg_random, &in->random->drbg);
-    if (err == 0) {
-        return DIAG_OK;
+    enum diag_code answer = crypto_answer(err);
+    if (answer != DIAG_NO) {
+        return answer ? diag_nomem(d) : DIAG_OK;
     }
     bool wrong = err == MBEDTLS_ERR_PK_PASSWORD_MISMATCH || err == MBEDTLS_ERR_PK_PASSWORD_REQUIRED;
     return wrong ? key_wrong(in, d) : key_broken(in, d);
@@ -121,8 +122,10 @@ static enum diag_code key_parse_pkcs8(const struct key_source *in, const char *p
     int err =
         mbedtls_pem_read_buffer(&pem, "-----BEGIN ENCRYPTED PRIVATE KEY-----",
                                 "-----END ENCRYPTED PRIVATE KEY-----", in->data, NULL, 0, &used);
-    enum diag_code code =
-        err ? key_broken(in, d) : key_decrypt(in, pem.buf, pem.buflen, passphrase, d, pk);
+    enum diag_code code = crypto_answer(err);
+    code = code == DIAG_NOMEM ? diag_nomem(d)
+           : code             ? key_broken(in, d)
+                              : key_decrypt(in, pem.buf, pem.buflen, passphrase, d, pk);
     mbedtls_pem_free(&pem);
     return code;
 }

@@ -116,8 +116,15 @@ enum diag_code sign_blob(uint8_t *blob, size_t size, const struct sign_key *key,
                      : sign_ecdsa(mbedtls_pk_ec(pk), key->algorithm, digest, n, &random, signature);
     sign_random_close(&random);
     // A key whose public part is another key's, or a fault in the computation: never let it out.
-    if (failed || !crypto_check(&key->pk, key->algorithm, digest, signature,
-                                blob_layout_signature_size((uint32_t)key->algorithm))) {
+    enum diag_code good = crypto_answer(failed);
+    if (!good) {
+        good = crypto_check(&key->pk, key->algorithm, digest, signature,
+                            blob_layout_signature_size((uint32_t)key->algorithm));
+    }
+    if (good == DIAG_NOMEM) {
+        return diag_nomem(d);
+    }
+    if (good) {
         return diag_set(d, DIAG_NO, NULL,
                         "the key does not work: its parts do not belong together");
     }
@@ -174,7 +181,11 @@ enum diag_code sign_put(uint8_t *blob, size_t size, const struct verify_key *key
                   a == BLOB_RSA_PSS_3072 ? "" : ", or DER");
         return err;
     }
-    if (!verify_key_check(key, blob, BLOB_HEADER, raw, n)) {
+    enum diag_code good = verify_key_check(key, blob, BLOB_HEADER, raw, n);
+    if (good == DIAG_NOMEM) {
+        return diag_nomem(d);
+    }
+    if (good) {
         enum diag_code err = diag_set(d, DIAG_NO, name, "is not this key's signature of this blob");
         diag_help(d, "sign the output of --digest-out with the same --pub, as a digest, without "
                      "hashing it again");

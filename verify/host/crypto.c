@@ -1,5 +1,9 @@
 #include "verify/host/crypto.h"
 
+#include <mbedtls/asn1.h>
+#include <mbedtls/pem.h>
+#include <mbedtls/x509.h>
+
 #include "format/sha256.h"
 #include "verify/host/key.h"
 
@@ -52,36 +56,58 @@ bool crypto_key_id(const mbedtls_pk_context *pk, uint8_t id[BLOB_DIGEST])
     return true;
 }
 
+// An error of mbedTLS is the sum of a module's code and one of a lower layer.
+enum diag_code crypto_answer(int ret)
+{
+    enum { LOW = 0x7f, HIGH = 0xff80 };
+    if (ret == 0) {
+        return DIAG_OK;
+    }
+    static const int high[] = {MBEDTLS_ERR_ECP_ALLOC_FAILED, MBEDTLS_ERR_MD_ALLOC_FAILED,
+                               MBEDTLS_ERR_PK_ALLOC_FAILED, MBEDTLS_ERR_PEM_ALLOC_FAILED,
+                               MBEDTLS_ERR_X509_ALLOC_FAILED};
+    int low = -ret & LOW;
+    bool no_memory = low == -MBEDTLS_ERR_MPI_ALLOC_FAILED || low == -MBEDTLS_ERR_ASN1_ALLOC_FAILED;
+    for (unsigned i = 0; i < sizeof high / sizeof *high; i++) {
+        no_memory = no_memory || (-ret & HIGH) == -high[i];
+    }
+    return no_memory ? DIAG_NOMEM : DIAG_NO;
+}
+
 // r and s of 0, or not below the order, are refused by mbedTLS itself.
-static bool crypto_check_ecdsa(mbedtls_ecp_keypair *ec, const uint8_t *digest, size_t digest_size,
-                               const uint8_t *signature, size_t size)
+static enum diag_code crypto_check_ecdsa(mbedtls_ecp_keypair *ec, const uint8_t *digest,
+                                         size_t digest_size, const uint8_t *signature, size_t size)
 {
     mbedtls_mpi r, s;
     mbedtls_mpi_init(&r);
     mbedtls_mpi_init(&s);
-    bool good = mbedtls_mpi_read_binary(&r, signature, size / 2) == 0 &&
-                mbedtls_mpi_read_binary(&s, signature + size / 2, size / 2) == 0 &&
-                mbedtls_ecdsa_verify(&ec->grp, digest, digest_size, &ec->Q, &r, &s) == 0;
+    int ret = mbedtls_mpi_read_binary(&r, signature, size / 2);
+    if (ret == 0) {
+        ret = mbedtls_mpi_read_binary(&s, signature + size / 2, size / 2);
+    }
+    if (ret == 0) {
+        ret = mbedtls_ecdsa_verify(&ec->grp, digest, digest_size, &ec->Q, &r, &s);
+    }
     mbedtls_mpi_free(&r);
     mbedtls_mpi_free(&s);
-    return good;
+    return crypto_answer(ret);
 }
 
 // The salt may have any length: hardware often allows one only. A change of the length is not a
 // forgery, as it comes out of the signature itself.
-static bool crypto_check_pss(mbedtls_rsa_context *rsa, const uint8_t *digest, unsigned digest_size,
-                             const uint8_t *signature)
+static enum diag_code crypto_check_pss(mbedtls_rsa_context *rsa, const uint8_t *digest,
+                                       unsigned digest_size, const uint8_t *signature)
 {
     CRYPTO_SET_PADDING(rsa);
-    return CRYPTO_PSS_VERIFY(rsa, MBEDTLS_MD_SHA256, digest_size, digest, MBEDTLS_MD_SHA256,
-                             MBEDTLS_RSA_SALT_LEN_ANY, signature) == 0;
+    return crypto_answer(CRYPTO_PSS_VERIFY(rsa, MBEDTLS_MD_SHA256, digest_size, digest,
+                                           MBEDTLS_MD_SHA256, MBEDTLS_RSA_SALT_LEN_ANY, signature));
 }
 
-bool crypto_check(const mbedtls_pk_context *pk, enum blob_algorithm a, const uint8_t *digest,
-                  const uint8_t *signature, size_t size)
+enum diag_code crypto_check(const mbedtls_pk_context *pk, enum blob_algorithm a,
+                            const uint8_t *digest, const uint8_t *signature, size_t size)
 {
     if (crypto_algorithm(pk) != a || size != blob_layout_signature_size((uint32_t)a)) {
-        return false;
+        return DIAG_NO;
     }
     unsigned digest_size = a == BLOB_ECDSA_P384 ? 48 : 32;
     return a == BLOB_RSA_PSS_3072

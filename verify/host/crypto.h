@@ -35,8 +35,11 @@ enum blob_algorithm crypto_algorithm(const mbedtls_pk_context *pk);
 mbedtls_md_type_t crypto_hash(enum blob_algorithm a);
 // SHA-256 of the SubjectPublicKeyInfo of pk (its public part); false when it cannot be written.
 bool crypto_key_id(const mbedtls_pk_context *pk, uint8_t id[BLOB_DIGEST]);
-// Checks a signature in a blob's form over a digest.
-bool crypto_check(const mbedtls_pk_context *pk, enum blob_algorithm a, const uint8_t *digest,
-                  const uint8_t *signature, size_t size);
+// What a return value of mbedTLS means: DIAG_OK, DIAG_NOMEM, or DIAG_NO.
+enum diag_code crypto_answer(int ret);
+// Checks a signature in a blob's form over a digest: DIAG_OK, DIAG_NO, or DIAG_NOMEM when mbedTLS
+// had no memory to find out.
+enum diag_code crypto_check(const mbedtls_pk_context *pk, enum blob_algorithm a,
+                            const uint8_t *digest, const uint8_t *signature, size_t size);
 
 #endif

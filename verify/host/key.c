@@ -69,7 +69,11 @@ static enum diag_code key_fill(struct verify_key *key, const uint8_t *data, size
         diag_help(d, "make the public key with: mpy-freeze pubkey -k %s -o PUB.pem", name);
         return err;
     }
-    if (size == 0 || key_load(&key->pk, data, size) != 0) {
+    enum diag_code answer = size ? crypto_answer(key_load(&key->pk, data, size)) : DIAG_NO;
+    if (answer == DIAG_NOMEM) {
+        return diag_nomem(d);
+    }
+    if (answer) {
         enum diag_code err = diag_set(d, DIAG_MALFORMED, name, "is not a public key");
         diag_help(d, "allowed are a public key or an X.509 certificate, PEM or DER, of the types "
                      "ecdsa-p256, ecdsa-p384 and rsa-3072");
@@ -160,10 +164,13 @@ size_t verify_key_spki(const struct verify_key *key, uint8_t spki[KEY_SPKI_MAX])
     return (size_t)n;
 }
 
-bool verify_key_check(const struct verify_key *key, const void *message, size_t message_size,
-                      const uint8_t *signature, size_t signature_size)
+enum diag_code verify_key_check(const struct verify_key *key, const void *message,
+                                size_t message_size, const uint8_t *signature,
+                                size_t signature_size)
 {
     uint8_t digest[KEY_HASH_MAX];
-    return verify_key_digest(key->algorithm, message, message_size, digest) != 0 &&
-           crypto_check(&key->pk, key->algorithm, digest, signature, signature_size);
+    if (verify_key_digest(key->algorithm, message, message_size, digest) == 0) {
+        return DIAG_NOMEM; // the hashes of all algorithms are built in
+    }
+    return crypto_check(&key->pk, key->algorithm, digest, signature, signature_size);
 }

@@ -28,8 +28,10 @@ size_t verify_key_spki(const struct verify_key *key, uint8_t spki[KEY_SPKI_MAX])
 // The digest that this algorithm signs: SHA-256 or, for P-384, SHA-384. Returns its size.
 unsigned verify_key_digest(enum blob_algorithm algorithm, const void *message, size_t size,
                            uint8_t digest[KEY_HASH_MAX]);
-// True if signature (in a blob's form) is the key's over the digest of message.
-bool verify_key_check(const struct verify_key *key, const void *message, size_t message_size,
-                      const uint8_t *signature, size_t signature_size);
+// DIAG_OK if signature (in a blob's form) is the key's over the digest of message, DIAG_NO if not;
+// DIAG_NOMEM when there was no memory to find out.
+enum diag_code verify_key_check(const struct verify_key *key, const void *message,
+                                size_t message_size, const uint8_t *signature,
+                                size_t signature_size);
 
 #endif

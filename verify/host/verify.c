@@ -16,6 +16,7 @@ struct verify { // one run
     struct blob *blob;   // a copy: the image is taken apart
     struct sha256 hash;
     unsigned next_signature;
+    bool no_memory; // a signature could not be checked
 };
 
 static enum verify_result verify_say(struct verify *v, enum verify_result r, const char *fmt, ...)
@@ -71,8 +72,11 @@ static uint32_t verify_check(void *ctx, uint32_t algorithm, const uint8_t *key_i
     if (!key || (verify_key_published(key) && !v->rq->allow_published)) {
         return CORE_SIGNATURE_FOREIGN;
     }
-    bool good = (uint32_t)verify_key_algorithm(key) == algorithm &&
-                verify_key_check(key, message, BLOB_HEADER, signature, size);
+    enum diag_code answer = (uint32_t)verify_key_algorithm(key) == algorithm
+                                ? verify_key_check(key, message, BLOB_HEADER, signature, size)
+                                : DIAG_NO;
+    bool good = answer == DIAG_OK;
+    v->no_memory = v->no_memory || answer == DIAG_NOMEM;
     v->report->signers[i] = good ? VERIFY_SIGNER_GOOD : VERIFY_SIGNER_BAD;
     return good ? CORE_SIGNATURE_GOOD : CORE_SIGNATURE_BAD;
 }
@@ -369,6 +373,9 @@ enum diag_code verify_image(const struct verify_request *rq, struct arena *a, st
     }
     enum verify_result r = VERIFY_MALFORMED;
     err = verify_found(&v, d, &r);
+    if (!err && v.no_memory) {
+        err = diag_nomem(d);
+    }
     out->result = err ? VERIFY_MALFORMED : r;
     return err;
 }
