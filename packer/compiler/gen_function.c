@@ -1,4 +1,6 @@
 // Definitions: functions, lambdas, classes, decorators. Their bodies are scopes of their own.
+#include <string.h>
+
 #include "packer/compiler/codegen.h"
 
 void gen_make_function(struct codegen *c, uint32_t scope, uint32_t positional, uint32_t keyword)
@@ -146,18 +148,37 @@ static bool gen_is_machine_decorator(const struct codegen *c, uint32_t attr)
            (attr == gen_known(c, NAME_ASM_RV32) && c->u->release->asm_rv32);
 }
 
+static bool gen_is_arch(const char *arch, const char *prefix)
+{
+    return strncmp(arch, prefix, strlen(prefix)) == 0;
+}
+
+// True if upstream's compiler of this release has such code for the architecture.
+static bool gen_upstream_has(const struct codegen *c, uint32_t attr)
+{
+    const char *arch = c->u->options.arch;
+    if (!arch || strcmp(arch, "rv64imc") == 0) {
+        return false;
+    }
+    if (attr == gen_known(c, NAME_NATIVE) || attr == gen_known(c, NAME_VIPER)) {
+        return true;
+    }
+    return gen_is_arch(arch, "armv") || strcmp(arch, "xtensa") == 0 ||
+           (strcmp(arch, "xtensawin") == 0 && c->u->release->asm_xtensawin) ||
+           (strcmp(arch, "rv32imc") == 0 && c->u->release->asm_rv32);
+}
+
 // @micropython.native and its kin need an emitter for machine code.
 static noreturn void gen_no_machine_code(struct codegen *c, node decorator, uint32_t attr)
 {
     const struct name *n = name_at(&c->u->names, attr);
-    const char *arch = c->u->options.arch;
-    if (!arch) {
-        gen_error(c, node_child(c->ast, gen_child(c, decorator, 0), 1), "invalid arch");
+    if (!gen_upstream_has(c, attr)) {
+        gen_error(c, gen_child(c, gen_child(c, decorator, 0), 1), "invalid arch");
     }
     struct unit_place place = {node_line(c->ast, decorator), NULL};
     unit_error(c->u, "NotImplementedError", place, gen_scope(c)->name,
                "@micropython.%.*s needs machine code for %s, which is not supported", (int)n->len,
-               n->data, arch);
+               n->data, c->u->options.arch);
 }
 
 // True if it is one of the compiler's own.

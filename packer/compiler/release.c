@@ -122,7 +122,9 @@ static const struct compiler_release releases[] = {
         .numbers = {NUMBER_READ_EXTENDED, NUMBER_WRITE_EXACT, true, true, true},
         SINCE_26,
     },
-#define SINCE_28 SINCE_26, .fstring_in_place = true, .tstrings = true, .knows_templates = true
+#define SINCE_28                                                                                   \
+    SINCE_26, .fstring_in_place = true, .tstrings = true, .knows_templates = true,                 \
+              .asm_xtensawin = true
     {
         .name = "1.28.0",
         .major = 1,

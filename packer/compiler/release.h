@@ -43,7 +43,8 @@ struct compiler_release {
     bool arch_checked;      // 1.26: -X emit=native needs -march
     bool stdin_and_dashes;  // 1.21: "-" is standard input or output, "--" ends the options
     bool forward_slashes;   // 1.20: backslashes in names become slashes
-    bool asm_rv32;          // 1.25: @micropython.asm_rv32
+    bool asm_rv32;          // 1.25: inline assembler for rv32imc
+    bool asm_xtensawin;     // 1.28: inline assembler for xtensawin
     bool source_lines_option; // 1.29: -X no-source-lines
 };
 

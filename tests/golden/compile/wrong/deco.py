@@ -1,0 +1,2 @@
+@micropython.unknown
+def f(): pass
