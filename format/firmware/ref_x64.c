@@ -1,6 +1,6 @@
-// References in x86-64 code: RIP-relative operands. Code is not decoded from a start; every place
-// whose bytes before it form an instruction with a RIP-relative operand is a candidate, and one
-// that gives a wanted address is a reference.
+// References in x86-64 code: RIP-relative operands, and in programs at a fixed address absolute
+// ones. Code is not decoded from a start; every place whose bytes before it form an instruction
+// with a RIP-relative operand is a candidate, and one that gives a wanted address is a reference.
 //
 // Facts: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, chapter 2.
 #include "format/firmware/scan.h"
@@ -69,14 +69,30 @@ static void try_place(struct ref_sweep *r, const struct view_span *span, uint64_
                     .kind = FW_REF_RIP32, .addr = span->run + at, .next = end + (unsigned)imm});
 }
 
+// Immediates and displacements of 32 bits; four bytes that are the address by chance turn up once
+// in thousands of images.
+static void try_absolute(struct ref_sweep *r, const struct view_span *span, uint64_t at)
+{
+    uint32_t value = ld32(span->data + at);
+    struct ref_target *t = value >= r->targets[0].addr && value <= r->targets[r->n - 1].addr
+                               ? ref_target_at(r, value)
+                               : NULL;
+    if (t)
+        ref_add(r, t, &(struct fw_ref){.kind = FW_REF_ABS32, .addr = span->run + at});
+}
+
 static void sweep(struct ref_sweep *r)
 {
     const struct view *v = &r->scan->view;
     for (unsigned i = 0; r->n && i < v->n; i++) {
         const struct view_span *span = &v->spans[i];
-        if (span->flags & IMAGE_X)
-            for (uint64_t at = 2; in_range(at, 4, span->size); at++)
-                try_place(r, span, at);
+        if (!(span->flags & IMAGE_X))
+            continue;
+        for (uint64_t at = 2; in_range(at, 4, span->size); at++) {
+            try_place(r, span, at);
+            if (!v->image->pic)
+                try_absolute(r, span, at);
+        }
     }
 }
 
