@@ -130,8 +130,8 @@ static enum diag_code take_out(struct cli *cli, struct build *b)
     struct bytes_out base;
     struct blob *found;
     bytes_out_init(&base);
-    enum diag_code err = splice_remove(b->file.data, b->file.size, b->firmware, b->kind,
-                                       &cli->arena, &cli->diag, &found, &base);
+    enum diag_code err = splice_open(b->file.data, b->file.size, b->firmware, b->kind, &cli->arena,
+                                     &cli->diag, &b->image, &found, &base);
     b->base = b->file.data;
     b->base_size = b->file.size;
     if (!err && found) {
@@ -151,15 +151,15 @@ enum diag_code build_open_base(struct cli *cli, struct build *b)
 
 enum diag_code build_open(struct cli *cli, struct build *b)
 {
-    struct image *img;
     enum diag_code err = build_open_base(cli, b);
-    err = err ? err
-              : image_read(b->base, b->base_size, b->firmware, b->kind, &cli->arena, &cli->diag,
-                           &img);
+    if (!err && b->taken_out) {
+        err = image_read(b->base, b->base_size, b->firmware, b->kind, &cli->arena, &cli->diag,
+                         &b->image);
+    }
     if (err) {
         return err;
     }
-    err = firmware_scan(img, &cli->diag, &b->fw);
+    err = firmware_scan(b->image, &cli->diag, &b->fw);
     if (err) {
         return err == DIAG_NO && !b->fw ? DIAG_MALFORMED : err; // no firmware at all
     }
@@ -220,8 +220,8 @@ enum diag_code build_product(struct cli *cli, const struct build *b, const struc
 {
     struct bytes_out product;
     bytes_out_init(&product);
-    enum diag_code err = splice_apply(b->base, b->base_size, b->firmware, b->kind, blob,
-                                      &cli->arena, &cli->diag, &product);
+    enum diag_code err = (b->plan ? splice_apply_planned : splice_apply)(
+        b->base, b->base_size, b->firmware, b->kind, blob, &cli->arena, &cli->diag, &product);
     if (!err) {
         err = file_write(b->output, product.data, product.size, file_mode_of(b->firmware), true,
                          &cli->diag);

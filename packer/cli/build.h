@@ -21,6 +21,7 @@ struct build { // options first, then what the steps make of them
     const uint8_t *base; // the base: without the splice that the file may hold
     size_t base_size;
     const struct blob *taken_out; // that splice, or NULL
+    struct image *image;
     struct firmware *fw;
     struct input_list list;
     struct splice_module *modules;

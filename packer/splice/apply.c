@@ -30,16 +30,36 @@ static struct blob *keep_blob(const struct blob *b, struct arena *a)
     return blob_read(bytes, b->layout.size, "blob", a, NULL, &copy) ? NULL : copy;
 }
 
-enum diag_code splice_remove(const uint8_t *product, size_t size, const char *name,
-                             enum image_kind kind, struct arena *a, struct diag *d,
-                             struct blob **blob, struct bytes_out *base)
+// Takes the blob out of an image that holds it.
+static enum diag_code take_out(struct image *img, const struct blob *b, struct diag *d,
+                               struct bytes_out *base)
 {
-    struct image *img;
-    struct blob *found = NULL;
+    enum diag_code err = poke(img, b, true, d);
+    err = err ? err : image_remove(img, b->addr, b->layout.size, b->undo, b->undo_size, d);
+    err = err ? err : image_write(img, base, d);
+    return err ? err : bytes_out_check(base, d);
+}
+
+static enum diag_code check_digest(const struct blob *b, const struct bytes_out *base,
+                                   const char *name, struct diag *d)
+{
     uint8_t digest[BLOB_DIGEST];
+    sha256(base->data, base->size, digest);
+    if (base->size == b->base_file_size && !memcmp(digest, b->base_file_sha256, BLOB_DIGEST)) {
+        return DIAG_OK;
+    }
+    return diag_set(d, DIAG_NO, name,
+                    "taking the splice out does not give the firmware that the blob names");
+}
+
+enum diag_code splice_open(const uint8_t *product, size_t size, const char *name,
+                           enum image_kind kind, struct arena *a, struct diag *d,
+                           struct image **img, struct blob **blob, struct bytes_out *base)
+{
+    struct blob *found = NULL;
     *blob = NULL;
-    enum diag_code err = image_read(product, size, name, kind, a, d, &img);
-    err = err ? err : blob_find(img, a, d, &found);
+    enum diag_code err = image_read(product, size, name, kind, a, d, img);
+    err = err ? err : blob_find(*img, a, d, &found);
     if (err || !found) {
         return err;
     }
@@ -47,23 +67,18 @@ enum diag_code splice_remove(const uint8_t *product, size_t size, const char *na
     if (!found) {
         return diag_nomem(d);
     }
-    err = poke(img, found, true, d);
-    err =
-        err ? err
-            : image_remove(img, found->addr, found->layout.size, found->undo, found->undo_size, d);
-    err = err ? err : image_write(img, base, d);
-    err = err ? err : bytes_out_check(base, d);
-    if (err) {
-        return err;
-    }
-    sha256(base->data, base->size, digest);
-    if (base->size != found->base_file_size ||
-        memcmp(digest, found->base_file_sha256, BLOB_DIGEST) != 0) {
-        return diag_set(d, DIAG_NO, name,
-                        "taking the splice out does not give the firmware that the blob names");
-    }
-    *blob = found;
-    return DIAG_OK;
+    err = take_out(*img, found, d, base);
+    err = err ? err : check_digest(found, base, name, d);
+    *blob = err ? NULL : found;
+    return err;
+}
+
+enum diag_code splice_remove(const uint8_t *product, size_t size, const char *name,
+                             enum image_kind kind, struct arena *a, struct diag *d,
+                             struct blob **blob, struct bytes_out *base)
+{
+    struct image *img;
+    return splice_open(product, size, name, kind, a, d, &img, blob, base);
 }
 
 static enum diag_code check_base(struct image *img, const struct blob *b, struct diag *d)
@@ -86,15 +101,18 @@ static enum diag_code check_base(struct image *img, const struct blob *b, struct
 }
 
 static enum diag_code make_product(const uint8_t *base, size_t base_size, const char *name,
-                                   enum image_kind kind, const struct blob *b, struct arena *a,
-                                   struct diag *d, struct bytes_out *product)
+                                   enum image_kind kind, const struct blob *b, bool known,
+                                   struct arena *a, struct diag *d, struct bytes_out *product)
 {
     struct image *img;
     enum diag_code err = image_read(base, base_size, name, kind, a, d, &img);
     if (err) {
         return err;
     }
-    err = check_base(img, b, d);
+    if (known && !img->base_known && b->n_extents) {
+        image_rebase(img, b->extents[0].addr);
+    }
+    err = known ? DIAG_OK : check_base(img, b, d);
     err = err ? err : poke(img, b, false, d);
     err = err ? err : image_add(img, b->addr, b->layout.bytes, b->layout.size, b->segment_flags, d);
     err = err ? err : image_write(img, product, d);
@@ -106,23 +124,6 @@ static enum diag_code wrong(struct diag *d, const char *name, const char *why)
     enum diag_code err = diag_set(d, DIAG_INTERNAL, name, "the product failed its check: %s", why);
     diag_help(d, "nothing was written; please report this with the firmware's name and version");
     return err;
-}
-
-static enum diag_code check_undo(const uint8_t *base, size_t base_size, const char *name,
-                                 enum image_kind kind, const struct bytes_out *product,
-                                 struct arena *a, struct diag *d)
-{
-    struct bytes_out again;
-    struct blob *found;
-    struct diag inner;
-    diag_init(&inner);
-    bytes_out_init(&again);
-    enum diag_code err =
-        splice_remove(product->data, product->size, name, kind, a, &inner, &found, &again);
-    bool same =
-        !err && found && again.size == base_size && memcmp(again.data, base, base_size) == 0;
-    bytes_out_free(&again);
-    return same ? DIAG_OK : wrong(d, name, err ? inner.text : "the base does not come back");
 }
 
 static bool has_module(const struct firmware *fw, const struct blob_module *m)
@@ -137,33 +138,67 @@ static bool has_module(const struct firmware *fw, const struct blob_module *m)
 }
 
 // The product as a stranger sees it: its frozen tables must hold every module of the blob.
-static enum diag_code check_scan(const char *name, enum image_kind kind, const struct blob *b,
-                                 const struct bytes_out *product, struct arena *a, struct diag *d)
+static enum diag_code check_tables(struct image *img, const struct blob *b, struct arena *a,
+                                   struct diag *d)
+{
+    struct firmware *fw = NULL;
+    struct diag inner;
+    diag_init(&inner);
+    enum diag_code err = firmware_scan(img, &inner, &fw);
+    if (err || !fw) {
+        return wrong(d, img->name, err ? inner.text : "it does not read as a firmware");
+    }
+    for (uint32_t i = 0; i < b->n_modules; i++) {
+        if (!has_module(fw, &b->modules[i])) {
+            return wrong(d, img->name, arena_printf(a, "it does not show %s", b->modules[i].name));
+        }
+    }
+    return DIAG_OK;
+}
+
+static enum diag_code check_undo(struct image *img, const struct blob *b, const uint8_t *base,
+                                 size_t base_size, struct diag *d)
+{
+    struct bytes_out again;
+    struct diag inner;
+    diag_init(&inner);
+    bytes_out_init(&again);
+    enum diag_code err = take_out(img, b, &inner, &again);
+    bool same = !err && again.size == base_size && !memcmp(again.data, base, base_size);
+    bytes_out_free(&again);
+    return same ? DIAG_OK : wrong(d, img->name, err ? inner.text : "the base does not come back");
+}
+
+static enum diag_code check_product(const struct bytes_out *product, const char *name,
+                                    enum image_kind kind, const struct blob *b, const uint8_t *base,
+                                    size_t base_size, struct arena *a, struct diag *d)
 {
     struct image *img;
-    struct firmware *fw = NULL;
     struct blob *found = NULL;
     struct diag inner;
     diag_init(&inner);
     enum diag_code err = image_read(product->data, product->size, name, kind, a, &inner, &img);
     err = err ? err : blob_find(img, a, &inner, &found);
-    err = err ? err : firmware_scan(img, &inner, &fw);
-    if (err || !fw || !found) {
-        return wrong(d, name, err ? inner.text : "it does not read as a firmware with a blob");
+    if (err || !found || found->layout.size != b->layout.size ||
+        memcmp(found->layout.bytes, b->layout.bytes, b->layout.size) != 0) {
+        return wrong(d, name, err ? inner.text : "the blob is not found in it");
     }
-    for (uint32_t i = 0; i < b->n_modules; i++) {
-        if (!has_module(fw, &b->modules[i])) {
-            return wrong(d, name, arena_printf(a, "it does not show %s", b->modules[i].name));
-        }
-    }
-    return DIAG_OK;
+    err = check_tables(img, b, a, d);
+    return err ? err : check_undo(img, b, base, base_size, d);
 }
 
 enum diag_code splice_apply(const uint8_t *base, size_t base_size, const char *name,
                             enum image_kind kind, const struct blob *blob, struct arena *a,
                             struct diag *d, struct bytes_out *product)
 {
-    enum diag_code err = make_product(base, base_size, name, kind, blob, a, d, product);
-    err = err ? err : check_undo(base, base_size, name, kind, product, a, d);
-    return err ? err : check_scan(name, kind, blob, product, a, d);
+    enum diag_code err = make_product(base, base_size, name, kind, blob, false, a, d, product);
+    return err ? err : check_product(product, name, kind, blob, base, base_size, a, d);
+}
+
+enum diag_code splice_apply_planned(const uint8_t *base, size_t base_size, const char *name,
+                                    enum image_kind kind, const struct blob *blob, struct arena *a,
+                                    struct diag *d, struct bytes_out *product)
+{
+    enum diag_code err = make_product(base, base_size, name, kind, blob, true, a, d, product);
+    return err ? err : check_product(product, name, kind, blob, base, base_size, a, d);
 }

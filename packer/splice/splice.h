@@ -48,12 +48,21 @@ enum diag_code splice_plan(const struct firmware *fw, const struct splice_module
 enum diag_code splice_apply(const uint8_t *base, size_t base_size, const char *name,
                             enum image_kind kind, const struct blob *blob, struct arena *a,
                             struct diag *d, struct bytes_out *product);
+// The same for a blob that was planned from these very bytes: its digests of them are not computed
+// a second time.
+enum diag_code splice_apply_planned(const uint8_t *base, size_t base_size, const char *name,
+                                    enum image_kind kind, const struct blob *blob, struct arena *a,
+                                    struct diag *d, struct bytes_out *product);
 
 // The base file of a product. *blob (in the arena) is what was taken out; NULL with DIAG_OK and an
-// empty out when there is none. Errors: DIAG_NO when the result is not the base that the blob
+// empty base when there was none. Errors: DIAG_NO when the result is not the base that the blob
 // names.
 enum diag_code splice_remove(const uint8_t *product, size_t size, const char *name,
                              enum image_kind kind, struct arena *a, struct diag *d,
                              struct blob **blob, struct bytes_out *base);
+// The same; where there was no blob, *img is the image as it was read.
+enum diag_code splice_open(const uint8_t *product, size_t size, const char *name,
+                           enum image_kind kind, struct arena *a, struct diag *d,
+                           struct image **img, struct blob **blob, struct bytes_out *base);
 
 #endif

@@ -227,8 +227,8 @@ enum diag_code veneer_find(const struct firmware *fw, struct diag *d, uint64_t *
         }
     }
     *function = 0;
-    enum diag_code err = diag_set(d, DIAG_NO, fw->image->name,
-                                  "no code refers to the array of frozen modules");
+    enum diag_code err =
+        diag_set(d, DIAG_NO, fw->image->name, "no code refers to the array of frozen modules");
     diag_help(d, "a build with link-time optimisation has folded it away, and its lookup function "
                  "cannot be replaced; without link-time optimisation, or with one more frozen "
                  "module, it would stay");
