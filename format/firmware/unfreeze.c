@@ -284,21 +284,50 @@ static enum diag_code unfreeze_prelude_offset(struct unfreeze *u, uint64_t prelu
     return DIAG_OK;
 }
 
-// A native function says in its first word which child is the prelude; the ones before are
-// children.
+// Is there a raw code of 1.19 to 1.22 at addr?
+static bool unfreeze_is_raw_old(const struct unfreeze *u, uint64_t addr)
+{
+    uint64_t head, code;
+    const struct image *img = u->fw->image;
+    return image_word(img, addr, u->fw->ptr, &head) &&
+           image_word(img, addr + u->fw->ptr, u->fw->ptr, &code) &&
+           (head & 7) >= RAW_KIND_BYTECODE && (head & 7) <= RAW_KIND_BYTECODE + MPY_CODE_ASM &&
+           image_run_bytes(img, code, 2);
+}
+
+// The children of a native function are followed by its prelude. From 1.23 the first word of the
+// machine code says how many they are; before, what is no raw code is the prelude.
+static enum diag_code unfreeze_native_children(struct unfreeze *u, uint64_t code, uint64_t table,
+                                               uint64_t *n, uint64_t *prelude)
+{
+    enum diag_code err = DIAG_OK;
+    *n = 0;
+    *prelude = table;
+    if (u->fw->profile->proto_fun) {
+        err = unfreeze_word(u, code, "machine code", n);
+    } else {
+        uint64_t child;
+        while (*n < u->budget &&
+               image_word(u->fw->image, table + *n * u->fw->ptr, u->fw->ptr, &child) &&
+               unfreeze_is_raw_old(u, child)) {
+            ++*n;
+        }
+    }
+    if (!err && *n >= u->budget) {
+        err = unfreeze_fail(u, code, "machine code", "names prelude %llu", (unsigned long long)*n);
+    }
+    if (!err && *n) {
+        err = unfreeze_word(u, table + *n * u->fw->ptr, "prelude pointer", prelude);
+    }
+    return err;
+}
+
 static enum diag_code unfreeze_native(struct unfreeze_walk *w, const struct unfreeze_raw *raw,
                                       size_t rest, unsigned depth, struct mpy_code *c)
 {
-    struct unfreeze *u = w->u;
-    uint64_t n = 0, prelude = raw->children;
-    enum diag_code err = unfreeze_word(u, c->at, "machine code", &n);
-    if (!err && n > u->budget) {
-        err = unfreeze_fail(u, c->at, "machine code", "names prelude %llu", (unsigned long long)n);
-    }
-    if (!err && n) {
-        err = unfreeze_word(u, raw->children + n * u->fw->ptr, "prelude pointer", &prelude);
-    }
-    err = err ? err : unfreeze_prelude_offset(u, prelude, rest, c);
+    uint64_t n, prelude;
+    enum diag_code err = unfreeze_native_children(w->u, c->at, raw->children, &n, &prelude);
+    err = err ? err : unfreeze_prelude_offset(w->u, prelude, rest, c);
     if (!err && raw->len && raw->len >= c->size && raw->len <= rest) {
         c->size = (uint32_t)raw->len;
     }

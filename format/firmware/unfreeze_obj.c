@@ -1,8 +1,8 @@
 // Constants of frozen modules: a word of any object representation, or the object it points to, as
 // what the .mpy file held.
 //
-// What freezing lost is given back in one canonical form: floats as the shortest text that yields
-// the same bits; strings that became qstrs as strings.
+// What freezing lost is given back in one canonical form: floats as mpy_float_text writes them;
+// strings that became qstrs as strings.
 //
 // Facts: py/obj.h, py/objstr.h, py/objtuple.h, py/objint.h, py/mpz.h, py/objfloat.c,
 // py/objcomplex.c and tools/mpy-tool.py (freeze_constant_obj) of MicroPython 1.19 to 1.29.
@@ -42,7 +42,9 @@ static enum obj_tag obj_tag_abc(enum fw_repr repr, unsigned bits, uint64_t w, in
     if ((w & 0xff80000f) == 0xe) {
         return OBJ_IMMEDIATE;
     }
-    *v = (int64_t)(((w - 0x80800000) & 0xfffffffc) | 1); // the middle of what it stands for
+    // The middle of what it stands for, so that the shortest text is found; zero and inf are exact.
+    uint32_t f = (uint32_t)(w - 0x80800000) & ~3u;
+    *v = f << 1 == 0 || (f & 0x7f800000) == 0x7f800000 ? f : f | 1;
     return (w & 3) == 2 ? OBJ_FLOAT : OBJ_POINTER;
 }
 

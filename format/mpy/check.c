@@ -79,6 +79,8 @@ struct check_fun {
     bool is_class;           // a class body: returns None or a cell
     uint32_t n_locals, most, least; // deepest stack, counting finally entries as two and as one
     uint32_t n_instructions, n_loose;
+    uint32_t int_end; // the instruction before this offset loaded int_value
+    int64_t int_value;
     // The current instruction.
     struct mpy_insn i;
     struct check_state now;
@@ -710,6 +712,8 @@ static bool check_call(struct check_fun *f, bool method, bool variable)
     if (f->i.arg > 0xffff) {
         return check_wrong(f, "calls with too many arguments");
     }
+    // The mark of f(k=1, *a) as compilers before 1.29 mistake it: a star behind the last argument.
+    bool misplaced = variable && f->int_end == f->i.at && f->int_value >> n_pos > 0;
     if (variable && !check_take(f, CHECK_ANY)) {
         return false;
     }
@@ -718,7 +722,7 @@ static bool check_call(struct check_fun *f, bool method, bool variable)
             return false;
         }
         char key = f->now.stack->kind;
-        bool loose = variable && key != CHECK_NULL && key != CHECK_QSTR;
+        bool loose = misplaced && key != CHECK_NULL && key != CHECK_QSTR;
         f->n_loose += loose;
         if (!check_take(f, loose ? CHECK_ANY : variable && key == CHECK_NULL ? key : CHECK_QSTR)) {
             return false;
@@ -1017,6 +1021,11 @@ static bool check_path(struct check_fun *f, uint32_t at)
             return false;
         }
         at = f->i.at + f->i.size;
+        if (f->i.op == MPY_OP_LOAD_CONST_SMALL_INT ||
+            f->i.op == MPY_OP_LOAD_CONST_SMALL_INT_MULTI) {
+            f->int_end = at;
+            f->int_value = f->i.arg;
+        }
         if (!ends && at < f->size && f->label_at[at]) {
             return check_arrive(f, at, &f->now);
         }

@@ -78,6 +78,19 @@ static bool extent_zeros(const uint8_t *data, size_t from, size_t to)
     return from == to;
 }
 
+// "return None", perhaps behind the ends of finally blocks that always raise.
+static void extent_return_none(const uint8_t *data, size_t limit, struct mpy_extent *e)
+{
+    size_t at = e->end;
+    while (at < limit && data[at] == MPY_OP_END_FINALLY) {
+        at++;
+    }
+    if (limit - at >= 2 && data[at] == MPY_OP_LOAD_CONST_NONE &&
+        data[at + 1] == MPY_OP_RETURN_VALUE) {
+        e->end = (uint32_t)at + 2;
+    }
+}
+
 void mpy_extent_tail(const uint8_t *data, size_t limit, struct mpy_extent *e)
 {
     struct mpy_extent tail = *e;
@@ -92,8 +105,7 @@ void mpy_extent_tail(const uint8_t *data, size_t limit, struct mpy_extent *e)
     if (closed && tail.n_children <= e->n_children && extent_zeros(data, at, limit)) {
         tail.end = (uint32_t)at;
         *e = tail;
-    } else if (limit - e->end >= 2 && data[e->end] == MPY_OP_LOAD_CONST_NONE &&
-               data[e->end + 1] == MPY_OP_RETURN_VALUE) {
-        e->end += 2;
+    } else {
+        extent_return_none(data, limit, e);
     }
 }

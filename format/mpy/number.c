@@ -7,6 +7,8 @@
 enum {
     NUMBER_DIGITS_64 = 17, // decimal digits that give back any double
     NUMBER_DIGITS_32 = 9,  // and any float
+    NUMBER_PRECISION = 16, // digits before the point up to which upstream writes no exponent
+    NUMBER_LEAST = -4,     // and the smallest exponent that it writes as zeros
     NUMBER_LOW_BITS = 3,   // what representation C drops
 };
 
@@ -26,25 +28,42 @@ static bool number_same(const char *text, double value, enum mpy_float kind)
     return ((number_bits(strtof(text, NULL)) ^ number_bits((float)value)) & mask) == 0;
 }
 
-// %g leaves e-notation where MicroPython does; it prints at least two digits of exponent too.
-static void number_shortest(char text[MPY_FLOAT_TEXT], double value, enum mpy_float kind)
+// "d.ddde+XX" to what %g makes of it: no zeros at the end, positional for middling exponents. %e
+// prints at least two digits of exponent, as MicroPython does.
+static void number_layout(char text[MPY_FLOAT_TEXT])
 {
-    int most = kind == MPY_FLOAT_64 ? NUMBER_DIGITS_64 : NUMBER_DIGITS_32;
-    for (int digits = 1; digits <= most; digits++) {
-        snprintf(text, MPY_FLOAT_TEXT, "%.*e", digits - 1, value);
-        if (number_same(text, value, kind)) {
-            const char *e = strchr(text, 'e');
-            int exponent = e ? atoi(e + 1) : 0;
-            // Positional up to 16 digits, as with the precision upstream prints doubles with.
-            int shown = exponent >= digits && exponent < 16 ? exponent + 1 : digits;
-            char trial[MPY_FLOAT_TEXT];
-            snprintf(trial, sizeof trial, "%.*g", shown, value);
-            if (number_same(trial, value, kind)) {
-                memcpy(text, trial, sizeof trial);
-            }
-            return;
+    char digits[NUMBER_DIGITS_64 + 1], *e = strchr(text, 'e'), *to = text + (text[0] == '-');
+    int n = 0, exponent = atoi(e + 1);
+    for (const char *p = to; p < e && n < NUMBER_DIGITS_64; p++) {
+        if (*p != '.') {
+            digits[n++] = *p;
         }
     }
+    while (n > 1 && digits[n - 1] == '0') {
+        n--;
+    }
+    digits[n] = 0;
+    if (exponent < NUMBER_LEAST || exponent >= NUMBER_PRECISION) {
+        snprintf(to, MPY_FLOAT_TEXT - 1, "%c%s%se%+03d", digits[0], n > 1 ? "." : "", digits + 1,
+                 exponent);
+    } else if (exponent < 0) {
+        snprintf(to, MPY_FLOAT_TEXT - 1, "0.%.*s%s", -exponent - 1, "0000", digits);
+    } else if (exponent + 1 >= n) {
+        snprintf(to, MPY_FLOAT_TEXT - 1, "%s%.*s", digits, exponent + 1 - n, "000000000000000");
+    } else {
+        snprintf(to, MPY_FLOAT_TEXT - 1, "%.*s.%s", exponent + 1, digits, digits + exponent + 1);
+    }
+}
+
+static void number_shortest(char text[MPY_FLOAT_TEXT], double value, enum mpy_float kind)
+{
+    // Upstream writes doubles with 16 digits where that is enough, the zeros at the end left out.
+    int most = kind == MPY_FLOAT_64 ? NUMBER_DIGITS_64 : NUMBER_DIGITS_32;
+    int digits = kind == MPY_FLOAT_64 ? NUMBER_PRECISION - 1 : 0;
+    do {
+        snprintf(text, MPY_FLOAT_TEXT, "%.*e", digits, value);
+    } while (!number_same(text, value, kind) && ++digits < most);
+    number_layout(text);
 }
 
 static void number_plain(char text[MPY_FLOAT_TEXT], double value, enum mpy_float kind)

@@ -12,8 +12,9 @@ enum mpy_float { // what of a float the firmware keeps
 
 enum { MPY_FLOAT_TEXT = 40, MPY_COMPLEX_TEXT = 2 * MPY_FLOAT_TEXT + 8 };
 
-// The shortest text that gives the same bits again, written as MicroPython's repr does: "0.1",
-// "1e-07", "3.0", "inf", "nan". For MPY_FLOAT_30 the two low bits are free.
+// A text that gives the same bits again, written as MicroPython's repr does: "0.1", "1e-07", "3.0",
+// "inf", "nan": 16 digits or, where these do not do, 17 for a double; the shortest for the others.
+// For MPY_FLOAT_30 the two low bits are free.
 void mpy_float_text(char text[MPY_FLOAT_TEXT], double value, enum mpy_float kind);
 // Real and imaginary part as MicroPython's repr of a complex: "1j", "(1+2j)".
 void mpy_complex_text(char text[MPY_COMPLEX_TEXT], double real, double imag, enum mpy_float kind);
