@@ -380,9 +380,9 @@ static enum diag_code check_end(struct body *b)
 // The first call that nothing of this strength guards, or -1.
 static int unguarded(const struct body *b, enum guard strength)
 {
-    static const char *const harmless[] = {"kbd_intr",  "pop",   "remove",     "clear",
-                                           "insert",    "reset", "hard_reset", "soft_reset",
-                                           "deepsleep", "const", NULL};
+    static const char *const harmless[] = {
+        "kbd_intr", "pop",   "remove",     "clear",      "insert",    "append", "extend",
+        "print",    "reset", "hard_reset", "soft_reset", "deepsleep", "const",  NULL};
     for (unsigned i = 0; i < b->n; i++) {
         const struct step *s = &b->steps[i];
         if (s->normal && is_call(s->insn.op) && s->guard < strength &&
