@@ -25,6 +25,7 @@ void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS])
         {"--app-version", NULL, CLI_VALUE, &b->splice.app_version},
         {"--counter", NULL, CLI_UINT, &b->splice.counter},
         {"--define", "-D", CLI_LIST, &b->list.defines},
+        {"--project", NULL, CLI_VALUE, &b->project},
         {"--strict", NULL, CLI_FLAG, &b->strict},
         {"--json", NULL, CLI_FLAG, &b->json},
         {NULL, NULL, CLI_REST, &b->args},
@@ -167,9 +168,12 @@ enum diag_code build_open(struct cli *cli, struct build *b)
     return err ? err : build_place(cli, b);
 }
 
-static enum diag_code list_inputs(struct cli *cli, struct build *b)
+enum diag_code build_list(struct cli *cli, struct build *b)
 {
     enum diag_code err = DIAG_OK;
+    if (b->list.n) {
+        return DIAG_OK;
+    }
     for (unsigned i = 0; i < b->args.n && !err; i++) {
         err = inputs_add(cli, &b->list, b->args.items[i]);
     }
@@ -200,10 +204,10 @@ static enum diag_code sign(struct cli *cli, struct build *b)
 
 enum diag_code build_blob(struct cli *cli, struct build *b)
 {
-    enum diag_code err = list_inputs(cli, b);
+    enum diag_code err = build_list(cli, b);
     err = err ? err : inputs_load(cli, &b->list, b->fw, &b->inputs, &b->modules);
     err = err ? err : production_check(cli, b->fw, b->modules, b->list.n, &b->production);
-    err = err ? err : production_report(cli, &b->production, b->strict);
+    err = err ? err : production_report(cli, &b->production, b->strict, b->quiet);
     err = err ? err
               : splice_plan(b->fw, b->modules, b->list.n, &b->splice, &cli->arena, &cli->diag,
                             &b->plan);

@@ -9,12 +9,13 @@
 
 struct build { // options first, then what the steps make of them
     const char *firmware, *output, *key, *passphrase_file, *type, *region, *board;
-    const char *boot, *main, *opt_level;
+    const char *boot, *main, *opt_level, *project;
     struct splice_options splice;
     struct fw_region by_hand; // --region
     struct input_options inputs;
     struct cli_list args;
     bool json, strict;
+    bool quiet; // leave the production findings to the caller
 
     enum image_kind kind;
     struct file file;    // the firmware file as given
@@ -41,7 +42,9 @@ enum diag_code build_open_base(struct cli *cli, struct build *b);
 enum diag_code build_open(struct cli *cli, struct build *b);
 // Finds those regions (place.c). Errors: DIAG_USAGE, DIAG_NO when the image contradicts --board.
 enum diag_code build_place(struct cli *cli, struct build *b);
-// Reads and compiles the inputs, plans the splice, encodes and signs the blob.
+// Lists the inputs, once.
+enum diag_code build_list(struct cli *cli, struct build *b);
+// Lists (if not done), reads and compiles the inputs, plans the splice, encodes and signs the blob.
 enum diag_code build_blob(struct cli *cli, struct build *b);
 // The table (or JSON) that tells what was done.
 enum diag_code build_report(struct cli *cli, const struct build *b);

@@ -1,4 +1,5 @@
-#include "packer/cli/build.h"
+#include "packer/cli/project.h"
+#include "packer/manifest/path.h"
 
 static enum diag_code run(struct cli *cli, int argc, char **argv);
 
@@ -6,9 +7,14 @@ const struct cli_command cmd_build = {
     .name = "build",
     .summary = "compile, sign and splice scripts into a firmware",
     .usage =
-        "build -f FIRMWARE -o PRODUCT [-k KEY.pem] INPUT...\n\n"
+        "build -f FIRMWARE -o PRODUCT [-k KEY.pem] INPUT...\n"
+        "       mpy-freeze build [--project FILE.ini] [ROW...]\n\n"
         "Makes a firmware that holds the inputs as frozen modules. The product has the\n"
         "container of the firmware; a splice that the firmware holds is replaced.\n\n"
+        "Without -f and -o it builds what mpy-freeze.ini describes: all rows, or those named. See\n"
+        "README.md; the file's [product] section has app, version, counter, inputs, main, boot,\n"
+        "key, define, optimise, strip, strict, release; each further section is a row with\n"
+        "firmware, output, and board, region, type where needed.\n\n"
         "Inputs are scripts (main.py), .mpy files, folders and manifest.py files. A folder with\n"
         "__init__.py is a package of the folder's name; any other folder's contents are frozen\n"
         "as they stand in it.\n"
@@ -25,6 +31,7 @@ const struct cli_command cmd_build = {
         "  --region START:SIZE      place the blob there\n"
         "  --type TYPE              the firmware's container: elf, bin, uf2, dfuse, ihex, esp,\n"
         "                           esp-flash\n"
+        "  --project FILE.ini       build what this project file describes\n"
         "  --strict                 refuse a product that can be taken over: no frozen main.py,\n"
         "                           imports that a file can shadow, an open console\n"
         "  --json                   report as JSON\n\n"
@@ -44,6 +51,23 @@ static enum diag_code make(struct cli *cli, struct build *b)
     return err ? err : build_report(cli, b);
 }
 
+static enum diag_code run_project(struct cli *cli, const struct build *b)
+{
+    struct project *p;
+    const struct project_options o = {.file = b->project,
+                                      .only = &b->args,
+                                      .key = b->key,
+                                      .passphrase_file = b->passphrase_file,
+                                      .json = b->json,
+                                      .strict = b->strict};
+    enum diag_code err = project_read(cli, &o, &p);
+    if (!err) {
+        err = project_build(cli, p, &o);
+        project_free(p);
+    }
+    return err;
+}
+
 static enum diag_code run(struct cli *cli, int argc, char **argv)
 {
     struct build b = {0};
@@ -53,6 +77,9 @@ static enum diag_code run(struct cli *cli, int argc, char **argv)
     enum diag_code err = cli_parse(cli, &cmd_build, argc, argv, options, &helped);
     if (err || helped) {
         return err;
+    }
+    if (b.project || (!b.firmware && !b.output && path_exists(PROJECT_FILE))) {
+        return run_project(cli, &b);
     }
     err = make(cli, &b);
     build_free(&b);

@@ -270,6 +270,49 @@ static enum diag_code release(struct cli *cli, const struct firmware *fw,
     return err;
 }
 
+// Everything that decides the bytes of a compiled script.
+static void compile_ingredients(const struct compiler_options *o, const char *text, size_t size,
+                                struct bytes_out *out)
+{
+    bytes_printf(out, "mpy-freeze %s script\n%s\n%s\n%u %u %d\n", MPY_FREEZE_VERSION,
+                 compiler_release_name(o->release), o->source_name, o->opt_level, o->small_int_bits,
+                 o->no_source_lines);
+    bytes_put(out, text, size);
+}
+
+// Compiles through the cache: the result is read back from its .mpy form, found or just made.
+static enum diag_code compile_cached(struct cli *cli, struct cache *cache, const char *file,
+                                     const char *text, size_t size,
+                                     const struct compiler_options *options,
+                                     struct mpy_module **out)
+{
+    struct bytes_out made_of, mpy;
+    struct cache_result found;
+    struct diag broken;
+    bytes_out_init(&made_of);
+    bytes_out_init(&mpy);
+    diag_init(&broken);
+    compile_ingredients(options, text, size, &made_of);
+    enum diag_code err = bytes_out_check(&made_of, &cli->diag);
+    if (!err && cache_get(cache, made_of.data, made_of.size, &found)) {
+        err = mpy_read(found.data, found.size, file, &cli->arena, &broken, out);
+        err = err ? compiler_tree(text, size, file, options, &cli->arena, &cli->diag, out) : err;
+    } else if (!err) {
+        err = compiler_tree(text, size, file, options, &cli->arena, &cli->diag, out);
+        if (!err) {
+            mpy_write(*out, &mpy);
+        }
+        if (!err && !mpy.failed) {
+            cache_put(cache, CACHE_SCRIPT, made_of.data, made_of.size, mpy.data, mpy.size);
+        } else {
+            cache_abandon(cache, made_of.data, made_of.size);
+        }
+    }
+    bytes_out_free(&made_of);
+    bytes_out_free(&mpy);
+    return err;
+}
+
 static enum diag_code compile(struct cli *cli, const struct input_file *input,
                               const struct file *file, const struct firmware *fw,
                               const struct input_options *o, struct splice_module *module)
@@ -288,7 +331,11 @@ static enum diag_code compile(struct cli *cli, const struct input_file *input,
         err = manifest_tagged(input->listed, file->data, file->size, &cli->arena, &cli->diag, &text,
                               &size);
     }
-    err = err ? err : compiler_tree(text, size, file->name, &options, &cli->arena, &cli->diag, &m);
+    if (!err && o->cache) {
+        err = compile_cached(cli, o->cache, file->name, text, size, &options, &m);
+    } else if (!err) {
+        err = compiler_tree(text, size, file->name, &options, &cli->arena, &cli->diag, &m);
+    }
     module->in.mpy = m;
     return err;
 }

@@ -3,6 +3,7 @@
 #ifndef PACKER_CLI_INPUTS_H
 #define PACKER_CLI_INPUTS_H
 
+#include "packer/cli/cache.h"
 #include "packer/cli/cli.h"
 #include "packer/manifest/manifest.h"
 #include "packer/splice/splice.h"
@@ -27,7 +28,8 @@ struct input_list {
 struct input_options {
     const char *release; // of the compiler; NULL = the firmware's
     unsigned opt_level;
-    bool strip; // no line numbers
+    bool strip;          // no line numbers
+    struct cache *cache; // of compiled scripts, NULL = none
 };
 
 // Adds what an argument names. A folder with __init__.py is a package of the folder's name; any

@@ -508,7 +508,8 @@ enum diag_code production_check(struct cli *cli, const struct firmware *fw,
     return err ? err : check_exceptions(&app, console_locked);
 }
 
-enum diag_code production_report(struct cli *cli, const struct production *p, bool strict)
+enum diag_code production_report(struct cli *cli, const struct production *p, bool strict,
+                                 bool quiet)
 {
     unsigned held = 0;
     for (unsigned i = 0; i < p->n; i++) {
@@ -518,6 +519,9 @@ enum diag_code production_report(struct cli *cli, const struct production *p, bo
             snprintf(line, sizeof line, ":%u", f->line);
         }
         held += !f->advice;
+        if (quiet) {
+            continue;
+        }
         fprintf(stderr, "%s: %s%s: %s: %s\n  %s\n", cli->program, f->module, line,
                 f->advice ? "note" : "warning", f->text, f->fix);
     }

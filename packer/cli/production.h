@@ -29,8 +29,10 @@ struct production {
 enum diag_code production_check(struct cli *cli, const struct firmware *fw,
                                 const struct splice_module *modules, unsigned n,
                                 struct production *out);
-// Warnings on stderr; with strict DIAG_NO when there are findings that are more than advice.
-enum diag_code production_report(struct cli *cli, const struct production *p, bool strict);
+// Warnings on stderr, unless quiet; with strict DIAG_NO when there are findings that are more than
+// advice.
+enum diag_code production_report(struct cli *cli, const struct production *p, bool strict,
+                                 bool quiet);
 // Adds them as an array "warnings" to an object.
 void production_json(const struct production *p, struct json *j);
 

@@ -1,0 +1,339 @@
+// Reading mpy-freeze.ini.
+#include "packer/cli/project.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ini.h>
+
+#include "packer/manifest/path.h"
+
+enum {
+    PROJECT_ROWS_MAX = 1000,
+    PROJECT_SIZE_MAX = 1 << 20, // bytes of the file
+    PROJECT_LINE_MAX = 198,     // bytes of a line: what inih was built to hold
+};
+
+struct project_parser {
+    struct cli *cli;
+    struct project *project;
+    struct project_row *row; // NULL in [product]
+    char section[64];
+    bool inputs_given; // the section has replaced the product's inputs
+    char problem[256];
+};
+
+static bool problem(struct project_parser *p, const char *fmt, const char *what)
+{
+    if (!p->problem[0]) {
+        snprintf(p->problem, sizeof p->problem, fmt, what);
+    }
+    return false;
+}
+
+static const char *copy(struct project_parser *p, const char *text, size_t n)
+{
+    const char *c = arena_strndup(&p->cli->arena, text, n);
+    if (!c) {
+        problem(p, "out of memory at %s", text);
+    }
+    return c;
+}
+
+// A path of the file, as seen from the current folder.
+static const char *resolve(struct project_parser *p, const char *path, size_t n)
+{
+    const char *text = copy(p, path, n);
+    if (!text || strcmp(p->project->folder, ".") == 0) {
+        return text;
+    }
+    text = path_join(&p->cli->arena, p->project->folder, text);
+    return text ? text : copy(p, "", 0);
+}
+
+static bool add(struct project_parser *p, struct cli_list *list, const char *item)
+{
+    // Rows begin with a copy of the product's list: never grow it in place.
+    const char **items = ARENA_ARRAY(&p->cli->arena, const char *, list->n + 1);
+    if (!item || !items) {
+        return problem(p, "out of memory%s", "");
+    }
+    if (list->n) {
+        memcpy(items, list->items, list->n * sizeof *items);
+    }
+    items[list->n] = item;
+    list->items = items;
+    list->n++;
+    return true;
+}
+
+// Paths separated by blanks, in quotes where they hold some.
+static bool set_inputs(struct project_parser *p, struct build *b, const char *value)
+{
+    if (!p->inputs_given) {
+        b->args = (struct cli_list){0};
+        p->inputs_given = true;
+    }
+    for (const char *s = value + strspn(value, " \t"); *s; s += strspn(s, " \t")) {
+        bool quoted = *s == '"';
+        s += quoted;
+        size_t n = strcspn(s, quoted ? "\"" : " \t");
+        if (quoted && s[n] != '"') {
+            return problem(p, "no closing quote in: %s", value);
+        }
+        if (n && !add(p, &b->args, resolve(p, s, n))) {
+            return false;
+        }
+        s += n + quoted;
+    }
+    return true;
+}
+
+static bool set_define(struct project_parser *p, struct build *b, const char *value)
+{
+    const char *equals = strchr(value, '=');
+    if (!equals) {
+        return problem(p, "define takes VAR=VALUE, not '%s'", value);
+    }
+    const char *path = resolve(p, equals + 1, strlen(equals + 1));
+    const char *text = arena_printf(&p->cli->arena, "%.*s=%s", (int)(equals - value), value,
+                                    path && path_exists(path) ? path : equals + 1);
+    return add(p, &b->list.defines, text);
+}
+
+static bool set_bool(struct project_parser *p, bool *to, const char *value)
+{
+    bool yes = strcmp(value, "yes") == 0 || strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
+    bool no = strcmp(value, "no") == 0 || strcmp(value, "false") == 0 || strcmp(value, "0") == 0;
+    *to = yes;
+    return yes || no ? true : problem(p, "takes yes or no, not '%s'", value);
+}
+
+static bool set_counter(struct project_parser *p, uint64_t *to, const char *value)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(value, &end, 0);
+    if (errno || end == value || *end || value[0] == '-') {
+        return problem(p, "counter takes a number, not '%s'", value);
+    }
+    *to = n;
+    return true;
+}
+
+static bool set_key(struct project_parser *p, struct build *b, const char *name, const char *value)
+{
+    const struct {
+        const char *name;
+        const char **to;
+        bool path, row;
+    } texts[] = {
+        {"firmware", &b->firmware, true, true},
+        {"output", &b->output, true, true},
+        {"board", &b->board, false, true},
+        {"region", &b->region, false, true},
+        {"type", &b->type, false, true},
+        {"main", &b->main, true, false},
+        {"boot", &b->boot, true, false},
+        {"key", &b->key, true, false},
+        {"passphrase-file", &b->passphrase_file, true, false},
+        {"optimise", &b->opt_level, false, false},
+        {"release", &b->inputs.release, false, false},
+        {"app", &b->splice.app, false, false},
+        {"version", &b->splice.app_version, false, false},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (strcmp(texts[i].name, name) != 0) {
+            continue;
+        }
+        bool is_ini = strcmp(name, "board") == 0 && path_has_extension(value, ".ini");
+        if (!*value && !texts[i].row) {
+            *texts[i].to = NULL; // a row takes a key of the product away
+            return true;
+        }
+        *texts[i].to = texts[i].path || is_ini ? resolve(p, value, strlen(value))
+                                               : copy(p, value, strlen(value));
+        return *texts[i].to != NULL;
+    }
+    if (strcmp(name, "inputs") == 0) {
+        return set_inputs(p, b, value);
+    }
+    if (strcmp(name, "define") == 0) {
+        return set_define(p, b, value);
+    }
+    if (strcmp(name, "counter") == 0) {
+        return set_counter(p, &b->splice.counter, value);
+    }
+    if (strcmp(name, "strip") == 0) {
+        return set_bool(p, &b->inputs.strip, value);
+    }
+    return strcmp(name, "strict") == 0 ? set_bool(p, &b->strict, value)
+                                       : problem(p, "unknown key '%s'", name);
+}
+
+static bool begin_row(struct project_parser *p, const char *section)
+{
+    struct project *pr = p->project;
+    for (unsigned i = 0; i < pr->n; i++) {
+        if (strcmp(pr->rows[i].name, section) == 0) {
+            return problem(p, "a second [%s]", section);
+        }
+    }
+    if (pr->n == PROJECT_ROWS_MAX) {
+        return problem(p, "too many rows at [%s]", section);
+    }
+    size_t had = pr->n * sizeof *pr->rows;
+    pr->rows = arena_grow(&p->cli->arena, pr->rows, had, had + sizeof *pr->rows);
+    if (!pr->rows) {
+        return problem(p, "out of memory at [%s]", section);
+    }
+    p->row = &pr->rows[pr->n++];
+    *p->row = (struct project_row){.name = copy(p, section, strlen(section)), .build = pr->product};
+    return p->row->name != NULL;
+}
+
+static int handler(void *user, const char *section, const char *name, const char *value)
+{
+    struct project_parser *p = user;
+    if (!*section) {
+        return problem(p, "'%s' stands before the first [section]", name);
+    }
+    if (strncmp(p->section, section, sizeof p->section - 1) != 0) {
+        snprintf(p->section, sizeof p->section, "%s", section);
+        p->inputs_given = false;
+        p->row = NULL;
+        bool product = strcmp(section, "product") == 0;
+        if (product && p->project->n) {
+            return problem(p, "[%s] must stand before the rows", section);
+        }
+        if (!product && !begin_row(p, section)) {
+            return 0;
+        }
+    }
+    return set_key(p, p->row ? &p->row->build : &p->project->product, name, value);
+}
+
+static enum diag_code project_empty(struct cli *cli, const char *file)
+{
+    diag_set(&cli->diag, DIAG_MALFORMED, file, "no row: nothing says what to build");
+    diag_help(&cli->diag, "a row is a section with firmware = FILE and output = FILE");
+    return DIAG_MALFORMED;
+}
+
+// Every row needs a firmware and something to freeze; its product has a place of its own.
+static enum diag_code project_check(struct cli *cli, struct project *p)
+{
+    for (unsigned i = 0; i < p->n; i++) {
+        struct build *b = &p->rows[i].build;
+        const char *missing = !b->firmware                         ? "firmware"
+                              : !b->output                         ? "output"
+                              : !b->args.n && !b->main && !b->boot ? "inputs"
+                                                                   : NULL;
+        if (missing) {
+            return diag_set(&cli->diag, DIAG_MALFORMED, p->file, "[%s] has no '%s'",
+                            p->rows[i].name, missing);
+        }
+        for (unsigned k = 0; k < i; k++) {
+            if (strcmp(p->rows[k].build.output, b->output) == 0) {
+                return diag_set(&cli->diag, DIAG_MALFORMED, p->file,
+                                "[%s] and [%s] have the same output", p->rows[k].name,
+                                p->rows[i].name);
+            }
+        }
+    }
+    return p->n ? DIAG_OK : project_empty(cli, p->file);
+}
+
+static bool row_wanted(const struct project_row *row, const struct cli_list *only)
+{
+    for (unsigned i = 0; i < only->n; i++) {
+        if (strcmp(only->items[i], row->name) == 0) {
+            return true;
+        }
+    }
+    return only->n == 0;
+}
+
+// Leaves only the rows that the command line names.
+static enum diag_code project_select(struct cli *cli, struct project *p,
+                                     const struct cli_list *only)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < only->n; i++) {
+        bool found = false;
+        for (unsigned k = 0; k < p->n && !found; k++) {
+            found = strcmp(p->rows[k].name, only->items[i]) == 0;
+        }
+        if (!found) {
+            return cli_usage_error(cli, "%s has no row [%s]", p->file, only->items[i]);
+        }
+    }
+    for (unsigned i = 0; i < p->n; i++) {
+        if (row_wanted(&p->rows[i], only)) {
+            p->rows[n++] = p->rows[i];
+        }
+    }
+    p->n = n;
+    return DIAG_OK;
+}
+
+static void project_override(struct project *p, const struct project_options *o)
+{
+    for (unsigned i = 0; i < p->n; i++) {
+        struct build *b = &p->rows[i].build;
+        b->key = o->key ? o->key : b->key;
+        b->passphrase_file = o->passphrase_file ? o->passphrase_file : b->passphrase_file;
+        b->strict = b->strict || o->strict;
+    }
+}
+
+// inih would silently split a line that is too long for it.
+static enum diag_code check_lines(struct cli *cli, const char *file, const char *text)
+{
+    uint32_t line = 1;
+    for (const char *s = text; *s; line++) {
+        size_t n = strcspn(s, "\n");
+        if (n > PROJECT_LINE_MAX) {
+            diag_set_text(&cli->diag, DIAG_MALFORMED, file, line, 0,
+                          "a line of %zu characters; %d are allowed", n, PROJECT_LINE_MAX);
+            diag_help(&cli->diag, "go on in the next line, indented, or repeat the key");
+            return DIAG_MALFORMED;
+        }
+        s += n + (s[n] == '\n');
+    }
+    return DIAG_OK;
+}
+
+enum diag_code project_read(struct cli *cli, const struct project_options *o, struct project **out)
+{
+    struct project *p = ARENA_NEW(&cli->arena, struct project);
+    struct project_parser parser = {.cli = cli, .project = p};
+    struct file f;
+    if (!p) {
+        return diag_nomem(&cli->diag);
+    }
+    p->file = o->file ? o->file : PROJECT_FILE;
+    p->folder = path_dirname(&cli->arena, p->file);
+    p->folder = p->folder && *p->folder ? p->folder : ".";
+    enum diag_code err = file_read(p->file, &cli->arena, &cli->diag, &f);
+    if (!err && (f.size > PROJECT_SIZE_MAX || memchr(f.data, 0, f.size))) {
+        err = diag_set(&cli->diag, DIAG_MALFORMED, p->file, "not a project file");
+    }
+    err = err ? err : check_lines(cli, p->file, (const char *)f.data);
+    if (err) {
+        return err;
+    }
+    int line = ini_parse_string((const char *)f.data, handler, &parser);
+    if (line != 0) {
+        return diag_set_text(&cli->diag, DIAG_MALFORMED, p->file, line > 0 ? (uint32_t)line : 0, 0,
+                             "%s", parser.problem[0] ? parser.problem : "not a 'key = value' line");
+    }
+    err = project_check(cli, p);
+    err = err ? err : project_select(cli, p, o->only);
+    if (!err) {
+        project_override(p, o);
+        *out = p;
+    }
+    return err;
+}

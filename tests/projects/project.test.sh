@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Projects: mpy-freeze.ini builds all its rows; what did not change is not made again; a broken cache
+# is never trusted; errors name the file and the line.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/firmware.sh
+firmware=$(realpath "$(stock_firmware)") || exit 77
+[ -e "$firmware" ] || exit 77
+work=$(mktemp -d)
+key=$work/key.pem pub=$work/pub.pem
+mpy-freeze keygen -o "$key" >/dev/null && mpy-freeze pubkey -k "$key" -o "$pub" >/dev/null || exit 1
+trap 'rm -rf "$work"' EXIT
+failures=0
+wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
+field() { python3 -c 'import json,sys; d=json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$@"; }
+
+mkdir -p "$work/p/src/pkg"
+cd "$work/p" || exit 1
+for i in 1 2 3 4; do echo "def f(): return $i" >src/m$i.py; done
+echo 'from . import x' >src/pkg/__init__.py
+echo 'X = 1' >src/pkg/x.py
+echo 'import m1; print("product", m1.f())' >src/main.py
+cp src/m1.py 'odd name.py'
+cat >mpy-freeze.ini <<END
+; a comment
+[product]
+app = demo
+version = 1.5
+counter = 7
+inputs = src/
+key = $key
+
+[one]
+firmware = $firmware
+output = out/deep/one.bin
+
+[two]
+firmware = $firmware
+inputs = src/m1.py "odd name.py"
+main = src/main.py
+optimise = 3
+output = out/two.bin
+END
+mpy-freeze build --json >"$work/json" 2>"$work/err" || wrong "build: $(cat "$work/err")"
+[ "$(field "$work/json" '[r["status"] for r in d["products"]]')" = "['built', 'built']" ] || wrong "not both are built"
+[ "$(field "$work/json" '[r["modules"] for r in d["products"]]')" = "[7, 3]" ] || wrong "modules: $(field "$work/json" '[r["modules"] for r in d["products"]]')"
+for f in out/deep/one.bin out/two.bin; do
+    mpy-verify "$f" -k "$pub" --min-counter 7 >/dev/null || wrong "$f does not verify"
+done
+cp out/deep/one.bin "$work/first"
+
+mpy-freeze build --json >"$work/json" || wrong "second build"
+[ "$(field "$work/json" '(d["unchanged"], d["scripts_compiled"])')" = "(2, 0)" ] || wrong "unchanged work is done again"
+
+# A product that is gone or changed is made again, the same.
+rm out/deep/one.bin
+printf x >>out/two.bin
+mpy-freeze build --json >"$work/json" 2>/dev/null || wrong "third build"
+[ "$(field "$work/json" 'd["built"]')" = 2 ] || wrong "a changed product counts as unchanged"
+cmp -s out/deep/one.bin "$work/first" || wrong "the same sources give another product"
+
+# One edited script: one compilation, and both rows have it.
+echo 'def f(): return 10' >src/m1.py
+mpy-freeze build --json >"$work/json" 2>/dev/null || wrong "build after an edit"
+[ "$(field "$work/json" '(d["built"], d["scripts_compiled"])')" = "(2, 2)" ] || wrong "after an edit: $(field "$work/json" '(d["built"], d["scripts_compiled"])')"
+
+# A broken cache gives the same products.
+mpy-freeze build >/dev/null 2>&1
+cp out/deep/one.bin "$work/good"
+size=$(stat -c %s .mpy-freeze.cache)
+for at in 3 20 60 100 $((size / 2)) $((size - 1)); do
+    rm -f out/deep/one.bin
+    cp .mpy-freeze.cache "$work/cache"
+    printf '\377\377\377\377' | dd of=.mpy-freeze.cache bs=1 seek="$at" conv=notrunc 2>/dev/null
+    mpy-freeze build one >/dev/null 2>&1 || wrong "with byte $at of the cache changed: exit $?"
+    cmp -s out/deep/one.bin "$work/good" || wrong "byte $at of the cache changes the product"
+    cp "$work/cache" .mpy-freeze.cache
+done
+head -c $((size / 3)) "$work/cache" >.mpy-freeze.cache
+rm out/two.bin
+mpy-freeze build two >/dev/null 2>&1 || wrong "a short cache stops the build"
+
+# A wrong script fails its rows, the others are built; the exit code and the message say so.
+echo 'def f(:' >src/m2.py
+mpy-freeze build >"$work/out" 2>"$work/err"
+[ $? -eq 3 ] || wrong "a syntax error does not leave with 3"
+grep -q '\[one\]: .*m2.py:1:7: error: SyntaxError' "$work/err" || wrong "the script is not named: $(cat "$work/err")"
+grep -q '^two .*unchanged\|^two .*built' "$work/out" || wrong "the other row is not built"
+cmp -s out/deep/one.bin "$work/good" || wrong "the old product of a failed row is gone"
+
+ini() { # ini LINE TEXT, the file on stdin
+    cat >"$work/x.ini"
+    mpy-freeze build --project "$work/x.ini" >"$work/out" 2>"$work/err"
+    [ $? -eq 3 ] || wrong "$2: not malformed"
+    grep -qF "x.ini$1: error: $2" "$work/err" || grep -qF "x.ini: $2" "$work/err" || wrong "expected $1 $2, got $(head -1 "$work/err")"
+}
+printf '[product]\ncolour = red\n' | ini :2 "unknown key 'colour'"
+printf 'app = x\n' | ini :1 "'app' stands before the first [section]"
+printf '[product]\ncounter = -1\n' | ini :2 "counter takes a number"
+printf '[a]\nfirmware = x\n[product]\napp = y\n' | ini :4 "[product] must stand before the rows"
+printf '[a]\nfirmware = x\noutput = y\n' | ini "" "[a] has no 'inputs'"
+printf '[a]\noutput = y\n' | ini "" "[a] has no 'firmware'"
+printf '[product]\ninputs = "a b\n' | ini :2 "no closing quote"
+printf '[product]\ninputs = %0250d\n' 1 | ini :2 "a line of 259 characters"
+printf '[product]\napp = x\n' | ini "" "no row: nothing says what to build"
+mpy-freeze build nobody >/dev/null 2>&1
+[ $? -eq 2 ] || wrong "an unknown row is no usage error"
+[ $failures -eq 0 ]
