@@ -227,10 +227,8 @@ static void note_regions(struct scan *s)
 
 enum diag_code region_scan(struct scan *s)
 {
-    enum image_kind kind = s->view.image->kind;
-    bool ok = is_hosted(s->view.image)                           ? hosted_region(s)
-              : kind == IMAGE_ESP_APP || kind == IMAGE_ESP_FLASH ? esp_region(s)
-                                                                 : flash_region(s);
+    const struct image *img = s->view.image;
+    bool ok = is_hosted(img) ? hosted_region(s) : img->mapped ? esp_region(s) : flash_region(s);
     note_regions(s);
     return ok ? DIAG_OK : diag_nomem(s->diag);
 }

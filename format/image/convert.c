@@ -273,9 +273,16 @@ static enum diag_code convert_elf(struct convert *c)
 
 static enum diag_code convert_esp(struct convert *c)
 {
-    if (c->img->kind != IMAGE_ESP_FLASH || c->to->kind != IMAGE_ESP_APP) {
-        return convert_refuse(c,
-                              "only the app of a full-flash image can become an image of its own");
+    const struct uf2_app *u = uf2_app_of(c->img);
+    if ((c->img->kind != IMAGE_ESP_FLASH && !u) || c->to->kind != IMAGE_ESP_APP) {
+        return convert_refuse(c, "only an app image within another file can become one of its own");
+    }
+    if (u) {
+        bytes_put(c->out, u->flat, (size_t)u->app.end);
+        if (!c->out->failed) {
+            esp_seal(&u->app, c->out->data + c->out->size - u->app.end);
+        }
+        return DIAG_OK;
     }
     struct bytes_out whole;
     bytes_out_init(&whole);

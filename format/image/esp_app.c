@@ -271,6 +271,7 @@ enum diag_code esp_segments(struct image *img, const struct esp_app *app, uint8_
                           app->irom, file, d);
     }
     img->machine = app->chip->machine;
+    img->mapped = true;
     img->address_bits = 32;
     img->entry = app->entry;
     return err;

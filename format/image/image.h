@@ -81,8 +81,9 @@ struct image {
     unsigned address_bits; // 32 or 64; 0 = unknown
     bool base_known;       // false for a raw .bin until image_rebase
     bool unsealed;         // checksums that cover the content are made when it is written
-    bool pic;              // position-independent: words are relocated at load time
-    uint64_t entry;        // 0 = unknown
+    bool mapped;    // Espressif: program and constants are mapped from flash in pages of 64 KiB
+    bool pic;       // position-independent: words are relocated at load time
+    uint64_t entry; // 0 = unknown
     unsigned n_segments;
     struct image_segment *segments; // sorted by addr
     struct image_segment **by_run;  // the same, sorted by run

@@ -10,7 +10,7 @@
 #include "format/image/gather.h"
 
 enum {
-    UF2_BLOCK = 512,
+
     UF2_DATA = 32, // offset of the data in a block
     UF2_DATA_MAX = 476,
     UF2_NOT_FLASH = 0x1, // flags
@@ -40,8 +40,9 @@ struct uf2 {
     unsigned n_families, main;
     bool shared_count; // one numbering over all blocks of the file
     bool has_md5;
-    uint32_t count; // number of blocks that the main family's blocks state
-    size_t last;    // file offset behind the last block of the main family
+    uint32_t count;      // number of blocks that the main family's blocks state
+    size_t last;         // file offset behind the last block of the main family
+    struct uf2_app *app; // NULL: the blocks are the address space
 };
 
 static const struct {
@@ -186,6 +187,31 @@ static bool uf2_is_main(const struct uf2 *u, const struct uf2_block *b)
     return b->flash && uf2_is(&u->families[u->main], b);
 }
 
+// Boot loaders of Espressif chips take the file of an app, block by block.
+static enum diag_code uf2_find_app(struct image *img, struct uf2 *u, struct diag *d)
+{
+    const struct image_segment *s = &img->segments[0];
+    const struct uf2_family *f = &u->families[u->main];
+    if (img->n_segments != 1 || !esp_is_app(s->data, s->size)) {
+        return DIAG_OK;
+    }
+    if (!(u->app = ARENA_NEW(img->arena, struct uf2_app))) {
+        return diag_nomem(d);
+    }
+    *u->app = (struct uf2_app){.flat = s->data, .size = s->size, .base = (uint32_t)s->addr};
+    u->app->family = f->id;
+    u->app->named = f->named;
+    // Offsets in messages count from the start of the app.
+    enum diag_code err = esp_parse(s->data, s->size, 0, !img->unsealed, img->name, &u->app->app, d);
+    img->n_segments = 0;
+    img->segments = NULL;
+    err = err ? err : esp_segments(img, &u->app->app, u->app->flat, d);
+    for (unsigned i = 0; i < img->n_segments; i++) {
+        img->segments[i].file_offset = UINT64_MAX; // scattered
+    }
+    return err;
+}
+
 static enum diag_code uf2_read(struct image *img, struct diag *d)
 {
     struct uf2 *u = ARENA_NEW(img->arena, struct uf2);
@@ -222,7 +248,7 @@ static enum diag_code uf2_read(struct image *img, struct diag *d)
     img->machine = name < 0 ? IMAGE_ISA_UNKNOWN : uf2_names[name].machine;
     img->address_bits = 32;
     img->container = u;
-    return DIAG_OK;
+    return uf2_find_app(img, u, d);
 }
 
 static bool uf2_probe(const uint8_t *data, size_t size)
@@ -243,7 +269,8 @@ static const char *uf2_describe(const struct image *img, struct arena *a)
 {
     const struct uf2 *u = img->container;
     const char *text = uf2_family_name(&u->families[u->main], a);
-    text = text ? arena_printf(a, "UF2, family %s", text) : NULL;
+    text =
+        text ? arena_printf(a, "UF2%s, family %s", u->app ? " of an app image" : "", text) : NULL;
     for (unsigned i = 0; i < u->n_families && text; i++) {
         if (i != u->main) {
             const char *other = uf2_family_name(&u->families[i], a);
@@ -255,19 +282,62 @@ static const char *uf2_describe(const struct image *img, struct arena *a)
     return text;
 }
 
+const struct uf2_app *uf2_app_of(const struct image *img)
+{
+    return img->kind == IMAGE_UF2 ? ((const struct uf2 *)img->container)->app : NULL;
+}
+
+static void uf2_scatter(const struct uf2 *u, const uint8_t *flat, uint8_t *file)
+{
+    for (size_t i = 0; i < u->pieces.n; i++) {
+        const struct image_piece *p = &u->pieces.items[i];
+        memcpy(file + p->at, flat ? flat + (p->data - u->app->flat) : p->data, p->size);
+    }
+}
+
+// Puts the sums of an app right, or to 0, in the file that its bytes were scattered over.
+static void uf2_write_app(const struct image *img, bool seal, uint8_t *file, struct bytes_out *flat)
+{
+    const struct uf2 *u = img->container;
+    bytes_put(flat, u->app->flat, (size_t)u->app->size);
+    if (flat->failed || (seal && !img->unsealed && !memcmp(file, img->file, img->file_size))) {
+        return;
+    }
+    if (seal) {
+        esp_seal(&u->app->app, flat->data);
+    } else {
+        esp_unseal(&u->app->app, flat->data);
+    }
+    uf2_scatter(u, flat->data, file);
+}
+
 static enum diag_code uf2_write(const struct image *img, bool seal, struct bytes_out *out,
                                 struct diag *d)
 {
     const struct uf2 *u = img->container;
     size_t start = out->size;
-    (void)seal;
     (void)d;
     bytes_put(out, img->file, img->file_size);
-    for (size_t i = 0; i < u->pieces.n && !out->failed; i++) {
-        const struct image_piece *p = &u->pieces.items[i];
-        memcpy(out->data + start + p->at, p->data, p->size);
+    if (!out->failed) {
+        uf2_scatter(u, NULL, out->data + start);
+    }
+    if (!out->failed && u->app) {
+        struct bytes_out flat;
+        bytes_out_init(&flat);
+        uf2_write_app(img, seal, out->data + start, &flat);
+        out->failed |= flat.failed;
+        bytes_out_free(&flat);
     }
     return DIAG_OK;
+}
+
+static void uf2_seal(struct image *img, uint8_t *file)
+{
+    const struct uf2 *u = img->container;
+    if (u->app) {
+        esp_seal(&u->app->app, u->app->flat);
+        uf2_scatter(u, NULL, file);
+    }
 }
 
 // Changes the stated number of blocks from one value to another wherever it belongs to the main
@@ -291,12 +361,31 @@ static void uf2_range(uint64_t addr, uint64_t size, uint64_t *from, uint64_t *n)
     *n = (addr + size - *from + UF2_PAYLOAD - 1) / UF2_PAYLOAD;
 }
 
+// An app can be restored only if its blocks are the file.
+static enum diag_code uf2_check_app(const struct image *img, struct diag *d)
+{
+    const struct uf2 *u = img->container;
+    struct bytes_out now;
+    bytes_out_init(&now);
+    bytes_put(&now, img->file, img->file_size);
+    enum diag_code err = bytes_out_check(&now, d);
+    if (!err) {
+        uf2_scatter(u, NULL, now.data);
+        err = uf2_app_check(u->app, img, now.data, d);
+    }
+    bytes_out_free(&now);
+    return err;
+}
+
 static enum diag_code uf2_check_add(const struct image *img, uint64_t addr, uint64_t size,
                                     struct diag *d)
 {
     const struct uf2 *u = img->container;
     uint64_t from, n;
     uf2_range(addr, size, &from, &n);
+    if (u->app) {
+        return uf2_check_app(img, d);
+    }
     if (u->has_md5) {
         return diag_set(d, DIAG_NO, img->name,
                         "holds MD5 sums of flash regions, which would go stale");
@@ -319,8 +408,13 @@ static enum diag_code uf2_check_add(const struct image *img, uint64_t addr, uint
 static enum diag_code uf2_undo(const struct image *img, uint64_t addr, uint64_t size,
                                struct bytes_out *out, struct diag *d)
 {
+    const struct uf2 *u = img->container;
+    enum diag_code err = uf2_check_add(img, addr, size, d);
+    if (!err && u->app) {
+        return uf2_app_undo(u->app, img, addr, size, out, d);
+    }
     bytes_put_u64(out, img->file_size);
-    return uf2_check_add(img, addr, size, d);
+    return err;
 }
 
 void uf2_put_block(bool named, uint32_t family, uint32_t addr, const uint8_t data[UF2_PAYLOAD],
@@ -392,6 +486,9 @@ static enum diag_code uf2_add(const struct image *img, const struct image_run *r
     uint64_t from, n;
     uf2_range(run->addr, run->size, &from, &n);
     enum diag_code err = uf2_check_add(img, run->addr, run->size, d);
+    if (!err && u->app) {
+        return uf2_app_add(u->app, img, run, out, d);
+    }
     err = err ? err : uf2_write(img, false, out, d);
     if (err || out->failed) {
         return err;
@@ -418,6 +515,9 @@ static enum diag_code uf2_remove(const struct image *img, const struct image_und
 {
     struct uf2 u = *(const struct uf2 *)img->container;
     uint64_t from, n;
+    if (u.app) {
+        return uf2_app_remove(u.app, img, undo, out, d);
+    }
     uf2_range(undo->addr, undo->size, &from, &n);
     struct bytes_in in;
     bytes_in_init(&in, undo->bytes, undo->n, img->name, d);
@@ -446,6 +546,7 @@ const struct image_ops image_uf2_ops = {
     .read = uf2_read,
     .describe = uf2_describe,
     .write = uf2_write,
+    .seal = uf2_seal,
     .undo = uf2_undo,
     .add = uf2_add,
     .remove = uf2_remove,

@@ -14,6 +14,8 @@ static void put_noise(struct bytes_out *out, size_t n, unsigned seed)
     }
 }
 
+static void make_esp_s3(struct bytes_out *out);
+
 // ELF
 
 enum { NOTE = 1, SECTIONS = 2, LOADED_HEADERS = 4, DYNAMIC = 8, PADDED = 16 };
@@ -248,6 +250,22 @@ static void make_uf2_shared(struct bytes_out *out)
     for (unsigned i = 0; i < 4; i++) {
         put_uf2(out, i < 3 ? 0 : 0x2000, 0x2000 + 256 * i, i, 4, i < 3 ? 0 : 0x55114460);
     }
+}
+
+// An app image cut into blocks.
+static void make_uf2_esp(struct bytes_out *out)
+{
+    struct bytes_out app;
+    bytes_out_init(&app);
+    make_esp_s3(&app);
+    bytes_put_align(&app, 256, 0);
+    uint32_t n = (uint32_t)app.size / 256;
+    for (uint32_t i = 0; i < n; i++) {
+        size_t at = out->size;
+        put_uf2(out, 0x2000, 256 * i, i, n, 0xc47e5767);
+        memcpy(out->data + at + 32, app.data + 256 * i, 256);
+    }
+    bytes_out_free(&app);
 }
 
 // DfuSe
@@ -511,6 +529,7 @@ const struct image_sample image_samples[] = {
     {"uf2", IMAGE_UF2, make_uf2, 0x10000300, 0},
     {"uf2-families", IMAGE_UF2, make_uf2_families, 0x10004000, 0},
     {"uf2-shared", IMAGE_UF2, make_uf2_shared, 0x2300, 0},
+    {"uf2-esp", IMAGE_UF2, make_uf2_esp, 0x3c000100, 0},
     {"dfuse", IMAGE_DFUSE, make_dfuse, 0x8020100, 0},
     {"dfuse-targets", IMAGE_DFUSE, make_dfuse_targets, 0x8100000, 0},
     {"ihex", IMAGE_IHEX, make_hex, 0x8010100, 0},
