@@ -10,3 +10,8 @@ $(BUILD)/boot_host: $(call obj,tests/verify/boot_host.c samples/bootloader/boot.
 	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 test: $(BUILD)/boot_host
+
+$(BUILD)/time_verify: $(call obj,tests/bench/time_verify.c) $(BUILD)/libverify.a $(BUILD)/libformat.a
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+bench: $(BUILD)/time_verify
