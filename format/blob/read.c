@@ -239,19 +239,33 @@ static size_t find_at(struct find *f, const struct image_segment *s, size_t at)
     return l.size; // what looks like a blob within a payload is payload
 }
 
-static void find_in_segment(struct find *f, const struct image_segment *s)
+// Magic and header size: a boot loader may hold the magic as a constant.
+static bool find_begins(const struct image_segment *s, size_t at)
 {
-    size_t at = 0;
+    return s->size - at >= BLOB_AT_FLAGS && blob_layout_begins(s->data + at) &&
+           ld16(s->data + at + BLOB_AT_HEADER_SIZE) == BLOB_HEADER;
+}
+
+// Tries every step-th byte from offset at on.
+static void find_in_segment(struct find *f, const struct image_segment *s, size_t at, size_t step)
+{
     while (at < s->size) {
-        const uint8_t *p = memchr(s->data + at, 'm', s->size - at);
-        if (!p) {
-            return;
-        }
-        at = (size_t)(p - s->data);
-        // Magic and header size: a boot loader may hold the magic as a constant.
-        bool begins = s->size - at >= BLOB_AT_FLAGS && blob_layout_begins(p) &&
-                      ld16(p + BLOB_AT_HEADER_SIZE) == BLOB_HEADER;
-        at += begins ? find_at(f, s, at) : 1;
+        size_t skip = s->data[at] == 'm' && find_begins(s, at) ? find_at(f, s, at) : step;
+        at += (skip + step - 1) / step * step;
+    }
+}
+
+// Blobs lie at multiples of BLOB_ALIGN. A raw image may have a head of any length in front, but
+// hardly ever has.
+static void find_all(struct find *f)
+{
+    for (unsigned i = 0; i < f->img->n_segments; i++) {
+        const struct image_segment *s = &f->img->segments[i];
+        uint64_t addr = f->img->base_known ? s->addr : 0;
+        find_in_segment(f, s, (size_t)(-addr % BLOB_ALIGN), BLOB_ALIGN);
+    }
+    for (unsigned i = 0; i < f->img->n_segments && !f->img->base_known && !f->n_found; i++) {
+        find_in_segment(f, &f->img->segments[i], 0, 1);
     }
 }
 
@@ -278,9 +292,7 @@ enum diag_code blob_find(struct image *img, struct arena *a, struct diag *d, str
 {
     struct find f = {.img = img};
     *out = NULL;
-    for (unsigned i = 0; i < img->n_segments; i++) {
-        find_in_segment(&f, &img->segments[i]);
-    }
+    find_all(&f);
     if (f.n_found != 1) {
         return find_failed(&f, d);
     }

@@ -40,9 +40,13 @@ static bool bin_find_elf(struct image *img)
 {
     enum { BIN_TRIES = 4 }; // every try copies the file
     unsigned tries = 0;
-    for (uint64_t at = 4; at + ELF_HEADER_32 < img->file_size && tries < BIN_TRIES; at += 4) {
-        const uint8_t *p = img->file + at;
-        if (ld32(p) == 0x464c457f && p[4] - 1u < 2 && p[5] == 1 && p[6] == 1) {
+    for (uint64_t at = 4; at + ELF_HEADER_32 < img->file_size && tries < BIN_TRIES; at++) {
+        const uint8_t *p = memchr(img->file + at, 0x7f, (size_t)(img->file_size - at));
+        at = p ? (uint64_t)(p - img->file) : img->file_size;
+        if (at + ELF_HEADER_32 >= img->file_size) {
+            break;
+        }
+        if (at % 4 == 0 && ld32(p) == 0x464c457f && p[4] - 1u < 2 && p[5] == 1 && p[6] == 1) {
             tries++;
             if (bin_try_elf(img, at)) {
                 return true;

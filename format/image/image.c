@@ -353,26 +353,18 @@ enum diag_code image_undo(const struct image *img, uint64_t addr, uint64_t size,
     return err ? err : image_ops_of(img->kind)->undo(img, addr, size, out, d);
 }
 
-// Reads the new file in place of the old one. A raw image keeps its base.
-static enum diag_code image_reload(struct image *img, struct bytes_out *file, bool seal,
-                                   struct diag *d)
+// Reads file, which must outlive img, in place of the old one, and makes its checksums if seal. A
+// raw image keeps its base.
+static enum diag_code image_replace(struct image *img, uint8_t *file, size_t size, bool seal,
+                                    struct diag *d)
 {
     const struct image_ops *ops = image_ops_of(img->kind);
-    enum diag_code err = bytes_out_check(file, d);
-    if (err) {
-        return err;
-    }
-    struct image next = {.name = img->name, .arena = img->arena, .file_size = file->size};
-    next.unsealed = true;
-    uint8_t *copy = arena_dup(img->arena, file->data, file->size);
-    if (!copy) {
-        return diag_nomem(d);
-    }
-    next.file = copy;
-    err = image_load(&next, ops, d);
+    struct image next = {
+        .name = img->name, .arena = img->arena, .file = file, .file_size = size, .unsealed = true};
+    enum diag_code err = image_load(&next, ops, d);
     if (!err) {
         if (seal && ops->seal) {
-            ops->seal(&next, copy);
+            ops->seal(&next, file);
             next.unsealed = false;
         }
         if (!next.base_known && img->n_segments) {
@@ -383,6 +375,17 @@ static enum diag_code image_reload(struct image *img, struct bytes_out *file, bo
         *img = next;
     }
     return err;
+}
+
+static enum diag_code image_reload(struct image *img, struct bytes_out *file, bool seal,
+                                   struct diag *d)
+{
+    enum diag_code err = bytes_out_check(file, d);
+    uint8_t *copy = err ? NULL : arena_dup(img->arena, file->data, file->size);
+    if (!copy) {
+        return err ? err : diag_nomem(d);
+    }
+    return image_replace(img, copy, file->size, seal, d);
 }
 
 enum diag_code image_add(struct image *img, uint64_t addr, const uint8_t *bytes, uint64_t size,
@@ -457,6 +460,32 @@ enum diag_code image_remove(struct image *img, uint64_t addr, uint64_t size, con
     bytes_out_free(&before);
     bytes_out_free(&after);
     return err;
+}
+
+enum diag_code image_take(struct image *img, uint64_t addr, uint64_t size, const uint8_t *undo,
+                          size_t undo_size, struct bytes_out *file, struct diag *d)
+{
+    const struct image_ops *ops = image_ops_of(img->kind);
+    const struct image_undo record = {addr, size, undo, undo_size};
+    if (!size || !image_bytes(img, addr, size)) {
+        return diag_set(d, DIAG_NO, img->name, "has no %llu bytes at 0x%llx that could be removed",
+                        (unsigned long long)size, (unsigned long long)addr);
+    }
+    enum diag_code err = ops->remove(img, &record, file, d);
+    err = err ? err : bytes_out_check(file, d);
+    return err ? err : image_replace(img, file->data, file->size, true, d);
+}
+
+enum diag_code image_with(const struct image *img, uint64_t addr, const uint8_t *bytes,
+                          uint64_t size, unsigned flags, struct bytes_out *file, struct diag *d)
+{
+    const struct image_run run = {addr, size, bytes, flags};
+    const struct image_ops *ops = image_ops_of(img->kind);
+    enum diag_code err = image_check_add(img, addr, size, d);
+    err = err ? err : ops->add(img, &run, file, d);
+    err = err ? err : bytes_out_check(file, d);
+    struct image sealed = *img;
+    return err || !ops->seal ? err : image_replace(&sealed, file->data, file->size, true, d);
 }
 
 enum diag_code image_write(const struct image *img, struct bytes_out *out, struct diag *d)

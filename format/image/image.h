@@ -139,6 +139,14 @@ enum diag_code image_add(struct image *img, uint64_t addr, const uint8_t *bytes,
 // (padding, gaps, headers). Pokes may be undone before or after. Segments move as in image_add.
 enum diag_code image_remove(struct image *img, uint64_t addr, uint64_t size, const uint8_t *undo,
                             size_t undo_size, struct diag *d);
+// image_remove for a verifier, in two halves that copy less. image_take removes the run without
+// the proof: img becomes the base, and its whole file is appended to file, which must outlive img.
+// image_with appends the file that image_add and image_write would make of img, which stays as it
+// is: comparing it with the product is the proof, for every byte of the product's file.
+enum diag_code image_take(struct image *img, uint64_t addr, uint64_t size, const uint8_t *undo,
+                          size_t undo_size, struct bytes_out *file, struct diag *d);
+enum diag_code image_with(const struct image *img, uint64_t addr, const uint8_t *bytes,
+                          uint64_t size, unsigned flags, struct bytes_out *file, struct diag *d);
 // The whole file: checksums, counts, hashes and headers that the container demands are made anew
 // where something changed, and kept as they were where nothing did.
 enum diag_code image_write(const struct image *img, struct bytes_out *out, struct diag *d);

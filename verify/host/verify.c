@@ -190,8 +190,8 @@ static enum diag_code verify_poke(struct verify *v, bool old, struct diag *d)
     return err;
 }
 
-// Makes the product again from what is the base now and compares it with the file: only then is
-// every byte of the file accounted for, checksums and padding of the container included.
+// Makes the product again from the base and compares it with the file: only then is every byte of
+// the file accounted for, checksums and padding of the container included.
 static enum diag_code verify_again(struct verify *v, struct diag *d)
 {
     const struct blob_layout *l = &v->blob->layout;
@@ -199,8 +199,8 @@ static enum diag_code verify_again(struct verify *v, struct diag *d)
     bytes_out_init(&again);
     enum diag_code err = verify_poke(v, false, d);
     err = err ? err
-              : image_add(v->image, v->blob->addr, l->bytes, l->size, v->blob->segment_flags, d);
-    err = err ? err : image_write(v->image, &again, d);
+              : image_with(v->image, v->blob->addr, l->bytes, l->size, v->blob->segment_flags,
+                           &again, d);
     if (!err && (again.size != v->rq->size || memcmp(again.data, v->rq->data, again.size) != 0)) {
         size_t n = again.size < v->rq->size ? again.size : v->rq->size, at = 0;
         while (at < n && again.data[at] == v->rq->data[at]) {
@@ -213,12 +213,29 @@ static enum diag_code verify_again(struct verify *v, struct diag *d)
     return err;
 }
 
-// A product in the container of its base: put the base's file back in memory and hash it.
-static enum verify_result verify_whole_file(struct verify *v, enum diag_code *fatal)
+// The base's file out of the product: file gets its bytes, the image is the base from then on.
+static enum diag_code verify_take(struct verify *v, struct bytes_out *file, struct diag *d)
 {
     const struct blob *b = v->blob;
     uint8_t digest[BLOB_DIGEST];
+    enum diag_code err = verify_poke(v, true, d);
+    err = err ? err : image_take(v->image, b->addr, b->layout.size, b->undo, b->undo_size, file, d);
+    if (err) {
+        return err;
+    }
+    sha256(file->data, file->size, digest);
+    if (file->size != b->base_file_size || memcmp(digest, b->base_file_sha256, BLOB_DIGEST) != 0) {
+        return diag_set(d, DIAG_NO, v->rq->name,
+                        "without the blob it is not the firmware that was signed");
+    }
+    return DIAG_OK;
+}
+
+// A product in the container of its base: put the base's file back in memory and hash it.
+static enum verify_result verify_whole_file(struct verify *v, enum diag_code *fatal)
+{
     struct diag d;
+    struct bytes_out file; // outlives the image's last use
     diag_init(&d);
     const struct blob_patch *bad = verify_bad_patch(v);
     if (bad) {
@@ -226,20 +243,12 @@ static enum verify_result verify_whole_file(struct verify *v, enum diag_code *fa
                           "the %u bytes at 0x%" PRIx64 " are not the patch that was signed",
                           (unsigned)bad->size, bad->addr);
     }
-    enum diag_code err = verify_poke(v, true, &d);
-    err = err ? err : image_remove(v->image, b->addr, b->layout.size, b->undo, b->undo_size, &d);
-    if (!err) {
-        sha256(v->image->file, v->image->file_size, digest);
-        if (v->image->file_size != b->base_file_size ||
-            memcmp(digest, b->base_file_sha256, BLOB_DIGEST) != 0) {
-            return verify_say(v, VERIFY_ALTERED_BASE,
-                              "without the blob it is not the firmware that was signed");
-        }
-        err = verify_again(v, &d);
-    }
-    if (err == DIAG_NOMEM) {
-        *fatal = err;
-    }
+    bytes_out_init(&file);
+    enum diag_code err = verify_take(v, &file, &d);
+    err = err ? err : verify_again(v, &d);
+    bytes_out_free(&file);
+    v->image = NULL;
+    *fatal = err == DIAG_NOMEM ? err : DIAG_OK;
     return err ? verify_altered(v, &d) : VERIFY_VERIFIED;
 }
 
