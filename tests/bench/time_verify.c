@@ -76,7 +76,7 @@ int main(int argc, char **argv)
         begun = now();
         sha256(f.data, f.size, digest);
         const struct blob_signature *s = &blob->signatures[0];
-        if (!verify_key_check(key, blob->layout.bytes, BLOB_HEADER, s->data, s->size)) {
+        if (verify_key_check(key, blob->layout.bytes, BLOB_HEADER, s->data, s->size)) {
             return DIAG_INTERNAL;
         }
         theirs[i] = now() - begun;
