@@ -13,6 +13,9 @@ if grep -q __asan_init "$BUILD/mpy-freeze"; then
     echo "faults cannot be injected into a build with a sanitizer, which has its own malloc"
     exit 77
 fi
+# Faults come from a library in front of the C library, which a static program does not have.
+make -s BUILD="$BUILD" "$BUILD/dynamic/mpy-freeze" || exit 1
+export PATH="$BUILD/dynamic:$PATH"
 cc -shared -fPIC -O1 -o "$work/inject.so" tests/faults/inject.c -ldl || exit 1
 mkdir "$work/in" "$work/out"
 cp "$stock" "$work/in/stock"
