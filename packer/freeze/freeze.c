@@ -177,16 +177,21 @@ static enum diag_code put_module(struct freezer *f, const struct mpy_module *m, 
 static enum diag_code put_modules(struct freezer *f, const struct freeze_input *inputs, unsigned n,
                                   uint32_t *offsets, struct freeze_span *spans)
 {
+    f->bytes_base = ARENA_ARRAY(f->arena, uint32_t, n + 1);
     for (unsigned i = 0; i < n; i++) {
-        struct place at = {0};
+        struct place at[2] = {{0}, {PART_BYTES, 0}};
+        uint32_t resolved[2];
         f->input = &inputs[i];
+        f->run = i + 1;
         if (inputs[i].kind == FW_MODULE_MPY) {
-            enum diag_code err = put_module(f, inputs[i].mpy, &at);
+            enum diag_code err = put_module(f, inputs[i].mpy, &at[0]);
             if (err) {
                 return err;
             }
         }
-        spans[i] = pieces_flush(&f->pieces, &at, 1, &offsets[i]);
+        spans[i] = pieces_flush(&f->pieces, at, 2, resolved);
+        offsets[i] = resolved[0];
+        f->bytes_base[f->run] = resolved[1];
     }
     f->input = NULL;
     return DIAG_OK;

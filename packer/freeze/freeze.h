@@ -52,8 +52,8 @@ struct freeze {
     uint32_t pool, names, content, str_sizes, str_content;
 };
 
-// DIAG_NO when the firmware can hold no frozen modules at all, or what every module needs to know of
-// it was not found. The rest is asked for where a module needs it.
+// DIAG_NO when the firmware can hold no frozen modules at all, or what every module needs to know
+// of it was not found. The rest is asked for where a module needs it.
 enum diag_code freeze_possible(const struct firmware *fw, struct diag *d);
 
 // Lays the inputs out for fw. Their order is kept. Errors: DIAG_NO when the firmware cannot hold

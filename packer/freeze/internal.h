@@ -5,6 +5,13 @@
 #include "packer/freeze/pieces.h"
 #include "packer/freeze/qstrs.h"
 
+struct text_entry { // the data of a string constant in the payload
+    const uint8_t *data;
+    uint32_t len, hash;
+    uint32_t run;       // the run (module) it was written in; 0 = empty slot
+    struct place place; // within that run
+};
+
 struct freezer {
     const struct firmware *fw;
     struct arena *arena;
@@ -12,6 +19,10 @@ struct freezer {
     struct qstrs qstrs;
     struct pieces pieces;
     const struct freeze_input *input; // the module at work, for messages
+    struct text_entry *texts;         // by content, open addressing
+    uint32_t n_texts, n_text_slots;
+    uint32_t run;         // number of the current run, from 1 on
+    uint32_t *bytes_base; // offset of PART_BYTES in the payload, by run
     bool executable;
 };
 
@@ -23,6 +34,15 @@ enum diag_code freeze_refuse(struct freezer *f, enum diag_code code, const char 
 enum diag_code freeze_objects(struct freezer *f, const struct mpy_module *m, struct place *table);
 // A string constant this long or longer is an object of its own, a shorter one a qstr.
 enum { FREEZE_INTERN_BELOW = 25 };
+
+// texts.c: writes the data of a string constant with its NUL, or finds equal data that an earlier
+// constant has; a pointer to it goes to the next word.
+struct text_ref {
+    bool earlier;       // offset counts in the payload, not in the run
+    struct place place; // in this run
+    uint32_t offset;
+};
+struct text_ref freeze_text(struct freezer *f, const uint8_t *data, uint32_t len);
 
 // code.c: a raw code or proto_fun and all below it; *at is what the module points to.
 enum diag_code freeze_code(struct freezer *f, const struct mpy_code *code, struct place *at);

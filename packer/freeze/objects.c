@@ -117,13 +117,16 @@ static enum diag_code make_text(struct freezer *f, enum fw_object type, const st
         return err;
     }
     struct pieces *p = &f->pieces;
-    struct place data = pieces_bytes(p, o->data, o->len);
-    bytes_put_u8(&p->part[PART_BYTES], 0); // str data is terminated, py/objstr.c relies on it
+    struct text_ref data = freeze_text(f, o->data, o->len);
     struct place at = pieces_at(p, PART_WORDS);
     pieces_pointer_out(p, address);
     pieces_word(p, qstrs_hash(f->fw, o->data, o->len));
     pieces_word(p, o->len);
-    pieces_pointer(p, data);
+    if (data.earlier) {
+        pieces_pointer_offset(p, data.offset);
+    } else {
+        pieces_pointer(p, data.place);
+    }
     return place_value(out, at);
 }
 

@@ -191,14 +191,56 @@ static struct place write_lengths(const struct qstrs *q, struct pieces *p, uint3
     return at;
 }
 
-static void write_text(const struct qstrs *q, struct pieces *p, uint32_t from, uint32_t n)
+static int by_end(const void *a, const void *b)
+{
+    const struct qstr_entry *x = ((const struct sort_item *)a)->e,
+                            *y = ((const struct sort_item *)b)->e;
+    uint32_t n = x->len < y->len ? x->len : y->len;
+    for (uint32_t i = 1; i <= n; i++) {
+        int c = (uint8_t)x->data[x->len - i] - (uint8_t)y->data[y->len - i];
+        if (c) {
+            return c;
+        }
+    }
+    return (x->len > y->len) - (x->len < y->len);
+}
+
+static bool is_tail(const struct qstr_entry *tail, const struct qstr_entry *of)
+{
+    return tail->len <= of->len && !memcmp(of->data + of->len - tail->len, tail->data, tail->len);
+}
+
+// Where the text of each string of the pool stands. A string that another one ends with needs no
+// text of its own (linkers merge strings the same way): sorted by their ends, it is the one before.
+static uint32_t *place_texts(const struct qstrs *q, struct pieces *p, uint32_t from, uint32_t n)
 {
     struct bytes_out *bytes = &p->part[PART_BYTES];
+    struct sort_item *items = ARENA_ARRAY(q->arena, struct sort_item, n);
+    uint32_t *places = ARENA_ARRAY(q->arena, uint32_t, n);
+    const struct qstr_entry *last = NULL;
+    uint32_t end = 0; // of the text of last, its NUL not counted
     for (uint32_t i = 0; i < n; i++) {
-        const struct qstr_entry *e = &q->entries[q->sorted[from + i]];
-        pieces_pointer(p, (struct place){PART_BYTES, (uint32_t)bytes->size});
-        bytes_put(bytes, e->data, e->len);
-        bytes_put_u8(bytes, 0);
+        items[i] = (struct sort_item){&q->entries[q->sorted[from + i]], i};
+    }
+    qsort(items, n, sizeof *items, by_end);
+    for (uint32_t i = n; i-- > 0;) {
+        const struct qstr_entry *e = items[i].e;
+        if (!last || !is_tail(e, last)) {
+            bytes_put(bytes, e->data, e->len);
+            end = (uint32_t)bytes->size;
+            bytes_put_u8(bytes, 0);
+            last = e;
+        }
+        places[items[i].index] = end - e->len;
+    }
+    return places;
+}
+
+static void write_text(const struct qstrs *q, struct pieces *p, uint32_t from, uint32_t n)
+{
+    const uint32_t *places = place_texts(q, p, from, n);
+    for (uint32_t i = 0; i < n; i++) {
+        pieces_pointer(p, (struct place){PART_BYTES, places[i]});
     }
 }
 
