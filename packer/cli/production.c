@@ -467,27 +467,6 @@ static bool body_open(struct body *b, const char *name)
     return true;
 }
 
-// Firmware that starts a script by itself has its name as a text; programs of an operating system
-// and firmware that gets its script otherwise have not.
-static bool is_started(const struct firmware *fw, const char *file)
-{
-    size_t n = strlen(file) + 1;
-    for (unsigned i = 0; i < fw->image->n_segments; i++) {
-        const struct image_segment *g = &fw->image->segments[i];
-        for (uint64_t at = 0; in_range(at, n, g->size); at++) {
-            const uint8_t *p = memchr(g->data + at, file[0], g->size - at - n + 1);
-            if (!p) {
-                break;
-            }
-            if (memcmp(p, file, n) == 0) {
-                return true;
-            }
-            at = (uint64_t)(p - g->data);
-        }
-    }
-    return false;
-}
-
 enum diag_code production_check(struct cli *cli, const struct firmware *fw,
                                 const struct splice_module *modules, unsigned n,
                                 struct production *out)
@@ -503,7 +482,7 @@ enum diag_code production_check(struct cli *cli, const struct firmware *fw,
             err = check_imports(&boot, &path_locked);
             console_locked = body_locks_console(&boot);
         }
-    } else if (is_started(fw, "boot.py")) {
+    } else {
         err = finding(&boot, (struct production_finding){
                                  .id = "no-boot",
                                  .module = "boot.py",
@@ -512,8 +491,7 @@ enum diag_code production_check(struct cli *cli, const struct firmware *fw,
                                  .advice = true});
     }
     if (err || !is_frozen(&app, "main", 4)) {
-        return err || !is_started(fw, "main.py")
-                   ? err
+        return err ? err
                    : finding(&app, (struct production_finding){
                                        .id = "no-main",
                                        .module = "main.py",
