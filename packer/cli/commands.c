@@ -18,6 +18,7 @@ extern const struct cli_command cmd_pubkey;
 extern const struct cli_command cmd_sign;
 extern const struct cli_command cmd_verify;
 extern const struct cli_command cmd_version;
+extern const struct cli_command cmd_watch;
 
 // One a line, in the order of the help.
 // clang-format off
@@ -38,6 +39,7 @@ const struct cli_command *const cli_commands[] = {
     &cmd_pubkey,
     &cmd_sign,
     &cmd_verify,
+    &cmd_watch,
     &cmd_version,
     NULL,
 };
