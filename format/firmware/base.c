@@ -52,6 +52,22 @@ static uint64_t find_table(const struct view_span *s, uint64_t a, uint64_t b, ui
     return UINT64_MAX;
 }
 
+// Up to 1.18 the table points to hash and length in front of the text: 2 to 4 bytes.
+static uint32_t text_skip(const struct view_span *s, uint64_t text, const char *name)
+{
+    uint32_t n = (uint32_t)strlen(name), h = 5381;
+    for (uint32_t i = 0; i < n; i++)
+        h = (h * 33) ^ (unsigned char)name[i];
+    if (text < 4)
+        return 0;
+    const uint8_t *p = s->data + text;
+    if (p[-1] == n && p[-2] == (h & 0xff))
+        return 2;
+    if (p[-1] == n && ld16(p - 3) == (h & 0xffff))
+        return 3;
+    return ld16(p - 2) == n && ld16(p - 4) == (h & 0xffff) ? 4 : 0;
+}
+
 enum diag_code base_infer(struct scan *s, struct image *img)
 {
     struct places a, b;
@@ -64,6 +80,7 @@ enum diag_code base_infer(struct scan *s, struct image *img)
             uint64_t table = find_table(span, a.at[i], b.at[k], &base);
             if (table == UINT64_MAX)
                 continue;
+            base += text_skip(span, a.at[i], mpy_static_qstr(BASE_ID_A));
             image_rebase(img, base);
             enum diag_code c = view_init(&s->view, img, s->arena, s->diag);
             if (!c)
@@ -73,5 +90,5 @@ enum diag_code base_infer(struct scan *s, struct image *img)
         }
     return diag_set(s->diag, DIAG_NO, img->name,
                     "no table of MicroPython's static names, so no base address: not MicroPython, "
-                    "or a release before 1.19");
+                    "or a release before 1.11");
 }

@@ -129,6 +129,36 @@ static bool is_module_name(const struct scan *s, uint64_t qstr_table)
     return has_suffix(q, ".py") || has_suffix(q, ".mpy");
 }
 
+// Up to 1.18 the qstrs of name and source file stand in the prelude itself, in two bytes each. The
+// id of the file when the raw code at addr is a module's body, else 0.
+static uint16_t old_module_file(const struct scan *s, uint64_t addr)
+{
+    uint64_t code = 0;
+    const uint8_t *p = view_at(&s->view, addr, 4);
+    if (!p || addr % s->view.ptr || (p[0] & 7) != 2 || ld32(p) >> 21 ||
+        !view_word(&s->view, addr + s->view.ptr, &code))
+        return 0;
+    const struct view_span *span = view_span_at(&s->view, code);
+    if (!span)
+        return 0;
+    struct cursor c = {span->data + (code - span->run), span->data + span->size, true};
+    skip_groups(&c); // signature
+    skip_groups(&c); // sizes
+    uint16_t name = (uint16_t)(next_byte(&c) | next_byte(&c) << 8);
+    uint16_t file = (uint16_t)(next_byte(&c) | next_byte(&c) << 8);
+    return c.ok && name == FROZEN_MODULE_ID && file < s->fw->n_qstrs ? file : 0;
+}
+
+static bool is_old_module(const struct scan *s, uint64_t addr)
+{
+    uint16_t file = old_module_file(s, addr);
+    uint64_t constants;
+    return file &&
+           (has_suffix(&s->fw->qstrs[file], ".py") || has_suffix(&s->fw->qstrs[file], ".mpy")) &&
+           view_word(&s->view, addr + 2 * s->view.ptr, &constants) &&
+           (!constants || view_span_at(&s->view, constants));
+}
+
 // Is there an mp_frozen_module_t at addr?
 static bool is_module(const struct scan *s, uint64_t addr)
 {
@@ -168,7 +198,10 @@ static enum diag_code find_modules(struct scan *s, struct modules *m)
 {
     for (uint32_t i = 0; i < s->view.n_where && m->n < FROZEN_MODULES_MAX; i++) {
         uint64_t addr = view_addr(&s->view, s->view.where[i]);
-        if (is_module(s, addr) && !push(s, m, addr))
+        bool is_new = s->fw->profile->frozen_module_t;
+        if (!is_new)
+            addr -= s->view.ptr; // the pointer to the code is the second word
+        if ((is_new ? is_module(s, addr) : is_old_module(s, addr)) && !push(s, m, addr))
             return diag_nomem(s->diag);
     }
     if (m->n)
@@ -197,8 +230,11 @@ static const struct fw_qstr *module_name(const struct scan *s, uint64_t module)
 {
     uint64_t qstrs = 0;
     uint16_t id = 0;
-    view_word(&s->view, module, &qstrs);
-    view_u16(&s->view, qstrs, &id);
+    if (!s->fw->profile->frozen_module_t) {
+        id = old_module_file(s, module);
+    } else if (view_word(&s->view, module, &qstrs)) {
+        view_u16(&s->view, qstrs, &id);
+    }
     return &s->fw->qstrs[id < s->fw->n_qstrs ? id : 0];
 }
 
@@ -281,7 +317,7 @@ static bool fits_pools(const struct scan *s, const struct fw_profile *p)
 {
     const struct firmware *fw = s->fw;
     bool split = fw->n_pools > 1 && fw->pools[1].sorted;
-    return p->pool_tables && p->pool_sorted_flag == split &&
+    return p->pool_tables == !s->old_pools && p->pool_sorted_flag == split &&
            (fw->qstr_hash_bytes || p->proto_fun) && p->slot_types == type_has_slots(s);
 }
 
@@ -289,7 +325,7 @@ static enum diag_code try_profile(struct scan *s, const struct fw_profile *p, st
 {
     m->n = 0;
     s->fw->profile = p;
-    return p && fits_pools(s, p) && p->frozen_module_t ? find_modules(s, m) : DIAG_OK;
+    return p && fits_pools(s, p) ? find_modules(s, m) : DIAG_OK;
 }
 
 // The only row that fits the pools and types, NULL when there are several or none.
@@ -379,7 +415,9 @@ static uint64_t best_start(const struct scan *s, const struct frozen_table *t, u
 static void add_module(struct scan *s, struct fw_module *m, uint64_t addr, const char *name)
 {
     const struct view *v = &s->view;
-    *m = (struct fw_module){.kind = FW_MODULE_MPY, .name = name, .addr = addr};
+    *m = (struct fw_module){.kind = FW_MODULE_MPY, .name = name, .addr = addr, .code = addr};
+    if (!s->fw->profile->frozen_module_t)
+        return;
     view_word(v, addr, &m->qstr_table);
     view_word(v, addr + v->ptr, &m->obj_table);
     view_word(v, addr + 2 * v->ptr, &m->code);

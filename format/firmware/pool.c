@@ -32,11 +32,18 @@ uint32_t firmware_qstr_hash(const struct firmware *fw, const char *s, size_t n)
 
 struct pool_shape {
     unsigned hash_bytes, len_bytes;
+    bool in_front; // up to 1.18: hash and length lie in front of each text
 };
 
 static uint64_t header_words(struct pool_shape shape)
 {
-    return shape.hash_bytes ? 6 : 5;
+    return shape.in_front ? 4 : shape.hash_bytes ? 6 : 5;
+}
+
+// Bytes between what the table points to and the text.
+static unsigned text_skip(struct pool_shape shape)
+{
+    return shape.in_front ? shape.hash_bytes + shape.len_bytes : 0;
 }
 
 static uint32_t load(const uint8_t *p, unsigned bytes)
@@ -58,6 +65,30 @@ static bool reserve_qstrs(struct scan *s, const struct fw_qstr_pool *p)
     return true;
 }
 
+struct stored { // one entry as the pool has it
+    uint64_t text;
+    uint32_t hash, len;
+};
+
+// Entry i of pool p, whose tables lie in the image.
+static bool read_stored(const struct view *v, const struct fw_qstr_pool *p, struct pool_shape shape,
+                        uint32_t i, struct stored *out)
+{
+    uint64_t at;
+    if (!view_word(v, p->qstrs + (uint64_t)i * v->ptr, &at))
+        return false;
+    uint64_t hash = shape.in_front ? at : p->hashes + (uint64_t)i * shape.hash_bytes;
+    uint64_t len =
+        shape.in_front ? at + shape.hash_bytes : p->lengths + (uint64_t)i * shape.len_bytes;
+    const uint8_t *h = view_at(v, hash, shape.hash_bytes), *l = view_at(v, len, shape.len_bytes);
+    if (!l || (shape.hash_bytes && !h))
+        return false;
+    out->text = at + text_skip(shape);
+    out->hash = shape.hash_bytes ? load(h, shape.hash_bytes) : 0;
+    out->len = load(l, shape.len_bytes);
+    return true;
+}
+
 // The entries of pool p behind those of the pools before it; false when one does not check out.
 static bool read_entries(struct scan *s, const struct fw_qstr_pool *p, struct pool_shape shape)
 {
@@ -65,24 +96,18 @@ static bool read_entries(struct scan *s, const struct fw_qstr_pool *p, struct po
     if (!view_at(v, p->qstrs, (uint64_t)p->len * v->ptr) || !reserve_qstrs(s, p))
         return false;
     struct fw_qstr *out = s->fw->qstrs + p->total_prev;
-    const uint8_t *hashes =
-        shape.hash_bytes ? view_at(v, p->hashes, (uint64_t)p->len * shape.hash_bytes) : NULL;
-    const uint8_t *lengths = view_at(v, p->lengths, (uint64_t)p->len * shape.len_bytes);
-    if (!lengths || (shape.hash_bytes && !hashes))
-        return false;
     for (uint32_t i = 0; i < p->len; i++) {
-        uint64_t text;
-        uint32_t len = load(lengths + i * shape.len_bytes, shape.len_bytes);
-        if (!view_word(v, p->qstrs + (uint64_t)i * v->ptr, &text))
+        struct stored e;
+        if (!read_stored(v, p, shape, i, &e))
             return false;
-        const uint8_t *t = view_at(v, text, (uint64_t)len + 1);
-        if (!t || t[len])
+        const uint8_t *t = view_at(v, e.text, (uint64_t)e.len + 1);
+        if (!t || t[e.len])
             return false;
-        uint32_t hash = hash_text(t, len, hash_mask(shape.hash_bytes));
+        uint32_t hash = hash_text(t, e.len, hash_mask(shape.hash_bytes));
         bool null = !p->total_prev && !i; // MP_QSTRnull is stored with hash 0
-        if (hashes && !null && load(hashes + i * shape.hash_bytes, shape.hash_bytes) != hash)
+        if (shape.hash_bytes && !null && e.hash != hash)
             return false;
-        out[i] = (struct fw_qstr){(const char *)t, len, null ? 0 : hash};
+        out[i] = (struct fw_qstr){(const char *)t, e.len, null ? 0 : hash};
     }
     return true;
 }
@@ -91,7 +116,7 @@ static bool read_entries(struct scan *s, const struct fw_qstr_pool *p, struct po
 static bool read_header(const struct view *v, uint64_t addr, struct pool_shape shape,
                         struct fw_qstr_pool *p, uint64_t *prev)
 {
-    uint64_t w[6];
+    uint64_t w[6] = {0};
     for (unsigned i = 0; i < header_words(shape); i++)
         if (!view_word(v, addr + (uint64_t)i * v->ptr, &w[i]))
             return false;
@@ -106,8 +131,8 @@ static bool read_header(const struct view *v, uint64_t addr, struct pool_shape s
                                .alloc = (uint32_t)w[2],
                                .len = (uint32_t)w[3],
                                .sorted = (w[1] & flag) != 0,
-                               .hashes = k ? w[4] : 0,
-                               .lengths = w[4 + k],
+                               .hashes = k && !shape.in_front ? w[4] : 0,
+                               .lengths = shape.in_front ? 0 : w[4 + k],
                                .qstrs = addr + header_words(shape) * v->ptr};
     return true;
 }
@@ -115,26 +140,27 @@ static bool read_header(const struct view *v, uint64_t addr, struct pool_shape s
 // --- the first pool
 
 // Does a pointer table at addr begin with the static names (ids 2..165)?
-static bool is_static_table(const struct view *v, uint64_t addr)
+static bool is_static_table(const struct view *v, uint64_t addr, unsigned skip)
 {
     for (unsigned id = POOL_FIRST; id <= MPY_STATIC_QSTRS; id++) {
         uint64_t text;
         if (!view_word(v, addr + (uint64_t)id * v->ptr, &text) ||
-            !view_is_text(v, text, mpy_static_qstr(id)))
+            !view_is_text(v, text + skip, mpy_static_qstr(id)))
             return false;
     }
     return true;
 }
 
-// The next table of static names; *at continues the search.
-static bool next_static_table(const struct view *v, uint64_t *at, uint32_t *user, uint64_t *table)
+// The next table of static names; *at and *user continue the search.
+static bool next_static_table(const struct view *v, unsigned skip, uint64_t *at, uint32_t *user,
+                              uint64_t *table)
 {
     const char *name = mpy_static_qstr(POOL_FIRST);
     while (view_find(v, name, strlen(name) + 1, at)) {
         uint64_t word;
-        while (view_users(v, *at, user, &word)) {
+        while (view_users(v, *at - skip, user, &word)) {
             *table = word - (uint64_t)POOL_FIRST * v->ptr;
-            if (is_static_table(v, *table))
+            if (is_static_table(v, *table, skip))
                 return true;
         }
         *user = 0;
@@ -143,7 +169,10 @@ static bool next_static_table(const struct view *v, uint64_t *at, uint32_t *user
     return false;
 }
 
-static const struct pool_shape shapes[] = {{1, 1}, {2, 1}, {0, 1}, {1, 2}, {2, 2}, {0, 2}};
+static const struct pool_shape shapes[] = {
+    {1, 1, false}, {2, 1, false}, {0, 1, false}, {1, 2, false}, {2, 2, false},
+    {0, 2, false}, {1, 1, true},  {2, 1, true},  {1, 2, true},  {2, 2, true},
+};
 
 static bool read_first(struct scan *s, uint64_t table, struct pool_shape shape,
                        struct fw_qstr_pool *p)
@@ -155,14 +184,16 @@ static bool read_first(struct scan *s, uint64_t table, struct pool_shape shape,
 
 static bool find_first(struct scan *s, struct pool_shape *shape, struct fw_qstr_pool *p)
 {
-    uint64_t at = 0, table;
-    uint32_t user = 0;
-    while (next_static_table(&s->view, &at, &user, &table))
-        for (unsigned i = 0; i < sizeof shapes / sizeof *shapes; i++)
+    for (unsigned i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        uint64_t at = 0, table;
+        uint32_t user = 0;
+        while (next_static_table(&s->view, text_skip(shapes[i]), &at, &user, &table))
             if (read_first(s, table, shapes[i], p)) {
                 *shape = shapes[i];
+                s->old_pools = shapes[i].in_front;
                 return true;
             }
+    }
     return false;
 }
 

@@ -197,6 +197,8 @@ enum diag_code raw_scan(struct scan *s)
     struct raws *r = ARENA_NEW(s->arena, struct raws);
     if (!r)
         return diag_nomem(s->diag);
+    if (!fw->profile->frozen_module_t)
+        return DIAG_OK;
     for (unsigned i = 0; i < fw->n_modules; i++)
         if (fw->modules[i].kind == FW_MODULE_MPY)
             add_body(s, r, &fw->modules[i]);

@@ -129,21 +129,28 @@ static bool is_date(const char *p, const char *end) // "2025-04-26"
 struct banner {
     const char *tag, *build;
     uint32_t tag_len, build_len;
+    bool named; // "MicroPython" stands before the tag: it is not a vendor's own version
 };
 
 static bool parse_banner(const char *text, uint32_t len, struct banner *b)
 {
+    static const char maker[] = "MicroPython ";
     const char *end = text + len;
+    bool found = false;
     for (const char *p = text; p + 4 < end; p++) {
         if (memcmp(p, " on ", 4) != 0 || !is_date(p + 4, end))
             continue;
         const char *tag = p;
         while (tag > text && tag[-1] != ' ')
             tag--;
-        *b = (struct banner){tag, p + 1, (uint32_t)(p - tag), (uint32_t)(end - p - 1)};
-        return tag != p;
+        bool named = tag - text >= (long)sizeof maker - 1 &&
+                     memcmp(tag - (sizeof maker - 1), maker, sizeof maker - 1) == 0;
+        if (tag == p || (found && !named))
+            continue;
+        found = true;
+        *b = (struct banner){tag, p + 1, (uint32_t)(p - tag), (uint32_t)(end - p - 1), named};
     }
-    return false;
+    return found;
 }
 
 // The start of the text that holds addr.
@@ -153,6 +160,19 @@ static uint64_t text_start(const struct view *v, uint64_t addr)
     for (unsigned i = 0; i < RELEASE_TEXT_MAX && (p = view_at(v, addr - 1, 1)) && *p >= ' '; i++)
         addr--;
     return addr;
+}
+
+static uint32_t line_length(const char *text, uint32_t len)
+{
+    for (uint32_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] < ' ')
+            return i;
+    return len;
+}
+
+static bool is_better(const struct banner *a, const struct banner *b)
+{
+    return a->named != b->named ? a->named : a->build_len > b->build_len;
 }
 
 // The longest banner; every build with a REPL or sys.version has one.
@@ -165,7 +185,8 @@ static bool find_banner(struct scan *s, struct banner *best)
         uint64_t start = text_start(&s->view, at);
         const char *text = view_text(&s->view, start, RELEASE_TEXT_MAX, &len);
         struct banner b;
-        if (!text || !parse_banner(text, len, &b) || (found && b.build_len <= best->build_len))
+        if (!text || !parse_banner(text, line_length(text, len), &b) ||
+            (found && !is_better(&b, best)))
             continue;
         *best = b;
         s->version_at = start;
@@ -221,6 +242,14 @@ static void take_banner(struct scan *s, const struct banner *b)
                   b->tag);
 }
 
+// Up to 1.18 only the banner names the board: "on DATE; BOARD".
+static void board_by_banner(struct scan *s)
+{
+    const char *p = s->fw->board[0] ? NULL : strstr(s->fw->build, "; ");
+    if (p)
+        s->fw->board = p + 2;
+}
+
 static void name_release(struct scan *s)
 {
     struct firmware *fw = s->fw;
@@ -246,7 +275,7 @@ static enum diag_code refuse(struct scan *s)
             "not complete, or not at the addresses it runs at",
             fw->version);
     diag_set(s->diag, DIAG_NO, s->view.image->name, "MicroPython %s is not supported", fw->version);
-    diag_help(s->diag, "releases 1.19 to 1.29 are");
+    diag_help(s->diag, "releases 1.18 to 1.29 are");
     return DIAG_NO;
 }
 
@@ -263,6 +292,7 @@ static void release_texts(struct scan *s)
     struct banner b;
     if (find_banner(s, &b))
         take_banner(s, &b);
+    board_by_banner(s);
 }
 
 enum diag_code release_scan(struct scan *s)

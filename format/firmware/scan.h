@@ -73,6 +73,7 @@ struct scan {
     struct arena *arena;
     struct diag *diag;
     unsigned evidence_cap, qstrs_cap;
+    bool old_pools;      // up to 1.18: hash and length in front of each text
     unsigned obj;        // bytes in an mp_obj_t: 8 with REPR_D, else a pointer's
     uint64_t name_id;    // qstr id of "<module>"
     uint64_t builtins;   // the builtins globals table, 0 = not found

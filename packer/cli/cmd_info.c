@@ -244,12 +244,14 @@ static void json_micropython(struct json *j, const struct firmware_view *v)
     json_text(j, "reason", v->why.text);
     if (v->fw) {
         json_release(j, v->fw);
+        json_evidence(j, v->fw);
+    }
+    if (v->fw && v->fw->profile) {
         json_options(j, v->fw);
         json_pools(j, v->fw);
         json_frozen(j, v->fw);
         json_refs(j, v->fw);
         json_free(j, v->fw);
-        json_evidence(j, v->fw);
     }
     json_object_end(j);
 }
@@ -398,7 +400,7 @@ static void print_micropython(struct bytes_out *out, const struct firmware *fw, 
     print_line(out, "layout", fw->profile ? fw->profile->name : NULL);
     print_line(out, "isa", fw_isa_name(fw->isa));
     print_abi(out, fw);
-    if (fw->n_pools && fw->repr) {
+    if (fw->profile) {
         print_options(out, fw);
         print_frozen(out, fw);
         print_free(out, fw);
