@@ -289,7 +289,7 @@ static void take_abi(struct firmware *fw)
 
 static void release_texts(struct scan *s)
 {
-    struct banner b;
+    struct banner b = {NULL, NULL, 0, 0, false};
     if (find_banner(s, &b))
         take_banner(s, &b);
     board_by_banner(s);
