@@ -231,6 +231,16 @@ enum diag_code inputs_add(struct cli *cli, struct input_list *list, const char *
     return inputs_add_as(cli, list, path, slash ? slash + 1 : path);
 }
 
+// A frozen module's file name is its name in the frozen tables, as upstream's freeze has it,
+// whatever -s it was compiled with.
+static void rename_module(struct cli *cli, struct mpy_module *m, const char *name)
+{
+    size_t n = strlen(name);
+    struct mpy_qstr *qstrs = arena_dup(&cli->arena, m->qstrs, m->n_qstr * sizeof *qstrs);
+    qstrs[0] = (struct mpy_qstr){name, (uint32_t)n, (uint16_t)mpy_static_qstr_find(name, n)};
+    m->qstrs = qstrs;
+}
+
 static enum diag_code load_mpy(struct cli *cli, const struct file *file,
                                struct splice_module *module)
 {
@@ -239,6 +249,9 @@ static enum diag_code load_mpy(struct cli *cli, const struct file *file,
     if (!err) {
         // The VM will run it from flash unchecked.
         err = mpy_check(m, file->name, &cli->diag, NULL);
+    }
+    if (!err && m->n_qstr) {
+        rename_module(cli, m, module->in.name);
     }
     module->in.mpy = m;
     return err;

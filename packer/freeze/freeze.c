@@ -234,9 +234,38 @@ static enum diag_code finish(struct freezer *f, struct freeze *out)
     return DIAG_OK;
 }
 
+// A module whose body does nothing, under a name that no import can ask for.
+static struct freeze_input empty_module(struct freezer *f, const char *name)
+{
+    static const uint8_t body[] = {0x08, 0x02, 0x01, 0x51, 0x63}; // prelude, name 1, return None
+    struct mpy_module *m = ARENA_NEW(f->arena, struct mpy_module);
+    struct mpy_qstr *qstrs = ARENA_ARRAY(f->arena, struct mpy_qstr, 2);
+    struct mpy_code *code = ARENA_NEW(f->arena, struct mpy_code);
+    *code = (struct mpy_code){.kind = MPY_CODE_BYTECODE, .data = body, .size = sizeof body};
+    qstrs[0] = (struct mpy_qstr){name, (uint32_t)strlen(name), 0};
+    qstrs[1] = (struct mpy_qstr){"<module>", 8, (uint16_t)mpy_static_qstr_find("<module>", 8)};
+    *m = (struct mpy_module){.n_qstr = 2, .qstrs = qstrs, .root = code};
+    return (struct freeze_input){.kind = FW_MODULE_MPY, .name = name, .file = name, .mpy = m};
+}
+
+// The inputs, with an empty module behind them where the first stock entry needs one.
+static const struct freeze_input *with_placeholder(struct freezer *f,
+                                                   const struct freeze_input *inputs, unsigned *n)
+{
+    const char *name;
+    if (!freeze_first_hidden(f, inputs, *n, &name)) {
+        return inputs;
+    }
+    struct freeze_input *more = ARENA_ARRAY(f->arena, struct freeze_input, *n + 1);
+    memcpy(more, inputs, *n * sizeof *more);
+    more[(*n)++] = empty_module(f, name);
+    return more;
+}
+
 static enum diag_code make(struct freezer *f, const struct freeze_input *inputs, unsigned n,
                            struct freeze *out)
 {
+    inputs = with_placeholder(f, inputs, &n);
     uint32_t *offsets = ARENA_ARRAY(f->arena, uint32_t, n);
     out->spans = ARENA_ARRAY(f->arena, struct freeze_span, n);
     enum diag_code err = freeze_possible(f->fw, f->diag);

@@ -50,7 +50,12 @@ enum diag_code freeze_code(struct freezer *f, const struct mpy_code *code, struc
 // check.c: whether the firmware can run the module at all.
 enum diag_code freeze_check(struct freezer *f, const struct mpy_module *m);
 
-// tables.c: the lists of frozen names and contents. offsets are of the inputs' mp_frozen_module_t.
+// tables.c: true if the first stock entry is a module that the inputs hide. Its place and the
+// length of its name must stay, so an empty module takes it; name (in the arena) is what it is
+// called.
+bool freeze_first_hidden(struct freezer *f, const struct freeze_input *inputs, unsigned n,
+                         const char **name);
+// The lists of frozen names and contents. offsets are of the inputs' mp_frozen_module_t.
 enum diag_code freeze_tables(struct freezer *f, const struct freeze_input *inputs, unsigned n,
                              const uint32_t *offsets, struct freeze *out);
 

@@ -107,6 +107,28 @@ static void add_stock(struct tables *t, struct entries *e, unsigned stock)
     }
 }
 
+static bool is_placeholder(const struct tables *t, unsigned input, const char *stock)
+{
+    const char *name = t->inputs[input].name;
+    size_t n = strlen(name);
+    return n == strlen(stock) && strspn(name, (const char[]){HIDDEN_CHAR, 0}) == n;
+}
+
+// The first module keeps its place: with its own content, with that of the input of its name, or
+// with the empty module that freeze_first_hidden asked for.
+static void add_first(struct tables *t)
+{
+    const char *stock = t->f->fw->modules[0].name;
+    unsigned last = t->n_inputs - 1;
+    if (t->n_inputs && is_placeholder(t, last, stock)) {
+        t->placed[last] = true;
+        t->n_replaced++;
+        add(&t->mpys, (struct entry){t->inputs[last].name, false, (int)last, 0});
+    } else {
+        add_pinned(t, &t->mpys, 0);
+    }
+}
+
 static void list_entries(struct tables *t)
 {
     const struct firmware *fw = t->f->fw;
@@ -120,7 +142,7 @@ static void list_entries(struct tables *t)
     add_new(t, &t->strs, FW_MODULE_STR);
     bool pin_first = fw->n_str == 0 && fw->n_modules > 0;
     if (pin_first) {
-        add_pinned(t, &t->mpys, 0);
+        add_first(t);
     }
     add_new(t, &t->mpys, FW_MODULE_MPY);
     for (unsigned i = fw->n_str + pin_first; i < fw->n_modules; i++) {
@@ -242,6 +264,24 @@ static void init(struct tables *t, struct freezer *f, const struct freeze_input 
     t->mpys.items = ARENA_ARRAY(f->arena, struct entry, max);
     t->folded = fw->str_sizes_refs.n == 0 || any_anchor(&fw->content_refs) ||
                 any_anchor(&fw->names_refs) || any_anchor(&fw->str_sizes_refs);
+}
+
+bool freeze_first_hidden(struct freezer *f, const struct freeze_input *inputs, unsigned n,
+                         const char **name)
+{
+    struct tables t = {.f = f, .inputs = inputs, .n_inputs = n};
+    if (f->fw->n_str || !f->fw->n_modules) {
+        return false;
+    }
+    const char *stock = f->fw->modules[0].name;
+    if (same_name(&t, FW_MODULE_MPY, stock) >= 0 || !is_hidden(&t, stock)) {
+        return false;
+    }
+    size_t size = strlen(stock);
+    char *hidden = arena_strndup(f->arena, stock, size);
+    memset(hidden, HIDDEN_CHAR, size);
+    *name = hidden;
+    return true;
 }
 
 static bool texts_change(const struct tables *t)
