@@ -9,7 +9,7 @@
 
 enum {
     PBES2_SALT_MAX = 64,
-    PBES2_ITERATIONS_MAX = 10000000, // some seconds; more is an attack on the reader's time
+    PBES2_ITERATIONS_MAX = 2000000,  // a second or two; more is an attack on the reader's time
     PBES2_ITERATIONS = 600000,       // for keys written here: OWASP's advice for SHA-256
     PBES2_BLOCK = 16,
     PBES2_KEY_MAX = 32

@@ -1,0 +1,177 @@
+// Fuzz target: blobs. The first byte chooses: the input is a blob, an image that may hold one, or
+// the address space of a base.
+#include <string.h>
+
+#include "format/blob/blob.h"
+#include "format/blob/walk.h"
+#include "tests/fuzz/fuzz.h"
+
+enum { BLOB_MEMORY = 256 << 20, WALK_MAX = 1 << 22 };
+
+struct walker {
+    uint64_t hashed;
+    uint8_t page[256];
+};
+
+// Memory that is there or not, by address; at most a page at a time.
+static const uint8_t *walk_map(void *ctx, uint64_t addr, uint32_t *size)
+{
+    struct walker *w = ctx;
+    *size = *size < sizeof w->page ? *size : (uint32_t)sizeof w->page;
+    memset(w->page, addr & 0x1000 ? 0xff : 0, sizeof w->page);
+    return addr & 0x2000 ? NULL : w->page;
+}
+
+static void walk_hash(void *ctx, const void *data, uint32_t size)
+{
+    ((struct walker *)ctx)->hashed += size + *(const uint8_t *)data % 1;
+}
+
+// Extents of an exabyte are sound, and nobody waits for them without a good signature.
+static bool walk_is_short(const struct blob *b)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < b->n_extents; i++) {
+        total += b->extents[i].size;
+    }
+    return total < WALK_MAX;
+}
+
+static void try_model(const struct blob *b)
+{
+    struct walker w = {0};
+    const struct blob_walk walk = {&w, walk_map, walk_hash};
+    struct bytes_out again;
+    (void)blob_damaged(b);
+    if (walk_is_short(b)) {
+        (void)blob_walk(&b->layout, 1, &walk);
+        (void)blob_walk(&b->layout, 0, &walk);
+    }
+    bytes_out_init(&again);
+    // What can be written is the same but for the sums.
+    if (blob_write(b, &again, NULL) == DIAG_OK) {
+        FUZZ_MUST(again.size == b->layout.size);
+        FUZZ_MUST(memcmp(again.data + BLOB_HEADER, b->layout.bytes + BLOB_HEADER,
+                         again.size - BLOB_HEADER) == 0);
+    }
+    bytes_out_free(&again);
+}
+
+static void try_image(const uint8_t *data, size_t size, struct arena *a)
+{
+    struct image *img;
+    struct blob *b;
+    bool same;
+    uint64_t where;
+    if (image_read(data, size, "fuzz", IMAGE_AUTO, a, NULL, &img)) {
+        return;
+    }
+    if (!blob_find(img, a, NULL, &b) && b) {
+        FUZZ_MUST(image_bytes(img, b->addr, b->layout.size) == b->layout.bytes);
+        try_model(b);
+        (void)blob_rest_is_padding(b, img, true, &where);
+        if (walk_is_short(b)) {
+            (void)blob_is_base(b, img, &same);
+        }
+    }
+}
+
+// Every byte of an image is in one extent, and the image is its own base.
+static void try_space(const uint8_t *data, size_t size, struct arena *a)
+{
+    struct image *img;
+    struct blob b = {.addr = (uint64_t)1 << 60}, *read;
+    uint64_t where;
+    uint32_t n = 0;
+    struct bytes_out out;
+    if (image_read(data, size, "fuzz", IMAGE_AUTO, a, NULL, &img)) {
+        return;
+    }
+    if (!img->base_known) {
+        image_rebase(img, 0x1000);
+    }
+    bytes_out_init(&out);
+    if (!blob_set_base(&b, img, a, NULL) && !blob_write(&b, &out, NULL)) {
+        bool same;
+        FUZZ_MUST(!blob_read(out.data, out.size, "blob", a, NULL, &read));
+        FUZZ_MUST(blob_is_base(read, img, &same) && same);
+        read->base_file_size++; // so that the address space decides
+        FUZZ_MUST(blob_is_base(read, img, &same) && !same);
+        for (unsigned i = 0; i < img->n_segments; i++) {
+            for (uint64_t at = 0; at < img->segments[i].size; n++) {
+                uint32_t left = UINT32_MAX;
+                FUZZ_MUST(blob_image_map(img, img->segments[i].addr + at, &left) && left);
+                at += left;
+            }
+        }
+        FUZZ_MUST(blob_rest_is_padding(read, img, false, &where));
+    }
+    bytes_out_free(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena a;
+    struct blob *b;
+    if (size == 0) {
+        return 0;
+    }
+    arena_init(&a, BLOB_MEMORY);
+    switch (data[0] % 3) {
+    case 0:
+        if (!blob_read(data + 1, size - 1, "fuzz", &a, NULL, &b)) {
+            try_model(b);
+        }
+        break;
+    case 1:
+        try_image(data + 1, size - 1, &a);
+        break;
+    default:
+        try_space(data + 1, size - 1, &a);
+    }
+    arena_free(&a);
+    return 0;
+}
+
+static void seed_blob(struct bytes_out *out)
+{
+    static const uint8_t bytes[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    static const struct blob_patch patches[] = {{0x1000, 4, bytes, bytes + 4},
+                                                {0x1104, 2, bytes, bytes + 2}};
+    static const struct blob_extent extents[] = {{0x1000, 0x104, BLOB_EXTENT_DATA},
+                                                 {0x1104, 0x100, BLOB_EXTENT_FILL_FF},
+                                                 {0x1204, 0x10, BLOB_EXTENT_GAP},
+                                                 {0x1214, 4, BLOB_EXTENT_DATA}};
+    static const struct blob_module modules[] = {{.name = "a.py", .size = 8},
+                                                 {.name = "b.py", .kind = BLOB_MODULE_MPY}};
+    const struct blob b = {.addr = 0x2000,
+                           .payload = bytes,
+                           .payload_size = 8,
+                           .n_patches = 2,
+                           .patches = patches,
+                           .n_extents = 4,
+                           .extents = extents,
+                           .n_modules = 2,
+                           .modules = modules,
+                           .undo = bytes,
+                           .undo_size = 8,
+                           .app = "seed",
+                           .signature_space = 104};
+    (void)blob_write(&b, out, NULL);
+}
+
+bool fuzz_seed(unsigned i, struct bytes_out *out)
+{
+    bytes_put_u8(out, (uint8_t)i);
+    switch (i) {
+    case 0:
+        seed_blob(out);
+        return true;
+    case 1: // as a raw image, behind 256 bytes
+        bytes_fill(out, 7, 256);
+        seed_blob(out);
+        return true;
+    default:
+        return fuzz_image_seed(IMAGE_AUTO, i - 2, out);
+    }
+}

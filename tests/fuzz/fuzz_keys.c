@@ -1,0 +1,105 @@
+// Fuzz target: keys and signatures as files. The first byte chooses: a public key, a private key
+// (the passphrase is "seed"), or a signature for a blob.
+#include <string.h>
+
+#include "packer/sign/sign.h"
+#include "tests/fuzz/fuzz.h"
+
+enum { KEYS_MEMORY = 64 << 20 };
+
+static void try_public(const uint8_t *data, size_t size)
+{
+    struct verify_key *key;
+    uint8_t spki[KEY_SPKI_MAX];
+    if (!verify_key_parse(data, size, "fuzz", NULL, &key)) {
+        FUZZ_MUST(blob_algorithm_name(verify_key_algorithm(key)));
+        FUZZ_MUST(verify_key_spki(key, spki) > 0);
+        verify_key_free(key);
+    }
+}
+
+// What was read can be written, and is read again as the same key.
+static void try_private(const uint8_t *data, size_t size, struct arena *a)
+{
+    struct sign_key *key, *again;
+    struct bytes_out pem;
+    const struct sign_passphrase none = {0};
+    if (sign_key_parse(data, size, "fuzz", &none, a, NULL, &key)) {
+        return;
+    }
+    bytes_out_init(&pem);
+    FUZZ_MUST(!sign_key_pem(key, NULL, &pem, NULL));
+    bytes_put_u8(&pem, 0);
+    FUZZ_MUST(!sign_key_parse(pem.data, pem.size - 1, "again", &none, a, NULL, &again));
+    FUZZ_MUST(memcmp(sign_key_id(key), sign_key_id(again), BLOB_DIGEST) == 0);
+    sign_key_free(again);
+    sign_key_free(key);
+    bytes_out_free(&pem);
+}
+
+static void try_signature(const uint8_t *data, size_t size)
+{
+    // The generator of P-256 as a public key: its private key is 1.
+    static const char pem[] = "-----BEGIN PUBLIC KEY-----\n"
+                              "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt\n"
+                              "6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==\n"
+                              "-----END PUBLIC KEY-----\n";
+    struct verify_key *key;
+    struct bytes_out blob;
+    const struct blob b = {.addr = 0x2000};
+    bytes_out_init(&blob);
+    if (!blob_write(&b, &blob, NULL) &&
+        !verify_key_parse((const uint8_t *)pem, sizeof pem - 1, "pem", NULL, &key)) {
+        (void)sign_put(blob.data, blob.size, key, data, size, "fuzz", NULL);
+        verify_key_free(key);
+    }
+    bytes_out_free(&blob);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena a;
+    uint8_t *copy = malloc(size + 1); // the parsers want a NUL behind the file
+    if (!copy || size == 0) {
+        free(copy);
+        return 0;
+    }
+    memcpy(copy, data, size);
+    copy[size] = 0;
+    setenv("MPY_FREEZE_PASSPHRASE", "seed", 1);
+    arena_init(&a, KEYS_MEMORY);
+    switch (copy[0] % 3) {
+    case 0:
+        try_public(copy + 1, size - 1);
+        break;
+    case 1:
+        try_private(copy + 1, size - 1, &a);
+        break;
+    default:
+        try_signature(copy + 1, size - 1);
+    }
+    arena_free(&a);
+    free(copy);
+    return 0;
+}
+
+bool fuzz_seed(unsigned i, struct bytes_out *out)
+{
+    struct arena a;
+    struct sign_key *key;
+    static const uint8_t der[] = {0x30, 6, 2, 1, 1, 2, 1, 1};
+    if (i > 4) {
+        return false;
+    }
+    arena_init(&a, KEYS_MEMORY);
+    bytes_put_u8(out, (uint8_t)(i == 4 ? 2 : i > 0));
+    if (i == 4) {
+        bytes_put(out, der, sizeof der);
+    } else if (!sign_key_generate(i == 3 ? BLOB_ECDSA_P384 : BLOB_ECDSA_P256, &a, NULL, &key)) {
+        (void)(i == 0 ? sign_public_pem(key, out, NULL)
+                      : sign_key_pem(key, i == 2 ? "seed" : NULL, out, NULL));
+        sign_key_free(key);
+    }
+    arena_free(&a);
+    return true;
+}
