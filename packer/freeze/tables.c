@@ -8,8 +8,6 @@
 // same length that no import can ask for.
 #include "packer/freeze/internal.h"
 
-enum { HIDDEN_CHAR = '-' };
-
 struct entry {
     const char *name;
     bool hidden; // keep the place, not the name
@@ -31,6 +29,15 @@ struct tables {
     bool folded; // the code may know the number of texts
     struct entries strs, mpys;
 };
+
+// A name of n bytes that no import can ask for, but that still is a file's.
+static void put_hidden_name(char *name, size_t n)
+{
+    memset(name, '-', n);
+    if (n > 3) {
+        memcpy(name + n - 3, ".py", 3);
+    }
+}
 
 static bool ends_with(const char *s, const char *end)
 {
@@ -110,8 +117,7 @@ static void add_stock(struct tables *t, struct entries *e, unsigned stock)
 static bool is_placeholder(const struct tables *t, unsigned input, const char *stock)
 {
     const char *name = t->inputs[input].name;
-    size_t n = strlen(name);
-    return n == strlen(stock) && strspn(name, (const char[]){HIDDEN_CHAR, 0}) == n;
+    return name[0] == '-' && strlen(name) == strlen(stock) && is_hidden(t, stock);
 }
 
 // The first module keeps its place: with its own content, with that of the input of its name, or
@@ -155,11 +161,9 @@ static void put_names(struct pieces *p, const struct entries *e)
     struct bytes_out *out = &p->part[PART_BYTES];
     for (unsigned i = 0; i < e->n; i++) {
         size_t n = strlen(e->items[i].name);
-        if (e->items[i].hidden) {
-            bytes_fill(out, HIDDEN_CHAR, n);
-            bytes_put_u8(out, 0);
-        } else {
-            bytes_put(out, e->items[i].name, n + 1);
+        bytes_put(out, e->items[i].name, n + 1);
+        if (e->items[i].hidden && !out->failed) {
+            put_hidden_name((char *)out->data + out->size - n - 1, n);
         }
     }
 }
@@ -279,7 +283,7 @@ bool freeze_first_hidden(struct freezer *f, const struct freeze_input *inputs, u
     }
     size_t size = strlen(stock);
     char *hidden = arena_strndup(f->arena, stock, size);
-    memset(hidden, HIDDEN_CHAR, size);
+    put_hidden_name(hidden, size);
     *name = hidden;
     return true;
 }
