@@ -10,7 +10,7 @@ static uint32_t *node_alloc(struct unit *u, struct ast *ast, enum node_kind kind
         words_push(u, w, 0); // place 0 is NODE_NULL
     }
     if (n > NODE_CHILDREN_MAX || w->n > NODE_WORDS_MAX - NODE_HEADER - n) {
-        unit_raise(u, "MemoryError", "the script is too large");
+        unit_raise(u, "MemoryError", UNIT_NOWHERE, "the script is too large");
     }
     uint32_t *p = words_reserve(u, w, NODE_HEADER + (size_t)n);
     *out = (node)(w->n << NODE_TAG_BITS);

@@ -3,6 +3,9 @@
 
 #include "packer/compiler/parser.h"
 
+// Upstream gives up between 500 and 1000; whoever reads the file must follow.
+enum { BUILD_TUPLE_DEPTH = 1000 };
+
 static void build_replace(struct parser *ps, uint32_t n, node by)
 {
     ps->results.n -= n;
@@ -25,10 +28,16 @@ void build_tuple(struct parser *ps, enum node_kind kind, uint32_t line, uint32_t
         }
     }
     struct value *values = arena_alloc(&ps->u->work, n * sizeof *values);
+    unsigned depth = 0;
     for (uint32_t i = 0; i < n; i++) {
         values[i] = node_value(ps->u, ps->ast, items[i]);
+        depth = values[i].depth > depth ? values[i].depth : depth;
     }
-    struct value tuple = {.kind = VALUE_TUPLE, .len = n, .items = values};
+    if (depth >= BUILD_TUPLE_DEPTH) {
+        unit_too_deep(ps->u, parser_place(ps));
+    }
+    struct value tuple = {
+        .kind = VALUE_TUPLE, .depth = (uint16_t)(depth + 1), .len = n, .items = values};
     build_replace(ps, n, node_new_const(ps->u, ps->ast, line, tuple));
 }
 

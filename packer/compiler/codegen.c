@@ -241,6 +241,13 @@ static void gen_leaf(struct codegen *c, node n)
     }
 }
 
+void gen_enter(struct codegen *c)
+{
+    if (++c->depth > c->u->options.max_depth) {
+        unit_too_deep(c->u, (struct unit_place){c->error_line, NULL});
+    }
+}
+
 static void gen_struct(struct codegen *c, node n)
 {
     enum node_kind kind = node_kind(c->ast, n);
@@ -250,14 +257,10 @@ static void gen_struct(struct codegen *c, node n)
         gen_int(c, v);
         return;
     }
-    if (++c->depth > c->u->options.max_depth) {
-        struct unit_place place = {c->error_line, NULL};
-        unit_error(c->u, "RuntimeError", place, gen_scope(c)->name,
-                   "maximum recursion depth exceeded");
-    }
+    gen_enter(c);
     gen_line(c, node_line(c->ast, n));
     gen_functions[kind](c, n);
-    c->depth--;
+    gen_leave(c);
 }
 
 void gen_node(struct codegen *c, node n)

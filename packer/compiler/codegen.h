@@ -70,6 +70,12 @@ static inline uint32_t gen_known(const struct codegen *c, enum name_known name)
 }
 
 // codegen.c
+// Nodes within nodes take C stack: each that may hold others is entered, and left after its code.
+void gen_enter(struct codegen *c);
+static inline void gen_leave(struct codegen *c)
+{
+    c->depth--;
+}
 void gen_node(struct codegen *c, node n); // NODE_NULL is nothing
 void gen_all(struct codegen *c, node n);  // the children in order
 noreturn void gen_error(struct codegen *c, node n, const char *text);

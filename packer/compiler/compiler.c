@@ -1,6 +1,7 @@
 // The passes in order.
 #include "packer/compiler/compiler.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "packer/compiler/emit.h"
@@ -8,8 +9,13 @@
 
 enum {
     COMPILER_SMALL_INT_BITS = 31,
-    // Nodes within nodes: as many as 8 MB of C stack surely hold.
-    COMPILER_MAX_DEPTH = 10000,
+// Nodes within nodes: they take up to 200 bytes of C stack each, so that 8 MB hold them all.
+// Sanitizers take ten times as much.
+#ifdef __SANITIZE_ADDRESS__
+    COMPILER_MAX_DEPTH = 2500,
+#else
+    COMPILER_MAX_DEPTH = 25000,
+#endif
     COMPILER_SIZE_MAX = 1 << 29, // offsets and lines are 32-bit, with room
 };
 
@@ -53,7 +59,7 @@ static size_t compiler_normalise(struct unit *u, uint8_t *to, const uint8_t *fro
 static void compiler_text(struct unit *u, const void *source, size_t size)
 {
     if (size > COMPILER_SIZE_MAX) {
-        unit_raise(u, "MemoryError", "the script is too large");
+        unit_raise(u, "MemoryError", UNIT_NOWHERE, "the script is too large");
     }
     uint8_t *text = arena_alloc(&u->work, size + 1 + UNIT_TEXT_PAD);
     size_t n = size;
@@ -144,24 +150,39 @@ static void compiler_free(struct unit *u, struct ast *ast)
     arena_free(&u->work);
 }
 
+// What a jump out of the passes must find: not on the stack, where it may be lost.
+struct compiler_run {
+    struct unit u;
+    struct ast ast;
+    jmp_buf memory;
+};
+
 enum diag_code compiler_tree(const void *source, size_t size, const char *file,
                              const struct compiler_options *options, struct arena *a,
                              struct diag *d, struct mpy_module **out)
 {
-    struct unit u = {.file = file, .out = a, .diag = d};
-    struct ast ast = {0};
-    jmp_buf memory, *outer = a->on_fail;
-    arena_init(&u.work, 0);
-    compiler_defaults(&u, options);
-    a->on_fail = u.work.on_fail = &memory;
-    if (setjmp(memory)) {
-        u.code = diag_nomem(d);
-    } else if (!setjmp(u.fail)) {
-        compiler_passes(&u, source, size, &ast, out);
+    struct compiler_run *run = calloc(1, sizeof *run);
+    if (!run) {
+        return diag_nomem(d);
+    }
+    struct unit *u = &run->u;
+    jmp_buf *outer = a->on_fail;
+    u->file = file;
+    u->out = a;
+    u->diag = d;
+    arena_init(&u->work, 0);
+    compiler_defaults(u, options);
+    a->on_fail = u->work.on_fail = &run->memory;
+    if (setjmp(run->memory)) {
+        u->code = diag_nomem(d);
+    } else if (!setjmp(u->fail)) {
+        compiler_passes(u, source, size, &run->ast, out);
     }
     a->on_fail = outer;
-    compiler_free(&u, &ast);
-    return u.code;
+    enum diag_code code = u->code;
+    compiler_free(u, &run->ast);
+    free(run);
+    return code;
 }
 
 enum diag_code compiler_mpy(const void *source, size_t size, const char *file,

@@ -62,6 +62,14 @@ struct bytecode {
     bool returned; // the last operation was a return
 };
 
+// Where the scope begins, for errors.
+static struct unit_place bc_place(const struct bytecode *b)
+{
+    const struct ast *ast = b->e->c->ast;
+    bool tree = node_is_tree(ast, b->s->tree);
+    return (struct unit_place){tree ? node_line(ast, b->s->tree) : 0, NULL};
+}
+
 static void bc_adjust(struct bytecode *b, int change)
 {
     b->returned = false;
@@ -557,7 +565,7 @@ static void bc_write_code(struct bytecode *b, struct text *out)
     }
     text_put(b->u, out, b->code.at + from, b->code.n - from);
     if (!fits) {
-        unit_raise(b->u, "RuntimeError", "bytecode overflow");
+        unit_raise(b->u, "RuntimeError", bc_place(b), "bytecode overflow");
     }
 }
 
@@ -605,7 +613,8 @@ static uint32_t bc_cells(struct bytecode *b, struct text *out)
         }
         n++;
         if (id->local > BC_CELL_MAX) {
-            unit_raise(b->u, "RuntimeError", "too many cell variables in one function");
+            unit_raise(b->u, "RuntimeError", bc_place(b),
+                       "too many cell variables in one function");
         }
         if (out) {
             text_byte(b->u, out, (uint8_t)id->local);

@@ -71,10 +71,12 @@ static bool fold_ok(struct parser *ps, enum number_status status)
         unit_fail(ps->u, DIAG_NOMEM);
     }
     if (status == NUMBER_OVERFLOW) {
-        unit_raise(ps->u, "OverflowError", "overflow converting long int to machine word");
+        unit_raise(ps->u, "OverflowError", parser_place(ps),
+                   "overflow converting long int to machine word");
     }
     if (status == NUMBER_TOO_LARGE && !ps->u->release->numbers.fold_floats) {
-        unit_raise(ps->u, "MemoryError", "memory allocation failed, the folded int is too large");
+        unit_raise(ps->u, "MemoryError", parser_place(ps),
+                   "memory allocation failed, the folded int is too large");
     }
     return status == NUMBER_OK;
 }

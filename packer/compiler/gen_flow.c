@@ -57,14 +57,12 @@ void gen_condition(struct codegen *c, node n, bool jump_if, uint32_t label)
         }
         return;
     }
-    if (++c->depth > c->u->options.max_depth) {
-        gen_error(c, n, "too many nested conditions");
-    }
+    gen_enter(c);
     if (!node_is_struct(n) || !gen_condition_struct(c, n, jump_if, label)) {
         gen_node(c, n);
         gen_jump_if(c, jump_if, label);
     }
-    c->depth--;
+    gen_leave(c);
 }
 
 // `if` or `elif` with its block. True if nothing after it can run.

@@ -148,13 +148,11 @@ static void gen_comp_for(struct codegen *c, node comp, node inner, unsigned dept
     if (more == NODE_NULL) {
         gen_comp_inner(c, inner, depth);
     } else {
-        if (++c->depth > c->u->options.max_depth) {
-            gen_error(c, more, "too many nested loops");
-        }
+        gen_enter(c);
         gen_node(c, gen_child(c, more, 1));
         gen(c, IR_GET_ITER_STACK);
         gen_comp_for(c, more, inner, depth + 1);
-        c->depth--;
+        gen_leave(c);
     }
     gen_op(c, IR_JUMP, top);
     gen_op(c, IR_LABEL, end);

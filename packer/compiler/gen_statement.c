@@ -144,9 +144,7 @@ static void gen_assign_struct(struct codegen *c, node target, enum assign_kind k
 
 static void gen_assign_kind(struct codegen *c, node target, enum assign_kind kind)
 {
-    if (++c->depth > c->u->options.max_depth) {
-        gen_error(c, target, "too many nested targets");
-    }
+    gen_enter(c);
     if (node_is_struct(target)) {
         gen_assign_struct(c, target, kind);
     } else if (!node_is_id(target)) {
@@ -156,7 +154,7 @@ static void gen_assign_kind(struct codegen *c, node target, enum assign_kind kin
     } else {
         gen_store(c, node_arg(target));
     }
-    c->depth--;
+    gen_leave(c);
 }
 
 void gen_assign(struct codegen *c, node target)
@@ -298,13 +296,11 @@ static void gen_delete_target(struct codegen *c, node n)
         if (items == NODE_NULL || gen_is_comprehension(c, items)) {
             gen_cannot_delete(c, items);
         }
-        if (++c->depth > c->u->options.max_depth) {
-            gen_error(c, n, "too many nested targets");
-        }
+        gen_enter(c);
         for (uint32_t i = 0; i < node_count(c->ast, items); i++) {
             gen_delete_target(c, gen_child(c, items, i));
         }
-        c->depth--;
+        gen_leave(c);
     } else {
         gen_cannot_delete(c, n);
     }

@@ -37,6 +37,11 @@ struct lexer {
     size_t injected;       // bytes rewritten so far, for the limit
 };
 
+// The current token, for errors.
+static inline struct unit_place lexer_place(const struct lexer *lx)
+{
+    return (struct unit_place){lx->token_line, lx->token_at};
+}
 void lexer_init(struct lexer *lx, struct unit *u);
 void lexer_free(struct lexer *lx);
 void lexer_next(struct lexer *lx);

@@ -222,7 +222,7 @@ uint32_t name_intern(struct unit *u, const char *data, size_t len)
         return id;
     }
     if (len > NAMES_LONGEST) {
-        unit_raise(u, "RuntimeError", "name too long");
+        unit_raise(u, "RuntimeError", UNIT_NOWHERE, "name too long");
     }
     return names_add(u, hash, arena_strndup(u->out, data, len), len);
 }

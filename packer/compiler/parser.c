@@ -28,7 +28,7 @@ noreturn void parser_syntax_error(struct parser *ps)
     default:
         break;
     }
-    unit_error(ps->u, type, (struct unit_place){lx->token_line, lx->token_at}, 0, "%s", text);
+    unit_error(ps->u, type, parser_place(ps), 0, "%s", text);
 }
 
 void parser_push(struct parser *ps, node n)
@@ -38,9 +38,7 @@ void parser_push(struct parser *ps, node n)
 
 static noreturn void parser_number_error(struct parser *ps, const char *text)
 {
-    const struct lexer *lx = &ps->lexer;
-    unit_error(ps->u, "SyntaxError", (struct unit_place){lx->token_line, lx->token_at}, 0, "%s",
-               text);
+    unit_error(ps->u, "SyntaxError", parser_place(ps), 0, "%s", text);
 }
 
 // Decimal ints of up to 18 digits, the common case.
@@ -121,7 +119,7 @@ static node parser_name(struct parser *ps, bool is_atom)
     struct unit *u = ps->u;
     uint32_t id = ps->lexer.name;
     if (!id) {
-        unit_raise(u, "RuntimeError", "name too long");
+        unit_raise(u, "RuntimeError", parser_place(ps), "name too long");
     }
     uint32_t constant = name_at(&u->names, id)->constant;
     if (is_atom && constant) {

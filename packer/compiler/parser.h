@@ -44,6 +44,11 @@ static inline uint32_t parser_results(const struct parser *ps, const struct pars
     return (uint32_t)ps->results.n - f->base;
 }
 noreturn void parser_syntax_error(struct parser *ps);
+// The current token, for errors.
+static inline struct unit_place parser_place(const struct parser *ps)
+{
+    return lexer_place(&ps->lexer);
+}
 
 // Frames.
 struct parser_frame *parser_begin(struct parser *ps, unsigned rule);

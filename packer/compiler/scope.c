@@ -10,6 +10,7 @@ enum {
     SCOPE_FIRST_IDS = 4,
     SCOPE_LINEAR = 8, // up to so many identifiers a search is faster than a hash
     SCOPE_NOT_FOUND = UINT32_MAX,
+    SCOPE_DEPTH = 10000, // code within code; whoever reads the file must follow
 };
 
 struct scope *scope_parent(const struct scopes *all, const struct scope *s)
@@ -31,6 +32,10 @@ struct scope *scope_add(struct unit *u, struct scopes *all, enum scope_kind kind
     }
     struct scope *s = &all->at[all->n++];
     *s = (struct scope){.kind = kind, .parent = parent, .tree = tree, .name = name};
+    s->depth = parent ? all->at[parent - 1].depth + 1 : 0;
+    if (s->depth > SCOPE_DEPTH) {
+        unit_too_deep(u, UNIT_NOWHERE);
+    }
     return s;
 }
 

@@ -44,6 +44,7 @@ struct scope {
     enum scope_kind kind;
     uint32_t flags;
     uint32_t parent; // index + 1; 0 = none
+    uint32_t depth;  // scopes around it
     node tree;
     uint32_t name;
     uint32_t positional, keyword_only, defaults; // arguments

@@ -62,7 +62,7 @@ static void string_argument(struct lexer *lx, const void *s, size_t n)
     size_t at = lx->injecting ? (size_t)((const char *)lx->p - lx->arguments.at) : 0;
     lx->injected += n;
     if (lx->injected / STRING_INJECT_FACTOR > lx->u->size + STRING_INJECT_FREE) {
-        unit_raise(lx->u, "MemoryError", "f-strings nested too deeply");
+        unit_raise(lx->u, "MemoryError", lexer_place(lx), "f-strings nested too deeply");
     }
     text_reserve(lx->u, &lx->arguments, n + UNIT_TEXT_PAD);
     text_put(lx->u, &lx->arguments, s, n);
@@ -170,7 +170,7 @@ static uint32_t string_escaped(struct literal *l, uint8_t c)
         return string_escape_hex(l, c);
     }
     if (c == 'N') {
-        unit_raise(l->lx->u, "NotImplementedError", "unicode name escapes");
+        unit_raise(l->lx->u, "NotImplementedError", lexer_place(l->lx), "unicode name escapes");
     }
     if (c >= '0' && c <= '7') {
         return string_octal(l->lx);

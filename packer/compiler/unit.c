@@ -56,15 +56,14 @@ static void unit_trace(struct unit *u, uint32_t line, uint32_t block, bool place
     }
 }
 
-noreturn void unit_error(struct unit *u, const char *type, struct unit_place place, uint32_t block,
-                         const char *fmt, ...)
+static noreturn void unit_stop(struct unit *u, const char *type, struct unit_place place,
+                               const char *text)
 {
-    char text[DIAG_TEXT_MAX];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    if (!place.at && place.line) {
+    if (!place.line) {
+        diag_set(u->diag, DIAG_MALFORMED, u->file, "%s: %s", type, text);
+        unit_fail(u, DIAG_MALFORMED);
+    }
+    if (!place.at) {
         place.at = unit_find_line(u, place.line);
     }
     uint32_t column = place.at ? unit_column(u, place.at) : 0;
@@ -72,20 +71,38 @@ noreturn void unit_error(struct unit *u, const char *type, struct unit_place pla
     if (place.at) {
         diag_source(u->diag, (const char *)u->text, u->size, (uint64_t)(place.at - u->text));
     }
-    unit_trace(u, place.line, block, true);
     unit_fail(u, DIAG_MALFORMED);
 }
 
-noreturn void unit_raise(struct unit *u, const char *type, const char *fmt, ...)
+#define UNIT_FORMAT(text, fmt)                                                                     \
+    do {                                                                                           \
+        va_list args;                                                                              \
+        va_start(args, fmt);                                                                       \
+        vsnprintf(text, sizeof text, fmt, args);                                                   \
+        va_end(args);                                                                              \
+    } while (0)
+
+noreturn void unit_error(struct unit *u, const char *type, struct unit_place place, uint32_t block,
+                         const char *fmt, ...)
 {
     char text[DIAG_TEXT_MAX];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    diag_set(u->diag, DIAG_MALFORMED, u->file, "%s: %s", type, text);
-    unit_trace(u, UNIT_NO_LINE, 0, false);
-    unit_fail(u, DIAG_MALFORMED);
+    UNIT_FORMAT(text, fmt);
+    unit_trace(u, place.line, block, true);
+    unit_stop(u, type, place, text);
+}
+
+noreturn void unit_raise(struct unit *u, const char *type, struct unit_place place, const char *fmt,
+                         ...)
+{
+    char text[DIAG_TEXT_MAX];
+    UNIT_FORMAT(text, fmt);
+    unit_trace(u, 0, 0, false);
+    unit_stop(u, type, place, text);
+}
+
+noreturn void unit_too_deep(struct unit *u, struct unit_place place)
+{
+    unit_raise(u, "RuntimeError", place, "maximum recursion depth exceeded");
 }
 
 // The capacity that holds n more, at least doubled so that growing stays linear.

@@ -37,9 +37,10 @@ struct unit {
     struct emit *emit;             // its state
 };
 
+#define UNIT_NOWHERE ((struct unit_place){0, NULL})
+
 enum {
     UNIT_TEXT_PAD = 16, // NULs after the text, so that lookahead and word loads stay inside
-    UNIT_NO_LINE = 0,   // an error of the whole file
 };
 
 // Where an error lies, for messages with a caret: a place in unit.text, or NULL.
@@ -51,8 +52,11 @@ struct unit_place {
 // Ends the compilation with upstream's exception `type` and its text.
 noreturn void unit_error(struct unit *u, const char *type, struct unit_place place, uint32_t block,
                          const char *fmt, ...) DIAG_PRINTF(5, 6);
-// An exception without a place: RuntimeError and the like.
-noreturn void unit_raise(struct unit *u, const char *type, const char *fmt, ...) DIAG_PRINTF(3, 4);
+// The same for RuntimeError and the like: upstream shows them without a traceback, we show the
+// place if there is one.
+noreturn void unit_raise(struct unit *u, const char *type, struct unit_place place, const char *fmt,
+                         ...) DIAG_PRINTF(4, 5);
+noreturn void unit_too_deep(struct unit *u, struct unit_place place);
 noreturn void unit_fail(struct unit *u, enum diag_code code);
 
 // Growing arrays live outside the arenas, where the system can move them without a copy.

@@ -24,7 +24,8 @@ enum value_kind {
 
 struct value { // 16 bytes: a tuple of small ints must not cost much
     uint8_t kind;
-    uint32_t len; // STR, BYTES: bytes; TUPLE: items
+    uint16_t depth; // TUPLE: of tuples in tuples, from 1
+    uint32_t len;   // STR, BYTES: bytes; TUPLE: items
     union {
         uint32_t name;
         int64_t i;
