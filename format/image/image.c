@@ -132,6 +132,10 @@ static enum diag_code image_finish(struct image *img, struct diag *d)
     if (!img->by_run) {
         return diag_nomem(d);
     }
+    if (n == 0) {
+        return diag_set_binary(d, DIAG_MALFORMED, img->name, 0, "segments",
+                               "the image holds no bytes for any address");
+    }
     if (n) {
         qsort(img->segments, n, sizeof *img->segments, image_by_addr);
     }

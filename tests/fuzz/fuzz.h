@@ -27,6 +27,8 @@ bool fuzz_seed(unsigned i, struct bytes_out *out) __attribute__((weak));
 
 // image.c: reads an input as one container and does to it whatever can be done to an image.
 void fuzz_image(const uint8_t *data, size_t size, enum image_kind kind);
+// Makes the sums of all Espressif apps in a file right; no fuzzer guesses them.
+void fuzz_fix_esp(uint8_t *file, size_t size);
 // The made images of a kind (IMAGE_AUTO: of all), as seeds.
 bool fuzz_image_seed(enum image_kind kind, unsigned i, struct bytes_out *out);
 
