@@ -456,7 +456,8 @@ static void ihex_put_section(const struct ihex *h, const struct image_run *run,
     size_t from = out->size;
     ihex_put_base(h, base, out);
     ihex_put_record(h, HEX_BLOCK_START, 0, start, sizeof start, out);
-    ihex_put_run(h, run, base, out);
+    // The address again: some readers forget the one before the block start.
+    ihex_put_run(h, run, UINT64_MAX, out);
     ihex_put_filling(h, from, out);
 }
 

@@ -66,7 +66,7 @@ static void put_shdr(const struct elf_maker *m, struct bytes_out *out, uint32_t 
     bytes_put_u32(out, link);
     bytes_put_u32(out, 0);
     put_word(m, out, 1);
-    put_word(m, out, 0);
+    put_word(m, out, type == 2 ? (m->is64 ? 24 : 16) : type == 6 ? (m->is64 ? 16 : 8) : 0);
 }
 
 static void put_symbol(const struct elf_maker *m, struct bytes_out *out, uint32_t name,
@@ -145,7 +145,7 @@ static void make_elf(const struct elf_maker *m, struct bytes_out *out)
     bytes_put_u16(out, (uint16_t)row);
     bytes_put_u16(out, (uint16_t)n);
     bytes_put_u16(out, m->is64 ? 64 : 40);
-    bytes_put_u16(out, m->flags & SECTIONS ? 5 : 0);
+    bytes_put_u16(out, m->flags & SECTIONS ? 5 + !!(m->flags & DYNAMIC) : 0);
     bytes_put_u16(out, 0);
     uint64_t from = m->flags & LOADED_HEADERS ? 0 : text;
     put_phdr(m, out, 1, 5, from, vaddr + from, vaddr + from, data - from, data - from, 0x1000);
@@ -174,6 +174,9 @@ static void make_elf(const struct elf_maker *m, struct bytes_out *out)
     put_shdr(m, out, 1, 3, data, data_size, 0);
     put_shdr(m, out, 2, 0, symbols, names - symbols, 4);
     put_shdr(m, out, 3, 0, names, 16, 0);
+    if (m->flags & DYNAMIC) {
+        put_shdr(m, out, 6, 3, data, 16 * (m->is64 ? 8 : 4), 4);
+    }
 }
 
 #define ELF_SAMPLE(name, ...)                                                                      \
@@ -248,7 +251,8 @@ static void make_uf2_families(struct bytes_out *out)
 static void make_uf2_shared(struct bytes_out *out)
 {
     for (unsigned i = 0; i < 4; i++) {
-        put_uf2(out, i < 3 ? 0 : 0x2000, 0x2000 + 256 * i, i, 4, i < 3 ? 0 : 0x55114460);
+        put_uf2(out, i < 3 ? 0 : 0x2000, i < 3 ? 0x2000 + 256 * i : 0x8000, i, 4,
+                i < 3 ? 0 : 0x55114460);
     }
 }
 
@@ -416,10 +420,10 @@ static void put_esp(struct bytes_out *out, unsigned chip, uint32_t drom, uint32_
     header[12] = (uint8_t)chip;
     header[23] = 1;
     bytes_put(out, header, sizeof header);
-    put_esp_segment(out, drom + 32, 200, &sum);
+    put_esp_segment(out, drom + 32, 400, &sum);
     put_esp_segment(out, iram, 100, &sum);
     if (irom) {
-        put_esp_segment(out, irom + 32 + 200 + 8 + 100 + 8, 300, &sum);
+        put_esp_segment(out, irom + 32 + 400 + 8 + 100 + 8, 300, &sum);
     }
     put_esp_end(out, start, sum, true);
 }
@@ -529,19 +533,19 @@ const struct image_sample image_samples[] = {
     {"uf2", IMAGE_UF2, make_uf2, 0x10000300, 0},
     {"uf2-families", IMAGE_UF2, make_uf2_families, 0x10004000, 0},
     {"uf2-shared", IMAGE_UF2, make_uf2_shared, 0x2300, 0},
-    {"uf2-esp", IMAGE_UF2, make_uf2_esp, 0x3c000100, 0},
+    {"uf2-esp", IMAGE_UF2, make_uf2_esp, 0x3c0001c0, 0},
     {"dfuse", IMAGE_DFUSE, make_dfuse, 0x8020100, 0},
     {"dfuse-targets", IMAGE_DFUSE, make_dfuse_targets, 0x8100000, 0},
     {"ihex", IMAGE_IHEX, make_hex, 0x8010100, 0},
     {"ihex-segments", IMAGE_IHEX, make_hex_segments, 0x40000, 0},
     {"ihex-universal", IMAGE_IHEX, make_hex_universal, 0x18000, 0},
-    {"esp32", IMAGE_ESP_APP, make_esp32, 0x3f400100, 0},
-    {"esp32-s3", IMAGE_ESP_APP, make_esp_s3, 0x3c000100, 0},
-    {"esp32-c6", IMAGE_ESP_APP, make_esp_c6, 0x42100100, 0},
-    {"esp32-c3-data", IMAGE_ESP_APP, make_esp_c3_data_only, 0x3c000100, 0},
+    {"esp32", IMAGE_ESP_APP, make_esp32, 0x3f4001c0, 0},
+    {"esp32-s3", IMAGE_ESP_APP, make_esp_s3, 0x3c0001c0, 0},
+    {"esp32-c6", IMAGE_ESP_APP, make_esp_c6, 0x421001c0, 0},
+    {"esp32-c3-data", IMAGE_ESP_APP, make_esp_c3_data_only, 0x3c0001c0, 0},
     {"esp8266", IMAGE_ESP_APP, make_esp8266, 0x40201200, 0},
-    {"esp-flash", IMAGE_ESP_FLASH, make_esp_flash, 0x3f400100, 0},
-    {"esp-flash-1000", IMAGE_ESP_FLASH, make_esp_flash_1000, 0x3f400100, 0},
-    {"esp-flash-ota", IMAGE_ESP_FLASH, make_esp_flash_ota, 0x3f400100, 0},
+    {"esp-flash", IMAGE_ESP_FLASH, make_esp_flash, 0x3f4001c0, 0},
+    {"esp-flash-1000", IMAGE_ESP_FLASH, make_esp_flash_1000, 0x3f4001c0, 0},
+    {"esp-flash-ota", IMAGE_ESP_FLASH, make_esp_flash_ota, 0x3f4001c0, 0},
     {0},
 };

@@ -503,7 +503,7 @@ Test(image, the_largest_family_board_and_the_booting_app_are_taken)
     cr_assert(strstr(image_describe(w.image, &w.arena), "micro:bit V2"));
     close_work(&w);
     open_sample(&w, sample("esp-flash-ota"));
-    cr_assert_not_null(image_at(w.image, 0x400e0000 + 400));
+    cr_assert_not_null(image_at(w.image, 0x400e0000 + 600));
     cr_assert(strstr(image_describe(w.image, &w.arena), "ota_1"));
     close_work(&w);
 }
