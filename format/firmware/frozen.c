@@ -12,7 +12,8 @@ enum {
     FROZEN_NAME_MAX = 255,
     FROZEN_TABLES_MAX = 8, // the stock one, and one a splice
     FROZEN_STARTS_MAX = 256,
-    FROZEN_MODULE_ID = 7, // static qstr "<module>"
+    FROZEN_RUNS_MAX = 256, // runs of module pointers whose names are looked for
+    FROZEN_MODULE_ID = 7,  // static qstr "<module>"
 };
 
 // --- one module
@@ -301,7 +302,8 @@ static enum diag_code try_table(struct scan *s, uint64_t content, uint32_t n)
 // Runs of adjacent slots are the arrays.
 static enum diag_code find_tables(struct scan *s, const struct modules *slots)
 {
-    for (unsigned i = 0, k; i < slots->n; i = k) {
+    unsigned tried = 0;
+    for (unsigned i = 0, k; i < slots->n && tried < FROZEN_RUNS_MAX; i = k, tried++) {
         for (k = i + 1; k < slots->n && slots->at[k] == slots->at[k - 1] + s->view.ptr;)
             k++;
         enum diag_code c = try_table(s, slots->at[i], k - i);

@@ -7,6 +7,7 @@
 enum {
     POOL_QSTRS_MAX = 65536, // ids are 16 bits
     POOL_CHAIN_MAX = 64,    // a build has two or three, each splice adds at most two
+    POOL_TABLES_MAX = 64,   // tables of static names that are tried as a pool's
     POOL_FIRST = 2,         // the id of the first static name that is not empty
 };
 
@@ -186,8 +187,9 @@ static bool find_first(struct scan *s, struct pool_shape *shape, struct fw_qstr_
 {
     for (unsigned i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         uint64_t at = 0, table;
-        uint32_t user = 0;
-        while (next_static_table(&s->view, text_skip(shapes[i]), &at, &user, &table))
+        uint32_t user = 0, tried = 0;
+        while (tried++ < POOL_TABLES_MAX &&
+               next_static_table(&s->view, text_skip(shapes[i]), &at, &user, &table))
             if (read_first(s, table, shapes[i], p)) {
                 *shape = shapes[i];
                 s->old_pools = shapes[i].in_front;

@@ -3,7 +3,10 @@
 
 #include <stdlib.h>
 
-enum { REF_EACH_MAX = 256 }; // references to one address; real firmware has three
+enum {
+    REF_EACH_MAX = 256,     // references to one address; real firmware has three
+    REF_BUDGET = 256 << 20, // bytes of code read in search of the users of words; real: a few MiB
+};
 
 static const struct ref_isa *const isas[] = {
     &ref_thumb, &ref_arm, &ref_x86, &ref_x64, &ref_aarch64, &ref_rv32, &ref_rv64, &ref_xtensa,
@@ -28,6 +31,12 @@ static void add_slot(struct ref_sweep *r, uint64_t slot, uint64_t target, uint64
     struct fw_ref ref = {.kind = FW_REF_WORD_RELATIVE, .addr = slot, .function = function};
     if (t && !t->slot_of)
         ref_add(r, t, &ref);
+}
+
+bool ref_spend(struct ref_sweep *r, uint64_t bytes)
+{
+    r->spent += bytes;
+    return r->spent <= REF_BUDGET;
 }
 
 void ref_add(struct ref_sweep *r, struct ref_target *t, const struct fw_ref *ref)

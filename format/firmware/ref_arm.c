@@ -49,7 +49,7 @@ static void literals_of(struct ref_sweep *r, struct ref_target *t)
     const struct view *v = &r->scan->view;
     uint32_t i = 0;
     uint64_t at;
-    while (view_users(v, t->addr, &i, &at)) {
+    while (view_users(v, t->addr, &i, &at) && ref_spend(r, 2 * ARM_LITERAL_REACH)) {
         uint64_t user = find_user(v, at);
         if (user)
             ref_add(r, t,

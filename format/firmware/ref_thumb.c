@@ -102,7 +102,7 @@ static void literals_of(struct ref_sweep *r, struct ref_target *t)
     uint32_t i = 0;
     uint64_t at;
     unsigned rt;
-    while (view_users(v, t->addr, &i, &at)) {
+    while (view_users(v, t->addr, &i, &at) && ref_spend(r, 2 * THUMB_T2_REACH)) {
         uint64_t user = find_load(v, at, &rt);
         if (user)
             ref_add(r, t,

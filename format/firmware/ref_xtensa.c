@@ -25,6 +25,13 @@ static bool arrives(const uint8_t *p, uint64_t from, uint64_t at)
     return from == at;
 }
 
+static bool is_entry(const uint8_t *p)
+{
+    return p[0] == 0x36 && (p[1] & 15) == 1; // entry a1, n
+}
+
+// Decoding from the nearest "entry" of the windowed ABI arrives, or from most places nearby: short
+// instructions bring decoders together. Code without short ones stays apart in three phases.
 static bool is_instruction(const struct view_span *s, uint64_t at)
 {
     unsigned n = 0;
@@ -32,7 +39,14 @@ static bool is_instruction(const struct view_span *s, uint64_t at)
         return true;
     for (unsigned i = 0; i < XTENSA_STARTS; i++)
         n += arrives(s->data, at - XTENSA_SYNC + i, at);
-    return n >= XTENSA_ARRIVE;
+    if (n >= XTENSA_ARRIVE)
+        return true;
+    uint64_t from = at - ((s->run + at) & 3),
+             end = at > XTENSA_FUNCTION_MAX ? at - XTENSA_FUNCTION_MAX : 0;
+    for (; from >= end + 4; from -= 4)
+        if (is_entry(s->data + from))
+            return arrives(s->data, from, at);
+    return n > 1;
 }
 
 // The address that the l32r at s->data[at] loads from; 0 if it is none.
@@ -77,7 +91,7 @@ static uint64_t function_of(const struct view *v, uint64_t addr)
         const uint8_t *p = view_at(v, at, 3);
         if (!p)
             return 0;
-        if (p[0] == 0x36 && (p[1] & 15) == 1)
+        if (is_entry(p))
             return at;
     }
     return 0;
@@ -89,7 +103,7 @@ static void sweep(struct ref_sweep *r)
     for (unsigned i = 0; i < r->n; i++) {
         uint32_t k = 0;
         uint64_t literal;
-        while (view_users(v, r->targets[i].addr, &k, &literal)) {
+        while (view_users(v, r->targets[i].addr, &k, &literal) && ref_spend(r, XTENSA_L32R_REACH)) {
             unsigned n;
             uint64_t user = find_users(v, literal, &n);
             if (user)

@@ -8,6 +8,7 @@
 
 enum {
     REGION_MAX = 8,
+    REGION_WORDS_MAX = 4096, // words that may be constants; real images have some dozens
     REGION_ALIGN = 16,
     REGION_ESP_PAGE = 0x10000, // flash MMU page
     REGION_ELF_PAGE = 0x10000, // largest page of the hosts
@@ -55,6 +56,11 @@ static bool esp_region(struct scan *s)
     const struct image *img = s->view.image;
     const struct image_segment *g = image_at(img, s->fw->pools[0].addr);
     uint64_t end, from;
+    if (g && g->addr >> 21 == 0x402 >> 1) { // ESP8266: what follows the code may be the file system
+        scan_note(s, "free space", g->addr + g->size, "the image does not tell its file system",
+                  "unknown");
+        return true;
+    }
     if (!g || !ck_align(g->addr + g->size, REGION_ESP_PAGE, &end) ||
         !ck_align(g->addr + g->size, REGION_ALIGN, &from))
         return true;
@@ -178,12 +184,13 @@ static uint64_t image_end(const struct image *img, uint64_t window, uint64_t lim
 static void constant_limit(const struct scan *s, uint64_t end, struct limit *l)
 {
     uint64_t best = l->addr;
+    unsigned tried = 0;
     for (unsigned i = 0; i < s->view.n; i++) {
         const struct view_span *span = &s->view.spans[i];
         for (uint64_t at = -span->run & 3; in_range(at, 4, span->size); at += 4) {
             uint32_t word = ld32(span->data + at);
             if (word > end + REGION_ALIGN && word < best && word % 256 == 0 &&
-                ref_loads_word(s, span->run + at))
+                tried++ < REGION_WORDS_MAX && ref_loads_word(s, span->run + at))
                 best = word;
         }
     }

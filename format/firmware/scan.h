@@ -53,6 +53,7 @@ struct ref_sweep {
     struct scan *scan;
     unsigned n;
     struct ref_target *targets; // sorted by addr
+    uint64_t spent;             // bytes of code read for single words, see ref_spend
     bool nomem;
 };
 
@@ -148,6 +149,8 @@ bool ref_loads_word(const struct scan *s, uint64_t addr);
 bool ref_uses_literals(const struct scan *s);
 struct ref_target *ref_target_at(const struct ref_sweep *r, uint64_t addr); // NULL = not wanted
 void ref_thumb_anchors(struct ref_sweep *r, const struct view_span *span);
+// Takes bytes from the budget of a sweep; false when a made-up image has used it up.
+bool ref_spend(struct ref_sweep *r, uint64_t bytes);
 void ref_add(struct ref_sweep *r, struct ref_target *t, const struct fw_ref *ref);
 extern const struct ref_isa ref_thumb, ref_arm, ref_x86, ref_x64, ref_aarch64, ref_rv32, ref_rv64,
     ref_xtensa;

@@ -1,0 +1,200 @@
+// The reference finders, each on a few instructions of its own machine.
+#include <criterion/criterion.h>
+
+#include "format/firmware/scan.h"
+
+enum { CODE = 0x10000, TARGET = 0x20124, SIZE = 256 };
+
+struct bench {
+    struct arena arena;
+    struct scan scan;
+    struct image image;
+    struct view_span spans[2];
+    uint8_t code[SIZE], data[SIZE];
+    struct ref_target targets[1];
+    struct ref_sweep sweep;
+};
+
+static void bench_begin(struct bench *b, unsigned ptr)
+{
+    memset(b, 0, sizeof *b);
+    arena_init(&b->arena, 1 << 20);
+    b->spans[0] = (struct view_span){CODE, SIZE, b->code, 0, IMAGE_R | IMAGE_X};
+    b->spans[1] = (struct view_span){TARGET & ~0xffu, SIZE, b->data, SIZE, IMAGE_R};
+    b->scan.arena = &b->arena;
+    b->scan.view = (struct view){.image = &b->image,
+                                 .n = 2,
+                                 .spans = b->spans,
+                                 .ptr = ptr,
+                                 .low = CODE,
+                                 .high = (TARGET & ~0xffu) + SIZE,
+                                 .total = 2 * SIZE};
+    b->targets[0].addr = TARGET;
+    b->sweep = (struct ref_sweep){.scan = &b->scan, .n = 1, .targets = b->targets};
+}
+
+static const struct fw_refs *bench_run(struct bench *b, const struct ref_isa *isa)
+{
+    struct diag d;
+    diag_init(&d);
+    cr_assert_eq(view_index(&b->scan.view, &b->arena, &d), DIAG_OK);
+    isa->sweep(&b->sweep);
+    return &b->targets[0].refs;
+}
+
+static void put(struct bench *b, unsigned at, uint32_t word)
+{
+    st32(b->code + at, word);
+}
+
+static void expect_one(const struct fw_refs *r, enum fw_ref_kind kind, uint64_t addr,
+                       uint64_t addr2)
+{
+    cr_assert_eq(r->n, 1);
+    cr_expect_eq(r->refs[0].kind, kind);
+    cr_expect_eq(r->refs[0].addr, addr);
+    cr_expect_eq(r->refs[0].addr2, addr2);
+    cr_expect_eq(r->refs[0].target, TARGET);
+}
+
+Test(firmware_refs, thumb_literal_with_a_load)
+{
+    struct bench b;
+    bench_begin(&b, 4);
+    st16(b.code, 0xb510);     // push {r4, lr}
+    st16(b.code + 2, 0x4b01); // ldr r3, [pc, #4]
+    put(&b, 8, TARGET);
+    put(&b, 64, TARGET); // nothing loads this one
+    const struct fw_refs *r = bench_run(&b, &ref_thumb);
+    expect_one(r, FW_REF_WORD, CODE + 8, 0);
+    cr_expect_eq(r->refs[0].function, CODE);
+    arena_free(&b.arena);
+}
+
+Test(firmware_refs, thumb_movw_and_movt_apart)
+{
+    struct bench b;
+    bench_begin(&b, 4);
+    put(&b, 4, 0x1324f240);  // movw r3, #0x124: 0xf240 0x1324
+    put(&b, 12, 0x0302f2c0); // movt r3, #2
+    expect_one(bench_run(&b, &ref_thumb), FW_REF_MOVW_MOVT, CODE + 4, CODE + 12);
+    arena_free(&b.arena);
+}
+
+Test(firmware_refs, thumb_anchor_with_an_offset)
+{
+    struct bench b;
+    bench_begin(&b, 4);
+    st16(b.code, 0xb510);
+    st16(b.code + 2, 0x4b02); // ldr r3, [pc, #8]
+    put(&b, 4, 0x0382eb03);   // add.w r3, r3, r2, lsl #2
+    st16(b.code + 8, 0x6a58); // ldr r0, [r3, #36]
+    put(&b, 12, TARGET - 36);
+    const struct fw_refs *r = bench_run(&b, &ref_thumb);
+    expect_one(r, FW_REF_WORD, CODE + 12, 0);
+    cr_expect_eq(r->refs[0].addend, 36);
+    arena_free(&b.arena);
+}
+
+Test(firmware_refs, arm_literal_and_pair)
+{
+    struct bench b;
+    bench_begin(&b, 4);
+    put(&b, 0, 0xe92d4010); // push {r4, lr}
+    put(&b, 4, 0xe59f3004); // ldr r3, [pc, #4]
+    put(&b, 16, TARGET);
+    put(&b, 32, 0xe3003124); // movw r3, #0x124
+    put(&b, 44, 0xe3403002); // movt r3, #2
+    const struct fw_refs *r = bench_run(&b, &ref_arm);
+    cr_assert_eq(r->n, 2);
+    cr_expect_eq(r->refs[0].addr, CODE + 16);
+    cr_expect_eq(r->refs[0].function, CODE);
+    cr_expect_eq(r->refs[1].kind, FW_REF_MOVW_MOVT);
+    cr_expect_eq(r->refs[1].addr2, CODE + 44);
+    arena_free(&b.arena);
+}
+
+Test(firmware_refs, aarch64_adrp_with_an_add_and_adr)
+{
+    struct bench b;
+    bench_begin(&b, 8);
+    put(&b, 0, 0x90000083);  // adrp x3, 0x20000
+    put(&b, 8, 0x91049060);  // add x0, x3, #0x124
+    put(&b, 16, 0x910490a0); // add x0, x5, #0x124: another register
+    put(&b, 32, 0x10080820); // adr x0, 0x20124
+    const struct fw_refs *r = bench_run(&b, &ref_aarch64);
+    cr_assert_eq(r->n, 2);
+    cr_expect_eq(r->refs[0].kind, FW_REF_ADRP_ADD);
+    cr_expect_eq(r->refs[0].addr, CODE);
+    cr_expect_eq(r->refs[0].addr2, CODE + 8);
+    cr_expect_eq(r->refs[1].kind, FW_REF_ADR);
+    cr_expect_eq(r->refs[1].addr, CODE + 32);
+    arena_free(&b.arena);
+}
+
+Test(firmware_refs, riscv_lui_with_two_users_and_auipc)
+{
+    struct bench b;
+    bench_begin(&b, 4);
+    put(&b, 0, 0x000207b7);  // lui a5, 0x20
+    put(&b, 4, 0x1247c703);  // lbu a4, 0x124(a5)
+    put(&b, 8, 0x12478793);  // addi a5, a5, 0x124
+    put(&b, 12, 0x00010517); // auipc a0, 0x10
+    put(&b, 16, 0x11850513); // addi a0, a0, 0x118
+    const struct fw_refs *r = bench_run(&b, &ref_rv32);
+    cr_assert_eq(r->n, 3);
+    cr_expect_eq(r->refs[0].kind, FW_REF_LUI_LO12);
+    cr_expect_eq(r->refs[0].addr, CODE);
+    cr_expect_eq(r->refs[0].addr2, CODE + 4);
+    cr_expect_eq(r->refs[1].addr2, CODE + 8);
+    cr_expect_eq(r->refs[2].kind, FW_REF_AUIPC_LO12);
+    cr_expect_eq(r->refs[2].addr, CODE + 12);
+    arena_free(&b.arena);
+}
+
+Test(firmware_refs, xtensa_literal_before_its_users)
+{
+    struct bench b;
+    bench_begin(&b, 4);
+    put(&b, 0, TARGET);
+    for (unsigned i = 4; i < SIZE; i += 3) { // nop.n would hide the alignment: use or a1, a1, a1
+        memcpy(b.code + i, (uint8_t[]){0x10, 0x11, 0x20}, i + 3 <= SIZE ? 3 : SIZE - i);
+    }
+    memcpy(b.code + 4, (uint8_t[]){0x36, 0x41, 0x00}, 3); // entry a1, 32
+    uint32_t at = 4 + 3 * 30, pc = (CODE + at + 3) & ~3u;
+    uint32_t offset = ((CODE - pc) >> 2) & 0xffff;
+    memcpy(b.code + at, (uint8_t[]){0x21, (uint8_t)offset, (uint8_t)(offset >> 8)}, 3);
+    const struct fw_refs *r = bench_run(&b, &ref_xtensa);
+    expect_one(r, FW_REF_WORD, CODE, 0);
+    cr_expect_eq(r->refs[0].users, 1);
+    cr_expect_eq(r->refs[0].function, CODE + 4);
+    arena_free(&b.arena);
+}
+
+Test(firmware_refs, x86_64_relative_with_and_without_an_immediate)
+{
+    struct bench b;
+    bench_begin(&b, 8);
+    b.image.pic = true;
+    memcpy(b.code + 16, (uint8_t[]){0x48, 0x8d, 0x05}, 3); // lea rax, [rip + target]
+    put(&b, 19, TARGET - (CODE + 23));
+    memcpy(b.code + 32, (uint8_t[]){0x80, 0x3d}, 2); // cmpb [rip + target], 0
+    put(&b, 34, TARGET - (CODE + 39));
+    const struct fw_refs *r = bench_run(&b, &ref_x64);
+    cr_assert_eq(r->n, 2);
+    cr_expect_eq(r->refs[0].addr, CODE + 19);
+    cr_expect_eq(r->refs[0].next, CODE + 23);
+    cr_expect_eq(r->refs[1].addr, CODE + 34);
+    cr_expect_eq(r->refs[1].next, CODE + 39);
+    arena_free(&b.arena);
+}
+
+Test(firmware_refs, x86_absolute)
+{
+    struct bench b;
+    bench_begin(&b, 4);
+    b.code[7] = 0xbb; // mov ebx, target
+    put(&b, 8, TARGET);
+    expect_one(bench_run(&b, &ref_x86), FW_REF_ABS32, CODE + 8, 0);
+    arena_free(&b.arena);
+}
