@@ -713,7 +713,7 @@ static bool check_call(struct check_fun *f, bool method, bool variable)
         return check_wrong(f, "calls with too many arguments");
     }
     // The mark of f(k=1, *a) as compilers before 1.29 mistake it: a star behind the last argument.
-    bool misplaced = variable && f->int_end == f->i.at && f->int_value >> n_pos > 0;
+    bool misplaced = variable && f->int_end == f->i.at && n_pos < 63 && f->int_value >> n_pos > 0;
     if (variable && !check_take(f, CHECK_ANY)) {
         return false;
     }
