@@ -65,7 +65,8 @@ static enum diag_code key_fill(struct verify_key *key, const uint8_t *data, size
                                const char *name, struct diag *d)
 {
     if (key_has(data, size, "PRIVATE KEY-----")) {
-        enum diag_code err = diag_set(d, DIAG_NO, name, "is a private key, a public one is needed");
+        enum diag_code err =
+            diag_set(d, DIAG_MALFORMED, name, "is a private key, a public one is needed");
         diag_help(d, "make the public key with: mpy-freeze pubkey -k %s -o PUB.pem", name);
         return err;
     }
