@@ -6,7 +6,7 @@
 
 #include "packer/manifest/object.h"
 
-enum { RANGE_MAX = 1000000 }; // a range is made as a list
+enum { RANGE_MAX = 100000 }; // a range is made as a list
 
 static struct object *fn_len(struct vm *vm, struct object *self, const struct call *call)
 {

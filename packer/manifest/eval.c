@@ -112,6 +112,21 @@ static struct object *name_get(struct vm *vm, struct scope *scope, const char *n
     return found ? found : vm_raise(vm, "NameError", "name '%s' is not defined", name);
 }
 
+static size_t object_size(const struct object *o)
+{
+    switch (o->kind) {
+    case V_STR:
+        return o->as.str.len;
+    case V_TUPLE:
+    case V_LIST:
+    case V_SET:
+    case V_DICT:
+        return o->as.items.n;
+    default:
+        return 0;
+    }
+}
+
 // Operators
 
 static struct object *op_overflow(struct vm *vm)
@@ -225,7 +240,7 @@ static struct object *op_reals(struct vm *vm, char op, double x, double y)
 static struct object *op_repeat(struct vm *vm, const struct object *seq, int64_t times)
 {
     uint64_t n = seq->kind == V_STR ? seq->as.str.len : seq->as.items.n;
-    if (times > 0 && n > 0 && (uint64_t)times > ((uint64_t)1 << 24) / n) {
+    if (times > 0 && n > 0 && (uint64_t)times > ((uint64_t)1 << 20) / n) {
         return vm_unsupported(vm, "a repetition as long as this");
     }
     if (seq->kind == V_STR) {
@@ -363,6 +378,7 @@ static bool op_compare(struct vm *vm, enum tree_compare op, struct object *x, st
     switch (op) {
     case CMP_EQ:
     case CMP_NE:
+        vm_charge(vm, object_size(x));
         *yes = object_equal(x, y) == (op == CMP_EQ);
         return true;
     case CMP_IS:
@@ -446,6 +462,9 @@ static struct object *eval_slice(struct frame *f, struct object *seq, const stru
 static struct object *index_get(struct vm *vm, struct object *seq, struct object *key)
 {
     int64_t i;
+    if (seq->kind == V_DICT || is_sequence(seq)) {
+        vm_charge(vm, object_size(seq));
+    }
     if (seq->kind == V_DICT) {
         struct object *found = object_lookup(seq, key);
         struct object *shown = found ? NULL : object_repr(vm, key);
@@ -662,6 +681,13 @@ static struct object *call_class(struct vm *vm, const char *name, const struct c
 
 struct object *eval_call(struct vm *vm, struct object *function, const struct call *call)
 {
+    // A method may go through its object and its arguments.
+    if (function->kind == V_NATIVE && function->as.bound.self) {
+        vm_charge(vm, object_size(function->as.bound.self));
+    }
+    for (size_t i = 0; i < call->n_pos; i++) {
+        vm_charge(vm, object_size(call->pos[i]));
+    }
     if (!vm_step(vm)) {
         return NULL;
     }

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE // memmem: linear in the length of the text
 #include "packer/manifest/object.h"
 
 #include <inttypes.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 enum {
+    VM_ITEMS_A_STEP = 16,
     VM_STEPS = 20000000, // a manifest of 10,000 files takes under a million
     OBJECT_DEPTH = 32    // a list may hold itself
 };
@@ -58,6 +60,12 @@ bool vm_step(struct vm *vm)
     }
     vm_unsupported(vm, "the manifest does not come to an end (over %d steps)", VM_STEPS);
     return false;
+}
+
+bool vm_charge(struct vm *vm, size_t n)
+{
+    vm->steps += n / VM_ITEMS_A_STEP;
+    return vm->steps < VM_STEPS;
 }
 
 static struct object *object_new(struct vm *vm, enum object_kind kind)
@@ -141,6 +149,9 @@ static void object_push(struct vm *vm, struct object *seq, struct object *item)
 void object_append(struct vm *vm, struct object *seq, struct object *item)
 {
     if (seq->kind == V_SET) {
+        if (!vm_charge(vm, seq->as.items.n)) {
+            return;
+        }
         for (size_t i = 0; i < seq->as.items.n; i++) {
             if (object_equal(seq->as.items.data[i], item)) {
                 return;
@@ -388,6 +399,9 @@ struct object *object_lookup(const struct object *dict, const struct object *key
 
 void object_put(struct vm *vm, struct object *dict, struct object *key, struct object *item)
 {
+    if (!vm_charge(vm, dict->as.items.n)) {
+        return;
+    }
     for (size_t i = 0; i < dict->as.items.n; i += 2) {
         if (object_equal(dict->as.items.data[i], key)) {
             dict->as.items.data[i + 1] = item;
@@ -407,15 +421,15 @@ bool object_contains(struct vm *vm, const struct object *seq, const struct objec
                      object_type(item));
             return false;
         }
-        for (size_t i = 0; !*yes && i + item->as.str.len <= seq->as.str.len; i++) {
-            *yes = memcmp(seq->as.str.data + i, item->as.str.data, item->as.str.len) == 0;
-        }
+        vm_charge(vm, seq->as.str.len);
+        *yes = memmem(seq->as.str.data, seq->as.str.len, item->as.str.data, item->as.str.len);
         return true;
     }
     if (seq->kind != V_TUPLE && seq->kind != V_LIST && seq->kind != V_SET && seq->kind != V_DICT) {
         vm_raise(vm, "TypeError", "argument of type '%s' is not iterable", object_type(seq));
         return false;
     }
+    vm_charge(vm, seq->as.items.n);
     for (size_t i = 0; !*yes && i < seq->as.items.n; i += seq->kind == V_DICT ? 2 : 1) {
         *yes = object_equal(seq->as.items.data[i], item);
     }

@@ -114,6 +114,9 @@ struct object *vm_raise(struct vm *vm, const char *name, const char *fmt, ...) D
 struct object *vm_unsupported(struct vm *vm, const char *fmt, ...) DIAG_PRINTF(2, 3);
 // Counts work; false after raising when the manifest does not come to an end.
 bool vm_step(struct vm *vm);
+// Counts the work of going through n items or bytes, without a check of its own. False when there
+// is no work left: the caller may stop, the next vm_step raises.
+bool vm_charge(struct vm *vm, size_t n);
 
 struct object *object_bool(struct vm *vm, bool truth);
 struct object *object_int(struct vm *vm, int64_t number);

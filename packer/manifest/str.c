@@ -1,4 +1,5 @@
 // str: methods, "..." % args, and format().
+#define _GNU_SOURCE // memmem: linear in the length of the text
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,7 +8,10 @@
 
 #include "packer/manifest/object.h"
 
-enum { TEXT_WIDTH_MAX = 100000 }; // a field width beyond this is a mistake
+enum {
+    TEXT_WIDTH_MAX = 100000, // a field width beyond this is a mistake
+    SEARCH_MAX = 1 << 27,    // bytes compared by one search
+};
 
 // A text that is being put together in the machine's arena.
 struct text {
@@ -59,24 +63,36 @@ static size_t text_chars(const struct object *v)
 // The offset of needle in v from byte at on, or -1.
 static ptrdiff_t text_index(const struct object *v, const struct object *needle, size_t at)
 {
+    if (at > v->as.str.len) {
+        return -1;
+    }
+    const char *hit =
+        memmem(v->as.str.data + at, v->as.str.len - at, needle->as.str.data, needle->as.str.len);
+    return hit ? hit - v->as.str.data : -1;
+}
+
+// The last one.
+static ptrdiff_t text_rindex(const struct object *v, const struct object *needle)
+{
     size_t n = needle->as.str.len;
-    for (; at + n <= v->as.str.len; at++) {
-        if (memcmp(v->as.str.data + at, needle->as.str.data, n) == 0) {
+    const char *s = v->as.str.data;
+    for (size_t at = v->as.str.len < n ? 0 : v->as.str.len - n + 1; at-- > 0;) {
+        if (n == 0 ||
+            (s[at] == needle->as.str.data[0] && memcmp(s + at, needle->as.str.data, n) == 0)) {
             return (ptrdiff_t)at;
         }
     }
     return -1;
 }
 
-static ptrdiff_t text_rindex(const struct object *v, const struct object *needle)
+// A search from the end compares at every place in the worst case.
+static bool text_affordable(struct vm *vm, const struct object *v, const struct object *needle)
 {
-    size_t n = needle->as.str.len;
-    for (size_t at = v->as.str.len + 1; at-- > 0;) {
-        if (at + n <= v->as.str.len && memcmp(v->as.str.data + at, needle->as.str.data, n) == 0) {
-            return (ptrdiff_t)at;
-        }
+    if (needle->as.str.len == 0 || v->as.str.len <= SEARCH_MAX / needle->as.str.len) {
+        return true;
     }
-    return -1;
+    vm_unsupported(vm, "a search as long as this");
+    return false;
 }
 
 static bool text_want(struct vm *vm, const struct object *v, const char *method)
@@ -291,6 +307,9 @@ static struct object *text_find(struct vm *vm, struct object *self, const struct
     if (!what) {
         return NULL;
     }
+    if (last && !text_affordable(vm, self, what)) {
+        return NULL;
+    }
     ptrdiff_t at = last ? text_rindex(self, what) : text_index(self, what, 0);
     if (at < 0 && must) {
         return vm_raise(vm, "ValueError", "substring not found");
@@ -461,6 +480,9 @@ static struct object *text_partition(struct vm *vm, struct object *self, const s
     }
     if (!sep->as.str.len) {
         return vm_raise(vm, "ValueError", "empty separator");
+    }
+    if (last && !text_affordable(vm, self, sep)) {
+        return NULL;
     }
     ptrdiff_t at = last ? text_rindex(self, sep) : text_index(self, sep, 0);
     struct object *result = object_seq(vm, V_TUPLE), *empty = object_str(vm, "");
