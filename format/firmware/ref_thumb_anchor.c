@@ -1,6 +1,9 @@
 // References that link-time optimisation makes: an object is reached from the address of another
 // one nearby, which the code has as a literal, by an offset in the instruction that uses it.
 //
+// Only addresses to which nothing refers directly are looked for: an object close to another one
+// may be where an unrelated offset happens to lead.
+//
 // Facts: GCC's section anchors (-fsection-anchors); Arm Architecture Reference Manual, encodings of
 // LDR, LDRB, ADD and SUB with immediates.
 #include "format/firmware/scan.h"
@@ -49,7 +52,7 @@ static void use(struct anchors *a, unsigned rn, int32_t offset)
     if (!offset || !holds_anchor(a, rn))
         return;
     struct ref_target *t = ref_target_at(a->r, (uint32_t)(a->reg[rn].value + (uint32_t)offset));
-    if (t)
+    if (t && (!t->refs.n || t->refs.refs[0].addend))
         ref_add(a->r, t,
                 &(struct fw_ref){.kind = FW_REF_WORD,
                                  .addr = a->reg[rn].literal,
@@ -58,12 +61,27 @@ static void use(struct anchors *a, unsigned rn, int32_t offset)
                                  .function = ref_thumb.function(&a->r->scan->view, a->at)});
 }
 
+static void forget(struct anchors *a, unsigned rd)
+{
+    a->reg[rd].at = 0;
+}
+
+// A call leaves r4 to r11.
+static void forget_scratch(struct anchors *a)
+{
+    for (unsigned i = 0; i < 4; i++)
+        forget(a, i);
+    forget(a, 12);
+}
+
 // The register of a sum keeps the anchor of a term: the offset of the element comes on top.
 static void propagate(struct anchors *a, unsigned rd, unsigned rn, unsigned rm)
 {
     unsigned from = holds_anchor(a, rn) ? rn : rm;
     if (holds_anchor(a, from))
         a->reg[rd] = a->reg[from];
+    else
+        forget(a, rd);
 }
 
 static void narrow(struct anchors *a, uint16_t i)
@@ -72,17 +90,19 @@ static void narrow(struct anchors *a, uint16_t i)
     if ((i & 0xf800) == 0x4800)
         load_literal(a, i >> 8 & 7, ((a->at + 4) & ~3ULL) + 4 * (i & 0xff));
     else if ((i & 0xf800) == 0x6800) // ldr rt, [rn, #imm5 * 4]
-        use(a, rn, (i >> 6 & 31) * 4);
+        use(a, rn, (i >> 6 & 31) * 4), forget(a, i & 7);
     else if ((i & 0xf800) == 0x7800) // ldrb rt, [rn, #imm5]
-        use(a, rn, i >> 6 & 31);
+        use(a, rn, i >> 6 & 31), forget(a, i & 7);
     else if ((i & 0xfe00) == 0x1c00) // adds rd, rn, #imm3
-        use(a, rn, i >> 6 & 7);
+        use(a, rn, i >> 6 & 7), forget(a, i & 7);
     else if ((i & 0xfe00) == 0x1e00) // subs rd, rn, #imm3
-        use(a, rn, -(i >> 6 & 7));
+        use(a, rn, -(i >> 6 & 7)), forget(a, i & 7);
     else if ((i & 0xf800) == 0x3000) // adds rdn, #imm8
-        use(a, i >> 8 & 7, i & 0xff);
+        use(a, i >> 8 & 7, i & 0xff), forget(a, i >> 8 & 7);
     else if ((i & 0xf800) == 0x3800) // subs rdn, #imm8
-        use(a, i >> 8 & 7, -(i & 0xff));
+        use(a, i >> 8 & 7, -(i & 0xff)), forget(a, i >> 8 & 7);
+    else if ((i & 0xf800) == 0x2000) // movs rd, #imm8
+        forget(a, i >> 8 & 7);
     else if ((i & 0xfe00) == 0x1800) // adds rd, rn, rm
         propagate(a, i & 7, rn, i >> 6 & 7);
     else if ((i & 0xff00) == 0x4400) // add rdn, rm
@@ -127,6 +147,8 @@ static void wide(struct anchors *a, uint16_t i, uint16_t j)
         use(a, rn, -modified(i, j));
     else if ((i & 0xffe0) == 0xeb00) // add.w rd, rn, rm, shift
         propagate(a, j >> 8 & 15, rn, j & 15);
+    else if ((i & 0xf800) == 0xf000 && (j & 0xd000) == 0xd000) // bl
+        forget_scratch(a);
 }
 
 void ref_thumb_anchors(struct ref_sweep *r, const struct view_span *span)
