@@ -24,7 +24,13 @@ struct sign_random { // the system's random source
 enum diag_code sign_random_open(struct sign_random *r, struct diag *d);
 void sign_random_close(struct sign_random *r);
 
-enum sign_pbes2 { SIGN_PBES2_OK, SIGN_PBES2_OTHER, SIGN_PBES2_BROKEN, SIGN_PBES2_WRONG };
+enum sign_pbes2 {
+    SIGN_PBES2_OK,
+    SIGN_PBES2_OTHER,
+    SIGN_PBES2_BROKEN,
+    SIGN_PBES2_WRONG,
+    SIGN_PBES2_NOMEM
+};
 
 // Decrypts an EncryptedPrivateKeyInfo into plain[0..size), which has room for it. OTHER: a scheme
 // other than PBES2 with PBKDF2 and AES-CBC. BROKEN: not well formed, or over a limit. WRONG: the

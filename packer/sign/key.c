@@ -1,11 +1,12 @@
 // Private keys: reading, generating, writing.
+#include "packer/sign/internal.h" // first: it opens the private members of mbedTLS 3
+
 #include <mbedtls/asn1write.h>
 #include <mbedtls/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "format/file.h"
-#include "packer/sign/internal.h"
 
 enum { KEY_DER_MAX = 4096, KEY_RSA_BITS = 3072, KEY_RSA_EXPONENT = 65537 };
 
@@ -102,6 +103,9 @@ static enum diag_code key_decrypt(const struct key_source *in, const uint8_t *de
         break;
     case SIGN_PBES2_WRONG:
         err = key_wrong(in, d);
+        break;
+    case SIGN_PBES2_NOMEM:
+        err = diag_nomem(d);
         break;
     }
     mbedtls_platform_zeroize(plain, size);

@@ -1,16 +1,16 @@
 // PKCS#8 encryption as OpenSSL 3 writes it: PBES2 (RFC 8018) with PBKDF2 and AES-CBC. mbedTLS 2.28
 // has the primitives but not this combination.
+#include "packer/sign/internal.h" // first: it opens the private members of mbedTLS 3
+
 #include <mbedtls/aes.h>
 #include <mbedtls/asn1.h>
 #include <mbedtls/pkcs5.h>
 #include <stdlib.h>
 
-#include "packer/sign/internal.h"
-
 enum {
     PBES2_SALT_MAX = 64,
-    PBES2_ITERATIONS_MAX = 2000000,  // a second or two; more is an attack on the reader's time
-    PBES2_ITERATIONS = 600000,       // for keys written here: OWASP's advice for SHA-256
+    PBES2_ITERATIONS_MAX = 2000000, // a second or two; more is an attack on the reader's time
+    PBES2_ITERATIONS = 600000,      // for keys written here: OWASP's advice for SHA-256
     PBES2_BLOCK = 16,
     PBES2_KEY_MAX = 32
 };
@@ -163,14 +163,21 @@ static enum sign_pbes2 pbes2_parse(const uint8_t *der, size_t size, struct pbes2
 static bool pbes2_derive(mbedtls_md_type_t prf, const char *passphrase, const uint8_t *salt,
                          size_t salt_size, unsigned iterations, uint8_t *key, size_t key_size)
 {
+    const uint8_t *secret = (const uint8_t *)passphrase;
+    size_t n = strlen(passphrase);
+#if MBEDTLS_VERSION_NUMBER < 0x03030000
     mbedtls_md_context_t md;
     mbedtls_md_init(&md);
     const mbedtls_md_info_t *info = mbedtls_md_info_from_type(prf);
     bool ok = info && mbedtls_md_setup(&md, info, 1) == 0 &&
-              mbedtls_pkcs5_pbkdf2_hmac(&md, (const uint8_t *)passphrase, strlen(passphrase), salt,
-                                        salt_size, iterations, (uint32_t)key_size, key) == 0;
+              mbedtls_pkcs5_pbkdf2_hmac(&md, secret, n, salt, salt_size, iterations,
+                                        (uint32_t)key_size, key) == 0;
     mbedtls_md_free(&md);
     return ok;
+#else
+    return mbedtls_pkcs5_pbkdf2_hmac_ext(prf, secret, n, salt, salt_size, iterations,
+                                         (uint32_t)key_size, key) == 0;
+#endif
 }
 
 static bool pbes2_aes(int mode, const uint8_t *key, size_t key_size, const uint8_t *iv,
@@ -215,7 +222,10 @@ enum sign_pbes2 sign_pbes2_decrypt(const uint8_t *der, size_t size, const char *
                            key, p.key_size) &&
               pbes2_aes(MBEDTLS_AES_DECRYPT, key, p.key_size, p.iv.p, p.data.p, n, plain);
     mbedtls_platform_zeroize(key, sizeof key);
-    *plain_size = ok ? pbes2_unpad(plain, n) : 0;
+    if (!ok) {
+        return SIGN_PBES2_NOMEM; // nothing else can fail there
+    }
+    *plain_size = pbes2_unpad(plain, n);
     return *plain_size ? SIGN_PBES2_OK : SIGN_PBES2_WRONG;
 }
 

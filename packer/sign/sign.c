@@ -1,8 +1,9 @@
 // Making signatures and putting them into a blob.
+#include "packer/sign/internal.h" // first: it opens the private members of mbedTLS 3
+
 #include <mbedtls/asn1.h>
 
 #include "format/sha256.h"
-#include "packer/sign/internal.h"
 
 enum { SIGN_SIZE_MAX = 384, SIGN_SALT = 32 };
 

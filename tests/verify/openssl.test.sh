@@ -158,7 +158,7 @@ for key in other rsa2048; do
     openssl pkey -in $key.pem -pubout -out $key.pub.pem
     expect 1 mpy-verify unsigned.frz -k $key.pub.pem
 done
-expect 3 mpy-verify unsigned.frz -k p256.pem  # a private key
+expect 3 mpy-verify unsigned.frz -k p256.pem # a private key
 expect 3 mpy-freeze sign unsigned.frz -k p256.pub.pem -o never.frz
 expect 3 mpy-verify unsigned.frz -k pass
 expect 4 mpy-verify unsigned.frz -k nowhere.pem
