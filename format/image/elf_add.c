@@ -236,7 +236,7 @@ enum diag_code elf_add(const struct image *img, const struct image_run *run, str
                        struct diag *d)
 {
     const struct elf *e = img->container;
-    struct elf_plan plan;
+    struct elf_plan plan = {0};
     enum diag_code err = elf_make_plan(img, run->addr, run->size, run->flags, &plan, d);
     if (err || !bytes_reserve(out, (size_t)(e->origin + plan.payload + run->size))) {
         return err ? err : diag_nomem(d);
@@ -271,7 +271,7 @@ enum diag_code elf_undo(const struct image *img, uint64_t addr, uint64_t size,
                         struct bytes_out *out, struct diag *d)
 {
     const struct elf *e = img->container;
-    struct elf_plan plan;
+    struct elf_plan plan = {0};
     enum diag_code err = elf_make_plan(img, addr, size, 0, &plan, d);
     if (err) {
         return err;

@@ -486,7 +486,7 @@ static enum diag_code esp_plan(const struct image *img, const struct esp_app *ap
 enum diag_code esp_grow(const struct image *img, const struct esp_app *app, const uint8_t *file,
                         const struct image_run *run, struct bytes_out *out, struct diag *d)
 {
-    struct esp_edit edit;
+    struct esp_edit edit = {0};
     enum diag_code err = esp_plan(img, app, run, &edit, d);
     if (!err) {
         esp_emit(app, file, &edit, out);
@@ -501,7 +501,7 @@ enum diag_code esp_undo_record(const struct image *img, const struct esp_app *ap
                                struct bytes_out *out, struct diag *d)
 {
     const struct image_run run = {.addr = addr, .size = size};
-    struct esp_edit edit;
+    struct esp_edit edit = {0};
     enum diag_code err = esp_plan(img, app, &run, &edit, d);
     if (!err) {
         uint32_t old = esp_target_segment(app, edit.segment).size;

@@ -113,7 +113,7 @@ static bool ihex_next(struct bytes_in *in, struct ihex_record *r, bool check)
     if (!r->text || (check && !ihex_check(in, r))) {
         return false;
     }
-    r->offset = (uint16_t)(ihex_byte(p + 3) << 8 | ihex_byte(p + 5));
+    r->offset = (uint16_t)((unsigned)ihex_byte(p + 3) << 8 | (unsigned)ihex_byte(p + 5));
     r->type = (unsigned)ihex_byte(p + 7);
     return true;
 }

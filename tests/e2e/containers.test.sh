@@ -45,16 +45,20 @@ int main(int argc, char **argv)
         put(argv[1], s->name, "product", product.data, product.size);
         put(argv[1], "bytes", "added", bytes, sizeof bytes);
         put(argv[1], s->name, "at", at, (size_t)snprintf(at, sizeof at, "0x%llx\n", (unsigned long long)s->add));
+        arena_free(&a);
+        bytes_out_free(&base);
+        bytes_out_free(&product);
     }
     return 0;
 }
 C
 crypto=$(pkg-config --libs mbedcrypto 2>/dev/null || echo -lmbedcrypto)
-lib=$BUILD/libformat.a
-${CC:-cc} ${SANITIZE:+-fsanitize=$SANITIZE} -std=c11 -D_POSIX_C_SOURCE=200809L -I. -o "$work/samples" \
-    "$work/samples.c" tests/unit/image_make.c "$lib" -lz -lxxhash $crypto -lm 2>"$work/log" ||
-    ${CC:-cc} -fsanitize=address,undefined -std=c11 -D_POSIX_C_SOURCE=200809L -I. -o "$work/samples" \
-        "$work/samples.c" tests/unit/image_make.c "$lib" -lz -lxxhash $crypto -lm 2>>"$work/log" ||
+build() {
+    "$@" -std=c11 -D_POSIX_C_SOURCE=200809L -I. -o "$work/samples" "$work/samples.c" \
+        tests/unit/image_make.c "$BUILD/libformat.a" -lz -lxxhash $crypto -lm >>"$work/log" 2>&1
+}
+# The library may have been built for sanitizers, and by either compiler.
+build cc || build clang -fsanitize=address,undefined || build gcc -fsanitize=address,undefined ||
     { cat "$work/log"; exit 1; }
 "$work/samples" "$work" || { echo "the samples cannot be made"; exit 1; }
 
