@@ -81,23 +81,43 @@ void gen_delete(struct codegen *c, uint32_t name)
     gen_op(c, IR_DELETE_ID, scope_modify(c->u, gen_scope(c), name));
 }
 
-noreturn void gen_error(struct codegen *c, node n, const char *text)
+static uint32_t gen_node_line(const struct codegen *c, node n)
 {
-    uint32_t line = node_is_tree(c->ast, n) ? node_line(c->ast, n) : 0;
-    struct unit_place place = {line ? line : c->error_line, NULL};
+    return node_is_tree(c->ast, n) ? node_line(c->ast, n) : 0;
+}
+
+static noreturn void gen_stop(struct codegen *c, uint32_t line, const char *text)
+{
+    struct unit_place place = {line, NULL};
     unit_error(c->u, "SyntaxError", place, gen_scope(c)->name, "%s", text);
+}
+
+void gen_error(struct codegen *c, node n, const char *text)
+{
+    if (c->pending) {
+        return; // the first one counts
+    }
+    uint32_t line = gen_node_line(c, n);
+    if (line) {
+        gen_stop(c, line, text);
+    }
+    c->pending = text;
 }
 
 void gen_all(struct codegen *c, node n)
 {
-    uint32_t count = node_count(c->ast, n), outer = c->error_line;
+    uint32_t count = node_count(c->ast, n);
     const node *children = node_children(c->ast, n);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t line = node_is_tree(c->ast, children[i]) ? node_line(c->ast, children[i]) : 0;
-        c->error_line = line ? line : outer;
         gen_node(c, children[i]);
+        if (c->pending) {
+            uint32_t line = gen_node_line(c, children[i]);
+            if (line) {
+                gen_stop(c, line, c->pending);
+            }
+            return;
+        }
     }
-    c->error_line = outer;
 }
 
 static void gen_const(struct codegen *c, node n)
@@ -244,7 +264,7 @@ static void gen_leaf(struct codegen *c, node n)
 void gen_enter(struct codegen *c)
 {
     if (++c->depth > c->u->options.max_depth) {
-        unit_too_deep(c->u, (struct unit_place){c->error_line, NULL});
+        unit_too_deep(c->u, (struct unit_place){c->line, NULL});
     }
 }
 
@@ -282,10 +302,13 @@ static void gen_one(struct codegen *c, uint32_t scope)
     c->break_label = c->continue_label = LABEL_NONE;
     c->except_level = c->loop_except_level = 0;
     struct scope *s = gen_scope(c);
-    c->error_line = node_is_tree(c->ast, s->tree) ? node_line(c->ast, s->tree) : 0;
+    c->pending = NULL;
     s->ir = (uint32_t)c->ir.n;
     codegen_use_name(c, s->name);
     gen_scope_body(c);
+    if (c->pending) {
+        gen_stop(c, gen_node_line(c, gen_scope(c)->tree), c->pending);
+    }
     s = gen_scope(c); // the array may have moved
     s->ir_end = (uint32_t)c->ir.n;
     s->labels = c->labels;

@@ -19,7 +19,7 @@ struct codegen {
     uint32_t scope; // its index
     uint32_t labels;
     uint32_t line;       // of the last IR_LINE
-    uint32_t error_line; // of an error whose node has no line
+    const char *pending; // text of an error whose line is not known yet
     uint32_t depth;      // of nodes within nodes
     bool lines;          // source lines are wanted
     bool have_star;      // the parameters have passed a *
@@ -78,7 +78,9 @@ static inline void gen_leave(struct codegen *c)
 }
 void gen_node(struct codegen *c, node n); // NODE_NULL is nothing
 void gen_all(struct codegen *c, node n);  // the children in order
-noreturn void gen_error(struct codegen *c, node n, const char *text);
+// An error at node n. It ends the compilation if n has a line. If not, upstream walks on and takes
+// the line of the next statement or item that is done, whatever that is; so must the caller.
+void gen_error(struct codegen *c, node n, const char *text);
 
 // gen_statement.c
 void gen_expr_stmt(struct codegen *c, node n);

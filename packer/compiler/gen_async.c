@@ -17,19 +17,18 @@ static void gen_yield_from(struct codegen *c)
     gen_scope(c)->flags |= SCOPE_GENERATOR;
 }
 
-static void gen_need_function(struct codegen *c, node n, const char *text)
+static bool gen_in_function(const struct codegen *c)
 {
     enum scope_kind kind = gen_scope(c)->kind;
-    if (kind != SCOPE_FUNCTION && kind != SCOPE_LAMBDA) {
-        gen_error(c, n, text);
-    }
+    return kind == SCOPE_FUNCTION || kind == SCOPE_LAMBDA;
 }
 
 void gen_yield(struct codegen *c, node n)
 {
     node value = gen_child(c, n, 0);
-    gen_need_function(c, n, "'yield' outside function");
-    if (value == NODE_NULL) {
+    if (!gen_in_function(c)) {
+        gen_error(c, n, "'yield' outside function");
+    } else if (value == NODE_NULL) {
         gen(c, IR_LOAD_NONE);
         gen_yield_value(c);
     } else if (node_is(c->ast, value, NODE_YIELD_FROM)) {
@@ -43,7 +42,10 @@ void gen_yield(struct codegen *c, node n)
 
 void gen_await(struct codegen *c, node n)
 {
-    gen_need_function(c, n, "'await' outside function");
+    if (!gen_in_function(c)) {
+        gen_error(c, n, "'await' outside function");
+        return;
+    }
     gen_atom_expr(c, n);
     gen_yield_from(c);
 }
@@ -231,8 +233,7 @@ void gen_async(struct codegen *c, node n)
     }
     if (!(gen_scope(c)->flags & SCOPE_GENERATOR)) {
         gen_error(c, what, "async for/with outside async function");
-    }
-    if (node_is(c->ast, what, NODE_FOR)) {
+    } else if (node_is(c->ast, what, NODE_FOR)) {
         gen_async_for(c, what);
     } else {
         gen_async_with(c, what);

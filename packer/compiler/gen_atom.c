@@ -41,25 +41,30 @@ struct gen_args {
     uint64_t star_map; // which arguments are *args
 };
 
-static void gen_star_arg(struct codegen *c, struct gen_args *a, node arg, uint32_t i)
+// The arguments' functions return false where upstream leaves the call at an error.
+static bool gen_star_arg(struct codegen *c, struct gen_args *a, node arg, uint32_t i)
 {
-    if (a->double_star) {
-        gen_error(c, arg, "* arg after **");
-    }
-    if (a->keyword && c->u->release->star_before_keywords) {
-        gen_error(c, arg, "* arg after kwarg");
-    }
     unsigned bits = c->u->options.small_int_bits;
-    if (bits <= UINT8_MAX && i >= bits - 1) {
-        gen_error(c, arg, "too many args");
+    const char *error = NULL;
+    if (a->double_star) {
+        error = "* arg after **";
+    } else if (a->keyword && c->u->release->star_before_keywords) {
+        error = "* arg after kwarg";
+    } else if (bits <= UINT8_MAX && i >= bits - 1) {
+        error = "too many args";
+    }
+    if (error) {
+        gen_error(c, arg, error);
+        return false;
     }
     a->star = true;
     a->star_map |= (uint64_t)1 << (i & 63);
     gen_node(c, gen_child(c, arg, 0));
     a->positional++;
+    return true;
 }
 
-static void gen_named_arg(struct codegen *c, struct gen_args *a, node arg)
+static bool gen_named_arg(struct codegen *c, struct gen_args *a, node arg)
 {
     node name = gen_child(c, arg, 0), value = gen_child(c, arg, 1);
     if (node_is(c->ast, value, NODE_ARG_NAMED)) {
@@ -71,44 +76,43 @@ static void gen_named_arg(struct codegen *c, struct gen_args *a, node arg)
     } else {
         if (!node_is_id(name)) {
             gen_error(c, arg, "LHS of keyword arg must be an id");
+            return false;
         }
         gen_name(c, IR_LOAD_CONST_STRING, node_arg(name));
         gen_node(c, value);
         a->keyword++;
     }
+    return true;
 }
 
-static void gen_positional_arg(struct codegen *c, struct gen_args *a, node arg)
+static bool gen_positional_arg(struct codegen *c, struct gen_args *a, node arg)
 {
-    if (a->double_star) {
-        gen_error(c, arg, "positional arg after **");
-    }
-    if (a->keyword) {
-        gen_error(c, arg, "positional arg after keyword arg");
+    if (a->double_star || a->keyword) {
+        gen_error(c, arg,
+                  a->double_star ? "positional arg after **" : "positional arg after keyword arg");
+        return false;
     }
     gen_node(c, arg);
     a->positional++;
+    return true;
 }
 
-static void gen_arg(struct codegen *c, struct gen_args *a, node arg, uint32_t i)
+static bool gen_arg(struct codegen *c, struct gen_args *a, node arg, uint32_t i)
 {
     enum node_kind kind = node_is_struct(arg) ? node_kind(c->ast, arg) : NODE_INT;
     switch (kind) {
     case NODE_ARG_STAR:
-        gen_star_arg(c, a, arg, i);
-        break;
+        return gen_star_arg(c, a, arg, i);
     case NODE_ARG_DOUBLE:
         a->double_star = true;
         gen(c, IR_LOAD_NULL);
         gen_node(c, gen_child(c, arg, 0));
         a->keyword++;
-        break;
+        return true;
     case NODE_ARG:
-        gen_named_arg(c, a, arg);
-        break;
+        return gen_named_arg(c, a, arg);
     default:
-        gen_positional_arg(c, a, arg);
-        break;
+        return gen_positional_arg(c, a, arg);
     }
 }
 
@@ -118,7 +122,9 @@ void gen_call(struct codegen *c, node arguments, bool is_method, uint32_t extra)
     uint32_t n = node_list(c->ast, &arguments, NODE_ARGS, &items);
     struct gen_args a = {.positional = extra};
     for (uint32_t i = 0; i < n; i++) {
-        gen_arg(c, &a, items[i], i);
+        if (!gen_arg(c, &a, items[i], i)) {
+            return;
+        }
     }
     bool star = a.star || a.double_star;
     if (star) {
@@ -146,6 +152,7 @@ static uint32_t gen_super(struct codegen *c, const node *trailers, uint32_t n)
     }
     if (!found) {
         gen_error(c, trailers[0], "super() can't find self");
+        return n;
     }
     gen(c, IR_LOAD_SELF);
     if (n >= 3 && node_is(c->ast, trailers[1], NODE_ATTR) && gen_is_call(c, trailers[2])) {
@@ -233,6 +240,7 @@ static void gen_brace_items(struct codegen *c, node n, node first, node tail)
         if (pair != dict) {
             gen_error(c, n,
                       dict ? "expecting key:value for dict" : "expecting just a value for set");
+            return;
         }
         if (dict) {
             gen(c, IR_STORE_MAP);

@@ -43,6 +43,8 @@ void gen_named(struct codegen *c, node name, node value)
 {
     if (!node_is_id(name)) {
         gen_error(c, name, "can't assign to expression");
+        gen_node(c, value);
+        return;
     }
     gen_node(c, value);
     gen(c, IR_DUP_TOP);

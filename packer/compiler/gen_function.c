@@ -85,6 +85,9 @@ static void gen_function_with_defaults(struct codegen *c, uint32_t scope, node p
     for (uint32_t i = 0; i < n; i++) {
         gen_param_default(c, items[i]);
     }
+    if (c->pending) {
+        return;
+    }
     if (c->positional_defaults > 0 && c->keyword_defaults == 0) {
         gen_build(c, IR_TUPLE, c->positional_defaults);
         gen(c, IR_LOAD_NULL);
@@ -169,11 +172,12 @@ static bool gen_upstream_has(const struct codegen *c, uint32_t attr)
 }
 
 // @micropython.native and its kin need an emitter for machine code.
-static noreturn void gen_no_machine_code(struct codegen *c, node decorator, uint32_t attr)
+static void gen_no_machine_code(struct codegen *c, node decorator, uint32_t attr)
 {
     const struct name *n = name_at(&c->u->names, attr);
     if (!gen_upstream_has(c, attr)) {
         gen_error(c, gen_child(c, gen_child(c, decorator, 0), 1), "invalid arch");
+        return;
     }
     struct unit_place place = {node_line(c->ast, decorator), NULL};
     unit_error(c->u, "NotImplementedError", place, gen_scope(c)->name,
@@ -189,12 +193,12 @@ static bool gen_builtin_decorator(struct codegen *c, node decorator, const node 
     }
     if (n != 2) {
         gen_error(c, names[0], "invalid micropython decorator");
+        return true;
     }
     uint32_t attr = node_arg(names[1]);
     if (gen_is_machine_decorator(c, attr)) {
         gen_no_machine_code(c, decorator, attr);
-    }
-    if (attr != gen_known(c, NAME_BYTECODE)) {
+    } else if (attr != gen_known(c, NAME_BYTECODE)) {
         gen_error(c, names[1], "invalid micropython decorator");
     }
     return true;

@@ -82,6 +82,7 @@ static void gen_import_star(struct codegen *c, node n, node source, uint32_t lev
 {
     if (gen_scope(c)->kind != SCOPE_MODULE) {
         gen_error(c, n, "import * not at module level");
+        return;
     }
     gen_int(c, level);
     gen_name(c, IR_LOAD_CONST_STRING, gen_known(c, NAME_STAR));

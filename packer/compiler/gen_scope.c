@@ -21,6 +21,7 @@ static struct gen_param gen_star_param(struct codegen *c, node n)
     node name = gen_child(c, n, 0);
     if (c->have_star) {
         gen_error(c, n, "invalid syntax");
+        return (struct gen_param){0, 0};
     }
     c->have_star = true;
     struct gen_param p = {0, ID_PARAM | ID_STAR_PARAM};
@@ -56,6 +57,7 @@ static void gen_param(struct codegen *c, node n)
 {
     if (gen_scope(c)->flags & SCOPE_VARKEYWORDS) {
         gen_error(c, n, "invalid syntax"); // **kwargs must be last
+        return;
     }
     struct gen_param p = gen_read_param(c, n);
     if (!p.name) {
@@ -66,6 +68,7 @@ static void gen_param(struct codegen *c, node n)
     struct id *id = &s->ids[place];
     if (id->kind != ID_UNDECIDED) {
         gen_error(c, n, "argument name reused");
+        return;
     }
     id->kind = ID_LOCAL;
     id->flags = (uint8_t)p.flags;

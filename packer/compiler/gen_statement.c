@@ -5,7 +5,7 @@ enum assign_kind { ASSIGN_STORE, ASSIGN_AUG_LOAD, ASSIGN_AUG_STORE };
 
 static void gen_assign_kind(struct codegen *c, node target, enum assign_kind kind);
 
-static noreturn void gen_cannot_assign(struct codegen *c, node n)
+static void gen_cannot_assign(struct codegen *c, node n)
 {
     gen_error(c, n, "can't assign to expression");
 }
@@ -78,6 +78,7 @@ static void gen_unpack(struct codegen *c, const node *items, uint32_t n)
         }
         if (star) {
             gen_error(c, items[i], "multiple *x in assignment");
+            return;
         }
         star = true;
         gen_op(c, IR_UNPACK_EX, i);
@@ -101,6 +102,7 @@ static void gen_assign_sequence(struct codegen *c, node target, node items)
 {
     if (gen_is_comprehension(c, items)) {
         gen_cannot_assign(c, target);
+        return;
     }
     gen_assign_items(c, node_children(c->ast, items), node_count(c->ast, items));
 }
@@ -112,8 +114,7 @@ static void gen_assign_bracketed(struct codegen *c, node target, enum assign_kin
     bool paren = node_is(c->ast, target, NODE_PAREN);
     if (kind != ASSIGN_STORE || (paren && inside == NODE_NULL)) {
         gen_cannot_assign(c, target);
-    }
-    if (node_is(c->ast, inside, NODE_ITEMS)) {
+    } else if (node_is(c->ast, inside, NODE_ITEMS)) {
         gen_assign_sequence(c, target, inside);
     } else {
         gen_assign_items(c, &inside, inside != NODE_NULL);
@@ -130,6 +131,7 @@ static void gen_assign_struct(struct codegen *c, node target, enum assign_kind k
     case NODE_EXPRLIST:
         if (kind != ASSIGN_STORE) {
             gen_cannot_assign(c, target);
+            break;
         }
         gen_assign_items(c, node_children(c->ast, target), node_count(c->ast, target));
         break;
@@ -263,7 +265,7 @@ void gen_expr_stmt(struct codegen *c, node n)
     }
 }
 
-static noreturn void gen_cannot_delete(struct codegen *c, node n)
+static void gen_cannot_delete(struct codegen *c, node n)
 {
     gen_error(c, n, "can't delete expression");
 }
@@ -285,6 +287,21 @@ static void gen_delete_atom(struct codegen *c, node n)
     }
 }
 
+static void gen_delete_target(struct codegen *c, node n);
+
+static void gen_delete_items(struct codegen *c, node items)
+{
+    if (items == NODE_NULL || gen_is_comprehension(c, items)) {
+        gen_cannot_delete(c, items);
+        return;
+    }
+    gen_enter(c);
+    for (uint32_t i = 0; i < node_count(c->ast, items); i++) {
+        gen_delete_target(c, gen_child(c, items, i));
+    }
+    gen_leave(c);
+}
+
 static void gen_delete_target(struct codegen *c, node n)
 {
     if (node_is_id(n)) {
@@ -292,15 +309,7 @@ static void gen_delete_target(struct codegen *c, node n)
     } else if (node_is(c->ast, n, NODE_ATOM_EXPR)) {
         gen_delete_atom(c, n);
     } else if (node_is(c->ast, n, NODE_PAREN)) {
-        node items = gen_child(c, n, 0);
-        if (items == NODE_NULL || gen_is_comprehension(c, items)) {
-            gen_cannot_delete(c, items);
-        }
-        gen_enter(c);
-        for (uint32_t i = 0; i < node_count(c->ast, items); i++) {
-            gen_delete_target(c, gen_child(c, items, i));
-        }
-        gen_leave(c);
+        gen_delete_items(c, gen_child(c, n, 0));
     } else {
         gen_cannot_delete(c, n);
     }
@@ -333,6 +342,7 @@ void gen_return(struct codegen *c, node n)
     node value = gen_child(c, n, 0);
     if (gen_scope(c)->kind != SCOPE_FUNCTION) {
         gen_error(c, n, "'return' outside function");
+        return;
     }
     if (value == NODE_NULL) {
         gen(c, IR_LOAD_NONE);
@@ -363,6 +373,7 @@ static void gen_declare_global(struct codegen *c, node n, struct id *id)
 {
     if (id->kind != ID_UNDECIDED && id->kind != ID_GLOBAL_EXPLICIT) {
         gen_error(c, n, "identifier redefined as global");
+        return;
     }
     id->kind = ID_GLOBAL_EXPLICIT;
     struct scope *module = &c->scopes.at[0];
@@ -400,6 +411,7 @@ void gen_global(struct codegen *c, node n)
     bool global = node_is(c->ast, n, NODE_GLOBAL);
     if (!global && gen_scope(c)->kind == SCOPE_MODULE) {
         gen_error(c, n, "can't declare nonlocal in outer code");
+        return;
     }
     const node *items;
     node names = gen_child(c, n, 0);

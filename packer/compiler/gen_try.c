@@ -77,6 +77,7 @@ static void gen_try_except(struct codegen *c, node body, node excepts, node othe
     for (uint32_t i = 0; i < n; i++) {
         if (gen_child(c, items[i], 0) == NODE_NULL && i + 1 != n) {
             gen_error(c, items[i], "default 'except' must be last");
+            break;
         }
         gen_except(c, items[i], done);
     }
