@@ -6,18 +6,22 @@
 
 enum {
     A64_REGISTERS = 32,
-    A64_PAIR_MAX = 0x4000, // bytes from an adrp to its user
+    A64_PAIR_MAX = 0x1000, // bytes from an adrp to its user
+    // The same when the register was written in between in the order of addresses: the user may be
+    // reached on another path.
+    A64_STALE_MAX = 0x80,
 };
 
 struct adrp {
     uint64_t at, page; // at 0 = none
+    bool stale;
 };
 
 static void set_adrp(struct adrp *regs, uint32_t insn, uint64_t at)
 {
     uint64_t imm = (uint64_t)(insn >> 5 & 0x7ffff) << 2 | (insn >> 29 & 3);
     uint64_t offset = (uint64_t)((int64_t)(imm << 43) >> 43) << 12;
-    regs[insn & 31] = (struct adrp){at, (at & ~0xfffULL) + offset};
+    regs[insn & 31] = (struct adrp){at, (at & ~0xfffULL) + offset, false};
 }
 
 // The offset that an add or a load or store with unsigned offset adds to register rn.
@@ -38,11 +42,24 @@ static void use(struct ref_sweep *r, const struct adrp *regs, uint32_t insn, uin
 {
     unsigned rn;
     uint64_t offset;
-    if (!lo12(insn, &rn, &offset) || !regs[rn].at || at - regs[rn].at > A64_PAIR_MAX)
+    if (!lo12(insn, &rn, &offset) || !regs[rn].at ||
+        at - regs[rn].at > (regs[rn].stale ? A64_STALE_MAX : A64_PAIR_MAX))
         return;
     struct ref_target *t = ref_target_at(r, regs[rn].page + offset);
     if (t)
         ref_add(r, t, &(struct fw_ref){.kind = FW_REF_ADRP_ADD, .addr = regs[rn].at, .addr2 = at});
+}
+
+// Marks the registers that an instruction writes; a call leaves x19 and up.
+static void spoil(struct adrp *regs, uint32_t insn)
+{
+    bool data = (insn & 0x1c000000) == 0x10000000 || (insn & 0x0e000000) == 0x0a000000;
+    bool load = (insn & 0x0a000000) == 0x08000000 && (insn & 0x00c00000);
+    if (data || load)
+        regs[insn & 31].stale = true;
+    if ((insn & 0xfc000000) == 0x94000000 || (insn & 0xfffffc1f) == 0xd63f0000) // bl, blr
+        for (unsigned i = 0; i < 19; i++)
+            regs[i].stale = true;
 }
 
 static void adr(struct ref_sweep *r, uint32_t insn, uint64_t at)
@@ -55,7 +72,7 @@ static void adr(struct ref_sweep *r, uint32_t insn, uint64_t at)
 
 static void sweep_span(struct ref_sweep *r, const struct view_span *span)
 {
-    struct adrp regs[A64_REGISTERS] = {{0, 0}};
+    struct adrp regs[A64_REGISTERS] = {{0, 0, false}};
     for (uint64_t at = -span->run & 3; in_range(at, 4, span->size); at += 4) {
         uint32_t insn = ld32(span->data + at);
         if ((insn & 0x9f000000) == 0x90000000)
@@ -63,7 +80,7 @@ static void sweep_span(struct ref_sweep *r, const struct view_span *span)
         else if ((insn & 0x9f000000) == 0x10000000)
             adr(r, insn, span->run + at);
         else
-            use(r, regs, insn, span->run + at);
+            use(r, regs, insn, span->run + at), spoil(regs, insn);
     }
 }
 
