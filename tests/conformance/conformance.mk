@@ -6,5 +6,6 @@ CONFORMANCE_FLAGS ?=
 conformance: all
 	python3 tests/conformance/run.py --build $(BUILD) $(if $(filter quick,$(CONFORMANCE)),--quick) $(CONFORMANCE_FLAGS)
 	python3 tests/conformance/semantics.py --build $(BUILD) $(if $(filter quick,$(CONFORMANCE)),--quick)
+	python3 tests/conformance/dis.py --build $(BUILD) $(if $(filter quick,$(CONFORMANCE)),--quick)
 
 .PHONY: conformance
