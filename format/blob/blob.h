@@ -119,8 +119,7 @@ enum diag_code blob_space_digest(const struct image *img, struct arena *a, struc
 // else *where is the address of the piece that is not.
 bool blob_rest_is_padding(const struct blob *b, const struct image *img, bool with_blob,
                           uint64_t *where);
-// Up to *size bytes at a device address, see struct blob_walk. A gap shorter than 256 bytes reads
-// as 0x00: another container may have padded it.
+// Up to *size bytes at a device address, see struct blob_walk.
 const uint8_t *blob_image_map(const struct image *img, uint64_t addr, uint32_t *size);
 void blob_file_digest(const struct image *img, uint8_t digest[BLOB_DIGEST]);
 

@@ -299,12 +299,11 @@ struct space_reader {
 
 const uint8_t *blob_image_map(const struct image *img, uint64_t addr, uint32_t *size)
 {
-    static const uint8_t zeros[BLOB_GAP_MAX];
     for (unsigned i = 0; i < img->n_segments; i++) {
         const struct image_segment *s = &img->segments[i];
         if (addr < s->addr) {
             *size = s->addr - addr < *size ? (uint32_t)(s->addr - addr) : *size;
-            return *size <= BLOB_GAP_MAX ? zeros : NULL;
+            return NULL;
         }
         if (addr - s->addr < s->size) {
             uint64_t left = s->size - (addr - s->addr);
@@ -315,10 +314,14 @@ const uint8_t *blob_image_map(const struct image *img, uint64_t addr, uint32_t *
     return NULL;
 }
 
+// A base may be compared as another container than the one that the blob was made for: a short gap
+// there is what is padded with zeros elsewhere.
 static const uint8_t *space_map(void *ctx, uint64_t addr, uint32_t *size)
 {
+    static const uint8_t zeros[BLOB_GAP_MAX];
     const struct space_reader *r = ctx;
-    return blob_image_map(r->img, addr, size);
+    const uint8_t *p = blob_image_map(r->img, addr, size);
+    return !p && *size <= sizeof zeros ? zeros : p;
 }
 
 static void space_hash(void *ctx, const void *data, uint32_t size)

@@ -9,10 +9,10 @@ const uint8_t product_payload[] = "the payload: what is frozen into the firmware
 const unsigned product_payload_size = sizeof product_payload;
 static const uint8_t product_new[] = {0xde, 0xad, 0xbe, 0xef};
 
-static void product_base_bytes(uint8_t *base)
+static void product_base_bytes(uint8_t *base, uint8_t fill)
 {
     for (unsigned i = 0; i < PRODUCT_BASE_SIZE; i++) {
-        base[i] = i >= 300 && i < 700 ? 0xff : (uint8_t)(i * 7 % 250 + 1);
+        base[i] = i >= 300 && i < 700 ? fill : (uint8_t)(i * 7 % 250 + 1);
     }
     // Word 0 of a vector table: raw images are told from text by what they hold.
     memset(base + 900, 0, 40);
@@ -34,6 +34,11 @@ static struct image *product_image(struct product *p, const struct bytes_out *fi
 
 void product_init(struct product *p, enum image_kind kind)
 {
+    product_init_fill(p, kind, 0xff);
+}
+
+void product_init_fill(struct product *p, enum image_kind kind, uint8_t fill)
+{
     uint8_t bytes[PRODUCT_BASE_SIZE];
     memset(p, 0, sizeof *p);
     arena_init(&p->arena, 0);
@@ -41,7 +46,7 @@ void product_init(struct product *p, enum image_kind kind)
     bytes_out_init(&p->base);
     bytes_out_init(&p->blob);
     bytes_out_init(&p->file);
-    product_base_bytes(bytes);
+    product_base_bytes(bytes, fill);
     struct bytes_out raw = {.data = bytes, .size = sizeof bytes};
     struct image *img = product_image(p, &raw, IMAGE_BIN);
     const struct image_target to = {.kind = kind};

@@ -24,6 +24,8 @@ extern const unsigned product_payload_size;
 
 // Base and model in this container; change the model before product_make.
 void product_init(struct product *p, enum image_kind kind);
+// The same with another fill in the base than 0xff.
+void product_init_fill(struct product *p, enum image_kind kind, uint8_t fill);
 // Encodes and signs the blob with these keys ("p256", ...; ends with NULL) and splices it.
 void product_make(struct product *p, const char *const *keys);
 // Where the signatures of a product as raw binary are.

@@ -395,3 +395,31 @@ Test(verify, same_inputs_same_bytes)
         product_free(&q);
     }
 }
+
+// A converted product that lacks a fill of zeros would leave old flash in its place.
+Test(verify, missing_fills)
+{
+    for (unsigned value = 0; value <= 0xff; value += 0xff) {
+        struct product p;
+        struct image *img;
+        struct bytes_out hex;
+        product_init_fill(&p, IMAGE_BIN, (uint8_t)value);
+        product_make(&p, p256);
+        cr_assert_eq(image_read(p.file.data, p.file.size, "p", IMAGE_BIN, &p.arena, &p.diag, &img),
+                     DIAG_OK);
+        image_rebase(img, PRODUCT_BASE_ADDR);
+        struct image_segment parts[2] = {img->segments[0], img->segments[0]};
+        parts[0].size = 300; // without the fill, from 300 to 698
+        parts[1].addr = parts[1].run = PRODUCT_BASE_ADDR + 698;
+        parts[1].data += 698;
+        parts[1].size -= 698;
+        img->segments = parts;
+        img->n_segments = 2;
+        const struct image_target to = {.kind = IMAGE_IHEX};
+        bytes_out_init(&hex);
+        cr_assert_eq(image_convert(img, &to, &hex, &p.diag), DIAG_OK, "%s", p.diag.text);
+        cr_expect_eq(check(&hex, p256), value ? VERIFY_VERIFIED : VERIFY_ALTERED_BASE);
+        bytes_out_free(&hex);
+        product_free(&p);
+    }
+}
