@@ -138,16 +138,18 @@ def option_sets(release, rng):
     return [[], rng.choice(others)]
 
 
-judge = None
+judge, deadline = None, None
 
 
-def start(build, references, cache):
-    global judge
-    judge = Judge(build, references, cache)
+def start(build, references, cache, end):
+    global judge, deadline
+    judge, deadline = Judge(build, references, cache), end
 
 
 def work(job):
     release, name, source, options = job
+    if time.time() > deadline:
+        return release, name, source, options, "no time"
     return release, name, source, options, judge.compare(release, options, source)
 
 
@@ -230,10 +232,12 @@ def arguments():
     p.add_argument("--programs", type=int, help="generated programs")
     p.add_argument("--reports", type=int, default=12, help="differences to minimise")
     p.add_argument("--jobs", type=int, default=os.cpu_count())
+    p.add_argument("--minutes", type=float, help="start no comparison after so long")
     p.add_argument("--keep", help="folder for minimised differences")
     args = p.parse_args()
     args.files = args.files if args.files is not None else 60 if args.quick else 0
     args.programs = args.programs if args.programs is not None else 150 if args.quick else 3000
+    args.minutes = args.minutes or (3 if args.quick else 600)
     return args
 
 
@@ -255,17 +259,21 @@ def main():
     if args.keep:
         os.makedirs(args.keep, exist_ok=True)
         args.keep = os.path.abspath(args.keep)
-    with multiprocessing.Pool(args.jobs, start, (args.build, references, results)) as pool:
-        for result in pool.imap_unordered(work, jobs_of(files, releases, args, rng), chunksize=16):
+    jobs = list(jobs_of(files, releases, args, rng))
+    rng.shuffle(jobs)  # what the time allows is spread over everything
+    setup = args.build, references, results, begun + args.minutes * 60
+    with multiprocessing.Pool(args.jobs, start, setup) as pool:
+        for result in pool.imap_unordered(work, jobs, chunksize=8):
             kind = result[4].partition(":")[0]
             counts[result[0], kind] += 1
             if kind == "DIFFERENT":
                 differences.append(result)
+                print(f"{result[0]} {' '.join(result[3])} {result[1]}: {result[4]}", flush=True)
         report(differences, pool, args)
     table(counts, releases)
-    total = sum(counts.values())
-    print(f"\n{total} comparisons, {len(differences)} differences, {time.time() - begun:.0f} s, "
-          f"seed {args.seed}")
+    total = sum(n for (_, kind), n in counts.items() if kind != "no time")
+    print(f"\n{total} of {len(jobs)} comparisons, {len(differences)} differences, "
+          f"{time.time() - begun:.0f} s, seed {args.seed}")
     return 1 if differences else 0
 
 
