@@ -18,7 +18,7 @@ static enum diag_code file_drain(int fd, size_t hint, struct arena *a, struct di
                                  struct file *out)
 {
     size_t cap = hint + 1, size = 0;
-    uint8_t *data = arena_alloc(a, cap + 1);
+    uint8_t *data = arena_alloc(a, cap + FILE_PAD);
     for (;;) {
         if (!data) {
             return diag_nomem(d);
@@ -38,11 +38,11 @@ static enum diag_code file_drain(int fd, size_t hint, struct arena *a, struct di
             return diag_set(d, DIAG_IO, out->name, "is larger than %d bytes", FILE_LIMIT);
         }
         if (size == cap) {
-            data = arena_grow(a, data, cap + 1, cap * 2 + 4096);
-            cap = cap * 2 + 4095;
+            data = arena_grow(a, data, cap + FILE_PAD, cap * 2 + 4096 + FILE_PAD);
+            cap = cap * 2 + 4096;
         }
     }
-    data[size] = 0;
+    memset(data + size, 0, FILE_PAD);
     out->data = data;
     out->size = size;
     return DIAG_OK;
@@ -107,8 +107,8 @@ static int file_temp(const char *name, enum file_mode mode, char *temp, size_t s
     const char *slash = strrchr(name, '/');
     int dir = slash ? (int)(slash - name + 1) : 0;
     for (unsigned try = 0; try < 100; try++) {
-        int n = snprintf(temp, size, "%.*s.%.100s.%ld.%u", dir, name, name + dir, (long)getpid(),
-                         try);
+        int n =
+            snprintf(temp, size, "%.*s.%.100s.%ld.%u", dir, name, name + dir, (long)getpid(), try);
         if (n < 0 || (size_t)n >= size) {
             errno = ENAMETOOLONG;
             return -1;

@@ -10,11 +10,14 @@
 #include "format/arena.h"
 #include "format/diag.h"
 
-enum { FILE_LIMIT = 1 << 30 }; // no firmware, blob or script is near 1 GiB
+enum {
+    FILE_LIMIT = 1 << 30, // no firmware, blob or script is near 1 GiB
+    FILE_PAD = 16,        // NULs after the data, for those who look ahead
+};
 
 struct file {
     const char *name; // as given; "<stdin>" for "-"
-    uint8_t *data;    // one NUL follows data[size - 1]
+    uint8_t *data;    // FILE_PAD NULs follow data[size - 1]
     size_t size;
 };
 
@@ -22,7 +25,7 @@ struct file {
 enum diag_code file_read(const char *name, struct arena *a, struct diag *d, struct file *out);
 
 enum file_mode {
-    FILE_DATA = 0666,   // as the umask says
+    FILE_DATA = 0666, // as the umask says
     FILE_PROGRAM = 0777,
     FILE_SECRET = 0600, // keys
 };

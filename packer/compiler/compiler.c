@@ -61,9 +61,15 @@ static void compiler_text(struct unit *u, const void *source, size_t size)
     if (size > COMPILER_SIZE_MAX) {
         unit_raise(u, "MemoryError", UNIT_NOWHERE, "the script is too large");
     }
+    bool plain = size && !memchr(source, '\r', size) && !memchr(source, 0, size);
+    if (plain && u->options.padded && ((const char *)source)[size - 1] == '\n') {
+        u->text = source;
+        u->size = size;
+        return;
+    }
     uint8_t *text = arena_alloc(&u->work, size + 1 + UNIT_TEXT_PAD);
     size_t n = size;
-    if (size && (memchr(source, '\r', size) || memchr(source, 0, size))) {
+    if (size && !plain) {
         n = compiler_normalise(u, text, source, size);
     } else if (size) {
         memcpy(text, source, size);

@@ -20,6 +20,8 @@ struct compiler_trace {
     char block[256]; // function, class, <module> ...; "" = none
 };
 
+enum { COMPILER_PAD = 16 };
+
 struct compiler_options {
     const struct compiler_release *release; // NULL = the newest
     const char *source_name;                // qstr 0 and tracebacks; NULL = file name
@@ -29,7 +31,9 @@ struct compiler_options {
     bool no_source_lines;                   // -X no-source-lines
     unsigned max_depth;                     // nesting limit; 0 = default
     uint64_t max_fold_bits;                 // size limit of a folded int; 0 = default
-    struct compiler_trace *trace;           // out, may be NULL
+    bool padded; // COMPILER_PAD NULs follow the source: it need not be copied, and must outlive the
+                 // tree
+    struct compiler_trace *trace; // out, may be NULL
 };
 
 // source need not be NUL-terminated. file is the name in messages. On a wrong script:

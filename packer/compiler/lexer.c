@@ -82,10 +82,12 @@ bool lexer_skip(struct lexer *lx, bool stop)
 {
     bool crossed = false;
     for (;; lexer_pop(lx)) {
-        while (*lx->p == ' ') {
-            lx->p++;
+        const uint8_t *p = lx->p;
+        while (*p == ' ') {
+            p++;
         }
-        uint8_t c = *lx->p;
+        lx->p = p;
+        uint8_t c = *p;
         if (c == '\n') {
             if (stop && lx->brackets == 0) {
                 return true;
@@ -110,6 +112,12 @@ bool lexer_skip(struct lexer *lx, bool stop)
 static size_t lexer_indent(const struct lexer *lx, const uint8_t *from)
 {
     const uint8_t *start = lx->p;
+    while (start > from && start[-1] == ' ') {
+        start--;
+    }
+    if (start == from || start[-1] == '\n') {
+        return (size_t)(lx->p - start); // spaces only, the common case
+    }
     while (start > from && start[-1] != '\n') {
         start--;
     }
@@ -143,12 +151,13 @@ static void lexer_dent(struct lexer *lx, size_t width)
 
 static void lexer_name(struct lexer *lx)
 {
-    const uint8_t *start = lx->p;
+    const uint8_t *start = lx->p, *p = start;
     do {
-        lx->p++;
-    } while (lexer_is(*lx->p, LEXER_ALPHA | LEXER_DIGIT));
+        p++;
+    } while (lexer_is(*p, LEXER_ALPHA | LEXER_DIGIT));
     struct unit *u = lx->u;
-    size_t n = (size_t)(lx->p - start);
+    size_t n = (size_t)(p - start);
+    lx->p = p;
     lx->kind = TOKEN_NAME;
     lx->text = start;
     lx->len = (uint32_t)n;

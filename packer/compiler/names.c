@@ -63,11 +63,31 @@ static const char *const names_known[NAME_KNOWN_COUNT] = {
     [NAME_STOP_ASYNC_ITERATION] = "StopAsyncIteration",
 };
 
+static uint64_t names_load8(const char *s)
+{
+    uint64_t v;
+    memcpy(&v, s, sizeof v);
+    return v;
+}
+
+static uint32_t names_load4(const char *s)
+{
+    uint32_t v;
+    memcpy(&v, s, sizeof v);
+    return v;
+}
+
+// Up to 8 bytes as one word, by overlapping loads of fixed sizes.
 static uint64_t names_load(const char *s, size_t n)
 {
-    uint64_t v = 0;
-    memcpy(&v, s, n);
-    return v;
+    if (n >= 4) {
+        return names_load4(s) | (uint64_t)names_load4(s + n - 4) << 32;
+    }
+    if (n == 0) {
+        return 0;
+    }
+    const uint8_t *b = (const uint8_t *)s;
+    return (uint64_t)(b[0] | b[n / 2] << 8 | b[n - 1] << 16);
 }
 
 static uint64_t names_mix(uint64_t h, uint64_t v)
@@ -80,7 +100,7 @@ static uint32_t names_hash(const char *s, size_t n)
 {
     uint64_t h = n * 0xff51afd7ed558ccdu;
     while (n > 8) {
-        h = names_mix(h, names_load(s, 8));
+        h = names_mix(h, names_load8(s));
         s += 8;
         n -= 8;
     }

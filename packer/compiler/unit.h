@@ -40,7 +40,8 @@ struct unit {
 #define UNIT_NOWHERE ((struct unit_place){0, NULL})
 
 enum {
-    UNIT_TEXT_PAD = 16, // NULs after the text, so that lookahead and word loads stay inside
+    UNIT_TEXT_PAD =
+        COMPILER_PAD, // NULs after the text, so that lookahead and word loads stay inside
 };
 
 // Where an error lies, for messages with a caret: a place in unit.text, or NULL.
