@@ -435,7 +435,7 @@ static enum diag_code cross_compile(struct cross *x, const struct file *file, st
 {
     struct mpy_module *module;
     x->options.trace = &f->trace;
-    x->options.padded = FILE_PAD >= COMPILER_PAD;
+    x->options.padded = (int)FILE_PAD >= (int)COMPILER_PAD;
     enum diag_code err =
         compiler_tree(file->data, file->size, file->name, &x->options, a, &f->diag, &module);
     if (err) {
