@@ -31,5 +31,7 @@ void fuzz_image(const uint8_t *data, size_t size, enum image_kind kind);
 void fuzz_fix_esp(uint8_t *file, size_t size);
 // The made images of a kind (IMAGE_AUTO: of all), as seeds.
 bool fuzz_image_seed(enum image_kind kind, unsigned i, struct bytes_out *out);
+// scripts.c: seed i is head (n bytes) and a script.
+bool fuzz_script_seed(unsigned i, const char *head, size_t n, struct bytes_out *out);
 
 #endif

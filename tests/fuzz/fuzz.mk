@@ -15,7 +15,7 @@ FUZZ_CC   ?= clang
 FUZZ_LIMITS := -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=512 -max_len=98304
 
 FUZZ_SHARED := $(filter-out tests/fuzz/fuzz_%.c tests/fuzz/driver.c,$(wildcard tests/fuzz/*.c)) \
-               tests/unit/image_make.c
+               tests/unit/image_make.c $(wildcard tests/lib/*.c)
 
 # Within the sub-makes BUILD is the folder and FUZZ_LINK what makes a program of a target.
 $(BUILD)/libfuzz.a: $(call obj,$(FUZZ_SHARED))

@@ -1,8 +1,7 @@
 // End to end over made-up firmware: a script is compiled, frozen, signed and spliced; the product
 // verifies, unsplices to the base, and a mutated product must not verify. The first bytes choose
 // the firmware's layout and the mutation, the rest is the script.
-#include <stdio.h>
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "packer/compiler/compiler.h"
 #include "packer/sign/sign.h"
@@ -12,7 +11,11 @@
 
 enum { BUILD_MEMORY = 256 << 20, BUILD_HEAD = 8 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+bool fuzz_seed(unsigned i, struct bytes_out *out)
+{
+    const char head[BUILD_HEAD] = {(char)i, (char)(i + 16), (char)(i * 37), 0, (char)(i * 91), 8};
+    return fuzz_script_seed(i, head, sizeof head, out);
+}
 
 // A key of this run; what it signs is thrown away.
 static struct sign_key *build_key;

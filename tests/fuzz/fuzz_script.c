@@ -1,6 +1,6 @@
 // End to end: a script that compiles gives a .mpy that is read back to the same bytes, passes the
 // checker and can be disassembled. The first byte chooses the release, the second the options.
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "format/mpy/check.h"
 #include "format/mpy/dis.h"
@@ -8,7 +8,11 @@
 
 enum { SCRIPT_MEMORY = 256 << 20 }; // far more than 12 times the longest input
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+bool fuzz_seed(unsigned i, struct bytes_out *out)
+{
+    const char head[] = {(char)(i + 1), 0}; // each seed with another release
+    return fuzz_script_seed(i, head, sizeof head, out);
+}
 
 static const struct compiler_release *choose_release(uint8_t byte)
 {
