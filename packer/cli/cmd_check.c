@@ -83,37 +83,49 @@ static void check_open_object(struct checks *c, const char *name, bool ok)
     }
 }
 
+static void check_say(struct checks *c, const struct open_module *m, const struct mpy_check *r)
+{
+    const struct diag *d = &c->cli->diag;
+    bool ok = d->code == DIAG_OK;
+    check_open_object(c, m->name, ok);
+    if (!ok) {
+        check_say_refused(c, m->name, m->mpy, r, d);
+    } else if (m->mpy) {
+        check_say_ok(c, m, r);
+    } else if (!c->as_json) {
+        bytes_printf(&c->out, "%s: source text\n", m->name);
+    }
+    if (c->as_json) {
+        json_object_end(&c->json);
+    }
+}
+
 // A refusal is reported and the next module looked at; other failures end the command.
 static enum diag_code check_one(struct checks *c, unsigned i)
 {
     struct cli *cli = c->cli;
     struct open_module m;
     struct mpy_check report = {0};
-    bool has_report = false;
-    enum diag_code err = open_module(cli, c->f, i, &m);
+    struct arena a;
+    bool checked = false;
+    arena_init(&a, 0);
+    enum diag_code err = open_module(cli, c->f, i, &a, &m);
     if (!err && m.mpy) {
         err = mpy_check(m.mpy, c->f->file.name, &cli->diag, &report);
-        has_report = true;
+        checked = true;
     }
-    if (err && err != DIAG_MALFORMED) {
-        return err;
+    if (!err || err == DIAG_MALFORMED) {
+        check_say(c, &m, checked ? &report : NULL);
     }
-    check_open_object(c, m.name, !err);
-    if (err) {
-        check_say_refused(c, m.name, m.mpy, has_report ? &report : NULL, &cli->diag);
+    if (err == DIAG_MALFORMED) {
         if (c->refused++ == 0) {
             c->first = cli->diag;
         }
         diag_init(&cli->diag);
-    } else if (m.mpy) {
-        check_say_ok(c, &m, &report);
-    } else if (!c->as_json) {
-        bytes_printf(&c->out, "%s: source text\n", m.name);
+        err = DIAG_OK;
     }
-    if (c->as_json) {
-        json_object_end(&c->json);
-    }
-    return DIAG_OK;
+    arena_free(&a);
+    return err;
 }
 
 static enum diag_code check_all(struct checks *c, const struct cli_list *names)

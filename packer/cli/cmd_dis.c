@@ -20,27 +20,33 @@ const struct cli_command cmd_dis = {
     .run = run,
 };
 
+static void dis_source(const struct open_module *m, struct bytes_out *out, struct json *json)
+{
+    if (!json) {
+        bytes_printf(out, "%s: source text, %zu bytes\n", m->name, m->text_size);
+        return;
+    }
+    json_object(json, NULL);
+    json_str(json, "name", m->name);
+    json_uint(json, "text_size", m->text_size);
+    json_object_end(json);
+}
+
 static enum diag_code dis_one(struct cli *cli, const struct open_file *f, unsigned i,
                               struct bytes_out *out, struct json *json)
 {
     struct open_module m;
-    enum diag_code err = open_module(cli, f, i, &m);
-    if (err) {
-        return err;
+    struct arena a;
+    arena_init(&a, 0);
+    enum diag_code err = open_module(cli, f, i, &a, &m);
+    if (!err && m.mpy) {
+        err = json ? mpy_dis_json(m.mpy, m.name, &a, json, &cli->diag)
+                   : mpy_dis_text(m.mpy, m.name, &a, out, &cli->diag);
+    } else if (!err) {
+        dis_source(&m, out, json);
     }
-    if (m.mpy) {
-        return json ? mpy_dis_json(m.mpy, m.name, &cli->arena, json, &cli->diag)
-                    : mpy_dis_text(m.mpy, m.name, &cli->arena, out, &cli->diag);
-    }
-    if (!json) {
-        bytes_printf(out, "%s: source text, %zu bytes\n", m.name, m.text_size);
-        return DIAG_OK;
-    }
-    json_object(json, NULL);
-    json_str(json, "name", m.name);
-    json_uint(json, "text_size", m.text_size);
-    json_object_end(json);
-    return DIAG_OK;
+    arena_free(&a);
+    return err;
 }
 
 static enum diag_code dis_all(struct cli *cli, const struct open_file *f,

@@ -135,25 +135,30 @@ static void extract_report(struct extract *x, const struct open_module *m, const
     json_object_end(&x->json);
 }
 
+static enum diag_code extract_opened(struct extract *x, const struct open_module *m)
+{
+    if (!extract_is_safe(m->name)) {
+        return diag_set(&x->cli->diag, DIAG_MALFORMED, x->f->file.name,
+                        "a frozen module has the name '%s', which would not stay inside %s",
+                        m->name, x->dir);
+    }
+    char *path = extract_path(x, m);
+    size_t size = 0;
+    enum diag_code err = path ? extract_file(x, m, path, &size) : diag_nomem(&x->cli->diag);
+    if (!err) {
+        extract_report(x, m, path, size);
+    }
+    return err;
+}
+
 static enum diag_code extract_one(struct extract *x, unsigned i)
 {
     struct open_module m;
-    struct cli *cli = x->cli;
-    enum diag_code err = open_module(cli, x->f, i, &m);
-    if (err) {
-        return err;
-    }
-    if (!extract_is_safe(m.name)) {
-        return diag_set(&cli->diag, DIAG_MALFORMED, x->f->file.name,
-                        "a frozen module has the name '%s', which would not stay inside %s", m.name,
-                        x->dir);
-    }
-    char *path = extract_path(x, &m);
-    size_t size = 0;
-    err = path ? extract_file(x, &m, path, &size) : diag_nomem(&cli->diag);
-    if (!err) {
-        extract_report(x, &m, path, size);
-    }
+    struct arena a;
+    arena_init(&a, 0);
+    enum diag_code err = open_module(x->cli, x->f, i, &a, &m);
+    err = err ? err : extract_opened(x, &m);
+    arena_free(&a);
     return err;
 }
 

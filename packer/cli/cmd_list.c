@@ -87,20 +87,24 @@ static uint64_t code_size(const struct firmware *fw, const struct mpy_code *c, u
     return size;
 }
 
-static uint64_t module_size(struct cli *cli, const struct firmware *fw, const struct fw_module *m)
+static uint64_t module_size(const struct firmware *fw, const struct fw_module *m)
 {
     struct mpy_module *tree;
     struct diag ignored;
+    struct arena a; // of this module alone: an image may have many
+    uint64_t size = 0;
     diag_init(&ignored);
-    if (firmware_unfreeze(fw, m, &cli->arena, &ignored, &tree)) {
-        return 0;
+    arena_init(&a, 0);
+    if (!firmware_unfreeze(fw, m, &a, &ignored, &tree)) {
+        uint64_t word = fw->repr == FW_REPR_D ? 8 : fw->ptr;
+        size = 3 * (uint64_t)fw->ptr + 2 * (uint64_t)tree->n_qstr + word * tree->n_obj;
+        for (uint32_t i = 0; i < tree->n_obj; i++) {
+            size += obj_size(fw, &tree->objs[i], SIZE_DEPTH);
+        }
+        size += code_size(fw, tree->root, SIZE_DEPTH);
     }
-    uint64_t word = fw->repr == FW_REPR_D ? 8 : fw->ptr;
-    uint64_t size = 3 * (uint64_t)fw->ptr + 2 * (uint64_t)tree->n_qstr + word * tree->n_obj;
-    for (uint32_t i = 0; i < tree->n_obj; i++) {
-        size += obj_size(fw, &tree->objs[i], SIZE_DEPTH);
-    }
-    return size + code_size(fw, tree->root, SIZE_DEPTH);
+    arena_free(&a);
+    return size;
 }
 
 // --- entries
@@ -121,7 +125,7 @@ static void add_entry(struct entries *l, struct entry e)
     l->at[l->n++] = e;
 }
 
-static void from_firmware(struct cli *cli, const struct firmware_view *v, struct entries *l)
+static void from_firmware(const struct firmware_view *v, struct entries *l)
 {
     for (unsigned i = 0; i < v->fw->n_modules; i++) {
         const struct fw_module *m = &v->fw->modules[i];
@@ -129,7 +133,7 @@ static void from_firmware(struct cli *cli, const struct firmware_view *v, struct
                                     .kind = m->kind == FW_MODULE_STR ? "str" : "mpy",
                                     .origin = m->spliced ? "spliced" : "stock",
                                     .addr = m->addr,
-                                    .size = m->size ? m->size : module_size(cli, v->fw, m)});
+                                    .size = m->size ? m->size : module_size(v->fw, m)});
     }
 }
 
@@ -194,7 +198,7 @@ static enum diag_code collect(struct cli *cli, const struct firmware_view *v, st
     if (!v->image) {
         from_blob(v->blob, l);
     } else if (v->fw) {
-        from_firmware(cli, v, l);
+        from_firmware(v, l);
     }
     return DIAG_OK;
 }

@@ -122,7 +122,7 @@ static const struct fw_module *open_frozen(const struct open_file *f, unsigned i
     return NULL;
 }
 
-enum diag_code open_module(struct cli *cli, const struct open_file *f, unsigned i,
+enum diag_code open_module(struct cli *cli, const struct open_file *f, unsigned i, struct arena *a,
                            struct open_module *out)
 {
     *out = (struct open_module){.name = open_module_name(f, i), .mpy = f->mpy};
@@ -145,7 +145,7 @@ enum diag_code open_module(struct cli *cli, const struct open_file *f, unsigned 
                          : diag_set(&cli->diag, DIAG_MALFORMED, f->file.name,
                                     "the text of %s is not in the image", m->name);
     }
-    return firmware_unfreeze(f->fw, m, &cli->arena, &cli->diag, &out->mpy);
+    return firmware_unfreeze(f->fw, m, a, &cli->diag, &out->mpy);
 }
 
 // Is item (n bytes, dots standing for slashes) the same as module's first n bytes?

@@ -34,7 +34,8 @@ enum diag_code open_file(struct cli *cli, const char *name, const char *type, co
 // Modules in the order of the frozen tables; a .mpy file is one. A blob shows its own only.
 unsigned open_n_modules(const struct open_file *f);
 const char *open_module_name(const struct open_file *f, unsigned i);
-enum diag_code open_module(struct cli *cli, const struct open_file *f, unsigned i,
+// Module i. What is read of a frozen one lies in a.
+enum diag_code open_module(struct cli *cli, const struct open_file *f, unsigned i, struct arena *a,
                            struct open_module *out);
 
 // True if the list is empty or has the module's name: "pkg/mod.py", "pkg/mod" or "pkg.mod"; a
