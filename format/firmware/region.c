@@ -94,12 +94,15 @@ static uint32_t st_flash_size(char code)
     return 0;
 }
 
-// "... with STM32F405RG": family, line (three characters), pins, size.
+// "... with STM32F405RG": family, line (three characters), pins, size. The names of boards may hold
+// "STM32" as well.
 static void st_limit(const struct scan *s, struct limit *l)
 {
-    enum { STM32_FLASH = 0x08000000, SIZE_AT = 10, NAME_MIN = 11 };
-    const char *p = strstr(s->fw->board, "STM32");
-    if (!p || strlen(p) < NAME_MIN)
+    enum { STM32_FLASH = 0x08000000, PINS_AT = 9, SIZE_AT = 10, NAME_MIN = 11 };
+    static const char with[] = " with STM32";
+    const char *p = strstr(s->fw->board, with);
+    p = p ? p + 6 : s->fw->board; // " with "
+    if (strncmp(p, "STM32", 5) != 0 || strlen(p) < NAME_MIN || p[PINS_AT] < 'A' || p[PINS_AT] > 'Z')
         return;
     uint32_t size = st_flash_size(p[SIZE_AT]);
     if (size)

@@ -83,7 +83,7 @@ static enum diag_code run_passes(struct scan *s, struct image *img, struct firmw
     *out = s->fw;
     isa_scan(s);
     if ((c = release_scan(s)) || (c = frozen_scan(s)) || (c = option_scan(s)) ||
-        (c = ref_scan(s)) || (c = raw_scan(s)))
+        (c = ref_scan(s)) || (c = raw_scan(s)) || (c = symbol_confirm(s)))
         return c;
     mark_spliced(s, img);
     return region_scan(s);

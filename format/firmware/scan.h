@@ -129,8 +129,9 @@ struct str_tables {
 };
 void str_collect(const struct scan *s, struct str_tables *out);
 void str_take(struct scan *s, uint64_t sizes, uint64_t content);
-enum diag_code raw_scan(struct scan *s);    // raw.c
-enum diag_code region_scan(struct scan *s); // region.c
+enum diag_code symbol_confirm(struct scan *s); // symbol.c
+enum diag_code raw_scan(struct scan *s);       // raw.c
+enum diag_code region_scan(struct scan *s);    // region.c
 void scan_note(struct scan *s, const char *what, uint64_t addr, const char *why, const char *fmt,
                ...) DIAG_PRINTF(5, 6);
 
