@@ -12,6 +12,7 @@ struct build { // options first, then what the steps make of them
     const char *boot, *main, *opt_level, *project;
     struct splice_options splice;
     struct fw_region by_hand; // --region
+    uint64_t app_limit;       // most bytes of a product that is an ESP32 app, 0 = unknown
     struct input_options inputs;
     struct cli_list args;
     bool json, strict;

@@ -63,6 +63,9 @@ enum diag_code build_place(struct cli *cli, struct build *b)
         return DIAG_OK;
     }
     enum diag_code err = find_board(cli, b, &board);
+    if (!err && board && board->by_offset && board->app.n && b->fw->image->kind == IMAGE_ESP_APP) {
+        b->app_limit = board->app.at[0].size;
+    }
     if (!err && board) {
         err = board_free(board, b->fw->image, &cli->arena, &cli->diag, &regions, &n);
     }
