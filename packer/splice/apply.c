@@ -126,15 +126,32 @@ static enum diag_code wrong(struct diag *d, const char *name, const char *why)
     return err;
 }
 
-static bool has_module(const struct firmware *fw, const struct blob_module *m)
+static const struct fw_module *find_module(const struct firmware *fw, const struct blob_module *m)
 {
     enum fw_module_kind kind = m->kind == BLOB_MODULE_STR ? FW_MODULE_STR : FW_MODULE_MPY;
     for (unsigned i = 0; i < fw->n_modules; i++) {
         if (fw->modules[i].kind == kind && !strcmp(fw->modules[i].name, m->name)) {
-            return true;
+            return &fw->modules[i];
         }
     }
-    return false;
+    return NULL;
+}
+
+// Finds a module of the blob in the product and reads its code, constants and names back.
+static enum diag_code check_module(const struct firmware *fw, const struct blob_module *m,
+                                   struct arena *a, struct diag *d)
+{
+    struct diag inner;
+    struct mpy_module *tree;
+    diag_init(&inner);
+    const struct fw_module *found = find_module(fw, m);
+    if (!found) {
+        return wrong(d, fw->image->name, arena_printf(a, "it does not show %s", m->name));
+    }
+    if (m->kind == BLOB_MODULE_MPY && firmware_unfreeze(fw, found, a, &inner, &tree)) {
+        return wrong(d, fw->image->name, arena_printf(a, "%s reads as: %s", m->name, inner.text));
+    }
+    return DIAG_OK;
 }
 
 // The product as a stranger sees it: its frozen tables must hold every module of the blob.
@@ -148,12 +165,10 @@ static enum diag_code check_tables(struct image *img, const struct blob *b, stru
     if (err || !fw) {
         return wrong(d, img->name, err ? inner.text : "it does not read as a firmware");
     }
-    for (uint32_t i = 0; i < b->n_modules; i++) {
-        if (!has_module(fw, &b->modules[i])) {
-            return wrong(d, img->name, arena_printf(a, "it does not show %s", b->modules[i].name));
-        }
+    for (uint32_t i = 0; i < b->n_modules && !err; i++) {
+        err = check_module(fw, &b->modules[i], a, d);
     }
-    return DIAG_OK;
+    return err;
 }
 
 static enum diag_code check_undo(struct image *img, const struct blob *b, const uint8_t *base,
