@@ -13,6 +13,8 @@ enum {
     ESP_MD5 = 16,
 };
 
+#define ESP8266_FLASH 0x40200000u // where flash is mapped
+
 struct esp_chip {
     int id; // chip_id of the header; -1: ESP8266, whose header ends before it
     const char *name;
@@ -40,6 +42,9 @@ struct esp_app { // offsets count from the start of the file
     bool md5;                // length before, MD5 behind the mapped part
 };
 
+unsigned esp_header(const struct esp_app *app); // bytes of the header
+// True if flash can be mapped at addr.
+bool esp_is_mapped(const struct esp_chip *c, uint32_t addr);
 // Parses the app at offset at of data, where limit is the end of its space, and checks its sums if
 // sealed.
 enum diag_code esp_parse(const uint8_t *data, uint64_t limit, uint64_t at, bool sealed,

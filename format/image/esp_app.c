@@ -11,8 +11,6 @@ enum {
     ESP_SECTOR = 4096,
     ESP_APP_MARK = 0xabcd5432, // first word of the read-only data: the application descriptor
 };
-#define ESP8266_FLASH 0x40200000u
-
 static const struct esp_chip esp_chips[] = {
     {-1, "ESP8266", IMAGE_ISA_XTENSA, 0, 0, ESP8266_FLASH, 0x40300000, 0x40100000, 0x40110000},
     {0, "ESP32", IMAGE_ISA_XTENSA, 0x3f400000, 0x3f800000, 0x400d0000, 0x40400000, 0x40080000,
@@ -58,7 +56,7 @@ bool esp_is_app(const uint8_t *p, uint64_t n)
            esp_chip(p, n) && (esp_is_8266(p) || p[23] <= 1);
 }
 
-static unsigned esp_header(const struct esp_app *app)
+unsigned esp_header(const struct esp_app *app)
 {
     return app->chip->id < 0 ? ESP_HEADER_8266 : ESP_HEADER;
 }
@@ -215,7 +213,7 @@ static bool esp_in(uint32_t addr, uint32_t from, uint32_t to)
     return addr >= from && addr < to;
 }
 
-static bool esp_is_mapped(const struct esp_chip *c, uint32_t addr)
+bool esp_is_mapped(const struct esp_chip *c, uint32_t addr)
 {
     return esp_in(addr, c->drom, c->drom_end) || esp_in(addr, c->irom, c->irom_end);
 }
@@ -294,244 +292,4 @@ void esp_unseal(const struct esp_app *app, uint8_t *file)
     if (app->md5) {
         memset(file + app->irom_end, 0, ESP_MD5);
     }
-}
-
-// What changes in an app that is written anew.
-struct esp_edit {
-    unsigned segment; // index of the one that grows or shrinks; ESP_IROM: the ESP8266's flash part
-    uint32_t size;    // its new size
-    unsigned drop;    // index of a padding segment that goes; 0: none
-    const struct image_run *run;
-    struct bytes_in *padding; // gives the bytes before the checksum; NULL: zeros
-};
-enum { ESP_IROM = 0xff };
-
-// The mapped segment that a run at addr extends; -1 if none ends near before it.
-static int esp_target(const struct esp_app *app, uint64_t addr)
-{
-    for (unsigned i = 0; i < app->n; i++) {
-        const struct esp_segment *s = &app->segments[i];
-        uint64_t end = (uint64_t)s->addr + s->size;
-        if (s->size && esp_is_mapped(app->chip, s->addr) && end <= addr && addr - end < ESP_PAGE) {
-            return (int)i;
-        }
-    }
-    uint64_t end = ESP8266_FLASH + app->irom_end;
-    return app->irom && addr >= end && addr - end < ESP_PAGE ? ESP_IROM : -1;
-}
-
-static struct esp_segment esp_target_segment(const struct esp_app *app, unsigned i)
-{
-    if (i == ESP_IROM) {
-        return (struct esp_segment){ESP8266_FLASH + (uint32_t)app->irom,
-                                    (uint32_t)(app->irom_end - app->irom), app->irom};
-    }
-    return i < app->n ? app->segments[i] : (struct esp_segment){0};
-}
-
-// The pages that the grown segment needs must not be mapped for another one.
-static bool esp_pages_free(const struct esp_app *app, unsigned target, uint64_t end)
-{
-    uint64_t from = app->segments[target].addr & ~(uint64_t)(ESP_PAGE - 1);
-    uint64_t to = (end + ESP_PAGE - 1) & ~(uint64_t)(ESP_PAGE - 1);
-    for (unsigned i = 0; i < app->n; i++) {
-        const struct esp_segment *s = &app->segments[i];
-        if (i != target && s->size && esp_is_mapped(app->chip, s->addr) && s->addr < to &&
-            from < (uint64_t)s->addr + s->size) {
-            return false;
-        }
-    }
-    uint32_t last = app->segments[target].addr;
-    return esp_in(last, app->chip->drom, app->chip->drom_end) ? end <= app->chip->drom_end
-                                                              : end <= app->chip->irom_end;
-}
-
-static bool esp_mapped_follows(const struct esp_app *app, unsigned target)
-{
-    for (unsigned i = target + 1; i < app->n; i++) {
-        if (app->segments[i].size && esp_is_mapped(app->chip, app->segments[i].addr)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Bytes of padding (with its segment header) that bring later mapped segments back to the same
-// offset within a flash page; 0: none needed.
-static uint32_t esp_padding(const struct esp_app *app, unsigned target, uint32_t growth)
-{
-    uint32_t rest = growth % ESP_PAGE;
-    if (!rest || target == ESP_IROM || !esp_mapped_follows(app, target)) {
-        return 0;
-    }
-    return ESP_PAGE - rest >= 8 ? ESP_PAGE - rest : 2 * ESP_PAGE - rest;
-}
-
-static uint32_t esp_new_size(const struct esp_segment *s, const struct image_run *run)
-{
-    return (uint32_t)((run->addr + run->size - s->addr + 3) & ~(uint64_t)3);
-}
-
-static void esp_put_data(const struct esp_segment *s, const uint8_t *file,
-                         const struct esp_edit *edit, struct bytes_out *out)
-{
-    uint32_t keep = edit->size < s->size ? edit->size : s->size;
-    size_t end = out->size + edit->size;
-    bytes_put(out, file + s->at, keep);
-    if (edit->run) {
-        bytes_fill(out, IMAGE_FILL, (size_t)(edit->run->addr - s->addr - s->size));
-        bytes_put(out, edit->run->bytes, (size_t)edit->run->size);
-        bytes_fill(out, IMAGE_FILL, out->failed ? 0 : end - out->size);
-    }
-}
-
-static void esp_put_segment(const struct esp_app *app, unsigned i, const uint8_t *file,
-                            const struct esp_edit *edit, struct bytes_out *out)
-{
-    const struct esp_segment *s = &app->segments[i];
-    bytes_put_u32(out, s->addr);
-    bytes_put_u32(out, i == edit->segment ? edit->size : s->size);
-    if (i != edit->segment) {
-        bytes_put(out, file + s->at, s->size);
-        return;
-    }
-    esp_put_data(s, file, edit, out);
-    uint32_t padding = edit->run ? esp_padding(app, i, edit->size - s->size) : 0;
-    if (padding) {
-        bytes_put_u32(out, 0);
-        bytes_put_u32(out, padding - 8);
-        bytes_fill(out, 0, padding - 8);
-    }
-}
-
-// The ESP8266's flash part with the boot part and padding before it.
-static void esp_put_irom(const struct esp_app *app, const uint8_t *file,
-                         const struct esp_edit *edit, struct bytes_out *out)
-{
-    const struct esp_segment s = esp_target_segment(app, ESP_IROM);
-    bytes_put(out, file, (size_t)app->irom);
-    if (!out->failed) {
-        out->data[app->checksum] = 0;
-    }
-    esp_put_data(&s, file, edit, out);
-    if (app->md5 && !out->failed) {
-        st32(out->data + app->irom - 4, (uint32_t)out->size);
-        bytes_fill(out, 0, ESP_MD5);
-    }
-}
-
-static void esp_put_app(const struct esp_app *app, const uint8_t *file, const struct esp_edit *edit,
-                        struct bytes_out *out)
-{
-    size_t start = out->size;
-    bytes_put(out, file + app->at, esp_header(app));
-    for (unsigned i = 0; i < app->n; i++) {
-        if (!edit->drop || i != edit->drop) {
-            esp_put_segment(app, i, file, edit, out);
-        }
-    }
-    size_t used = out->size - start, padding = (used | 15) - used;
-    const uint8_t *p = edit->padding ? bytes_take(edit->padding, padding, "undo record") : NULL;
-    if (p) {
-        bytes_put(out, p, padding);
-    } else {
-        bytes_fill(out, 0, padding);
-    }
-    bytes_fill(out, 0, app->hash ? 1 + ESP_HASH : 1);
-    if (!out->failed) {
-        uint32_t old = app->segments[edit->segment].size;
-        bool padded = edit->run && esp_padding(app, edit->segment, edit->size - old);
-        out->data[start + 1] = (uint8_t)(app->n + padded - (edit->drop != 0));
-    }
-}
-
-static void esp_emit(const struct esp_app *app, const uint8_t *file, const struct esp_edit *edit,
-                     struct bytes_out *out)
-{
-    if (edit->segment == ESP_IROM) {
-        esp_put_irom(app, file, edit, out);
-    } else {
-        esp_put_app(app, file, edit, out);
-    }
-}
-
-// Everything that can be refused about a run, and the edit that adds it.
-static enum diag_code esp_plan(const struct image *img, const struct esp_app *app,
-                               const struct image_run *run, struct esp_edit *edit, struct diag *d)
-{
-    int target = esp_target(app, run->addr);
-    if (target < 0) {
-        return diag_set(d, DIAG_NO, img->name,
-                        "0x%llx does not follow a segment that is mapped from flash",
-                        (unsigned long long)run->addr);
-    }
-    struct esp_segment s = esp_target_segment(app, (unsigned)target);
-    uint64_t end = run->addr + run->size;
-    bool free =
-        target == ESP_IROM ? end < app->chip->irom_end : esp_pages_free(app, (unsigned)target, end);
-    if (!free || end > UINT32_MAX - 3) {
-        return diag_set(d, DIAG_NO, img->name,
-                        "the flash pages up to 0x%llx are not free for the segment at 0x%x",
-                        (unsigned long long)end, s.addr);
-    }
-    *edit =
-        (struct esp_edit){.segment = (unsigned)target, .size = esp_new_size(&s, run), .run = run};
-    if (app->n == ESP_SEGMENTS_MAX && esp_padding(app, edit->segment, edit->size - s.size)) {
-        return diag_set(d, DIAG_NO, img->name, "has %d segments already, one more is needed",
-                        ESP_SEGMENTS_MAX);
-    }
-    return DIAG_OK;
-}
-
-enum diag_code esp_grow(const struct image *img, const struct esp_app *app, const uint8_t *file,
-                        const struct image_run *run, struct bytes_out *out, struct diag *d)
-{
-    struct esp_edit edit = {0};
-    enum diag_code err = esp_plan(img, app, run, &edit, d);
-    if (!err) {
-        esp_emit(app, file, &edit, out);
-    }
-    return err;
-}
-
-// The undo record: the segment that grows, its old size, the padding segment that came with it, and
-// the bytes between the last segment and the checksum, which need not be zeros.
-enum diag_code esp_undo_record(const struct image *img, const struct esp_app *app,
-                               const uint8_t *file, uint64_t addr, uint64_t size,
-                               struct bytes_out *out, struct diag *d)
-{
-    const struct image_run run = {.addr = addr, .size = size};
-    struct esp_edit edit = {0};
-    enum diag_code err = esp_plan(img, app, &run, &edit, d);
-    if (!err) {
-        uint32_t old = esp_target_segment(app, edit.segment).size;
-        bytes_put_u32(out, edit.segment);
-        bytes_put_u32(out, old);
-        bytes_put_u32(out, esp_padding(app, edit.segment, edit.size - old) ? edit.segment + 1 : 0);
-        const struct esp_segment *last = &app->segments[app->n - 1];
-        uint64_t used = last->at + last->size;
-        bytes_put(out, file + used, edit.segment == ESP_IROM ? 0 : (size_t)(app->checksum - used));
-    }
-    return err;
-}
-
-enum diag_code esp_shrink(const struct esp_app *app, const uint8_t *file, struct bytes_in *undo,
-                          struct bytes_out *out)
-{
-    struct esp_edit edit = {0};
-    edit.segment = bytes_u32(undo, "undo record");
-    edit.size = bytes_u32(undo, "undo record");
-    edit.drop = bytes_u32(undo, "undo record");
-    if (undo->failed) {
-        return undo->failed;
-    }
-    struct esp_segment s = esp_target_segment(app, edit.segment);
-    if (!s.size || edit.size > s.size || (edit.size & 3 && edit.segment != ESP_IROM) ||
-        edit.drop >= app->n ||
-        (edit.drop && (edit.drop != edit.segment + 1 || app->segments[edit.drop].addr))) {
-        return bytes_fail(undo, "undo record", "does not belong to this image");
-    }
-    edit.padding = undo;
-    esp_emit(app, file, &edit, out);
-    return undo->failed;
 }
