@@ -6,6 +6,12 @@
 // Upstream gives up between 500 and 1000; whoever reads the file must follow.
 enum { BUILD_TUPLE_DEPTH = 1000 };
 
+// The newest n results; NULL for none, before there was one.
+static const node *build_newest(const struct parser *ps, uint32_t n)
+{
+    return ps->results.at ? ps->results.at + ps->results.n - n : NULL;
+}
+
 static void build_replace(struct parser *ps, uint32_t n, node by)
 {
     ps->results.n -= n;
@@ -14,13 +20,13 @@ static void build_replace(struct parser *ps, uint32_t n, node by)
 
 static void build_node(struct parser *ps, enum node_kind kind, uint32_t line, uint32_t n)
 {
-    const node *children = ps->results.at + ps->results.n - n;
+    const node *children = build_newest(ps, n);
     build_replace(ps, n, node_new(ps->u, ps->ast, kind, line, children, n));
 }
 
 void build_tuple(struct parser *ps, enum node_kind kind, uint32_t line, uint32_t n)
 {
-    const node *items = ps->results.at + ps->results.n - n;
+    const node *items = build_newest(ps, n);
     for (uint32_t i = 0; i < n; i++) {
         if (!node_is_const(ps->ast, items[i])) {
             build_node(ps, kind, line, n);
