@@ -226,6 +226,11 @@ enum diag_code build_product(struct cli *cli, const struct build *b, const struc
     bytes_out_init(&product);
     enum diag_code err = (b->plan ? splice_apply_planned : splice_apply)(
         b->base, b->base_size, b->firmware, b->kind, blob, &cli->arena, &cli->diag, &product);
+    if (!err && b->app_limit && product.size > b->app_limit) {
+        err = diag_set(&cli->diag, DIAG_NO, b->output,
+                       "the product has %zu bytes, the partition of the board %llu", product.size,
+                       (unsigned long long)b->app_limit);
+    }
     if (!err) {
         err = file_write(b->output, product.data, product.size, file_mode_of(b->firmware), true,
                          &cli->diag);
