@@ -1,8 +1,9 @@
 // Whether a firmware can run a module at all.
-#include "packer/freeze/internal.h"
-
 #include <stdarg.h>
 #include <stdio.h>
+
+#include "format/mpy/dis.h"
+#include "packer/freeze/internal.h"
 
 enum diag_code freeze_refuse(struct freezer *f, enum diag_code code, const char *fmt, ...)
 {
@@ -41,9 +42,8 @@ static enum diag_code check_native(struct freezer *f, const struct mpy_module *m
 {
     const struct firmware *fw = f->fw;
     if (!freeze_arch_runs(m->arch, fw->mpy_arch)) {
-        return freeze_refuse(
-            f, DIAG_NO, "it holds machine code of .mpy architecture %d, the firmware runs %s%d",
-            (int)m->arch, fw->mpy_arch ? "" : "none: ", (int)fw->mpy_arch);
+        return freeze_refuse(f, DIAG_NO, "it holds machine code for %s, the firmware runs %s",
+                             mpy_arch_name(m->arch), mpy_arch_name(fw->mpy_arch));
     }
     if (m->sub_version != fw->profile->mpy_sub_version) {
         return freeze_refuse(f, DIAG_NO,
