@@ -400,18 +400,14 @@ static unsigned count_refs(const struct scan *s, uint64_t addr)
     return t ? t->refs.n : 0;
 }
 
-static uint64_t best_start(const struct scan *s, const struct frozen_table *t, unsigned *refs)
+// Nothing refers to the middle of the list: the nearest place before the .mpy names, or they
+// themselves, that code refers to is the start.
+static uint64_t find_start(const struct scan *s, const struct frozen_table *t, unsigned *refs)
 {
-    uint64_t best = t->mpy_names;
-    *refs = 0;
-    for (unsigned i = 0; i < t->n_starts; i++) {
-        unsigned n = count_refs(s, t->starts[i]);
-        if (n > *refs) {
-            *refs = n;
-            best = t->starts[i];
-        }
-    }
-    return best;
+    for (unsigned i = 0; i < t->n_starts; i++)
+        if ((*refs = count_refs(s, t->starts[i])))
+            return t->starts[i];
+    return t->mpy_names;
 }
 
 static void add_module(struct scan *s, struct fw_module *m, uint64_t addr, const char *name)
@@ -454,8 +450,8 @@ enum diag_code frozen_choose(struct scan *s)
     unsigned best_refs = 0;
     uint64_t names = 0;
     for (unsigned i = 0; i < s->n_tables; i++) {
-        unsigned refs;
-        uint64_t start = best_start(s, &s->tables[i], &refs);
+        unsigned refs = 0;
+        uint64_t start = find_start(s, &s->tables[i], &refs);
         refs += 4 * count_refs(s, s->tables[i].content);
         if (!best || refs > best_refs) {
             best = &s->tables[i];
@@ -465,6 +461,7 @@ enum diag_code frozen_choose(struct scan *s)
     }
     if (!best)
         return DIAG_OK;
+    s->fw->frozen = FW_YES;
     s->fw->content = best->content;
     s->fw->names = names;
     s->fw->names_size = best->names_end - names;
