@@ -404,17 +404,18 @@ static bool string_plain_char(struct literal *l)
     return true;
 }
 
-static bool string_is_special(uint8_t c)
-{
-    return string_is_quote(c) || c == '\\' || c == '\n' || c == '{' || c == '}' || c == 0;
-}
+// Bytes that may mean something else than themselves inside a literal.
+static const bool string_special[256] = {
+    [0] = true,    ['\n'] = true, ['\''] = true, ['"'] = true,
+    ['\\'] = true, ['{'] = true,  ['}'] = true,
+};
 
 // Bytes that mean themselves, many at once.
 static void string_run(struct literal *l)
 {
     struct lexer *lx = l->lx;
     const uint8_t *start = lx->p;
-    while (!string_is_special(*lx->p)) {
+    while (!string_special[*lx->p]) {
         lx->p++;
     }
     if (lx->p > start) {
@@ -504,7 +505,7 @@ static bool string_slice(struct lexer *lx)
     const uint8_t *start = p;
     uint32_t lines = 0;
     for (;; p++) {
-        while (!string_is_special(*p)) {
+        while (!string_special[*p]) {
             p++;
         }
         if (*p == quote && (!triple || (p[1] == quote && p[2] == quote))) {
