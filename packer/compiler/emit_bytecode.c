@@ -31,6 +31,7 @@ enum {
     BC_FASTS = 16,
     BC_SMALL_INT_LOW = -16,
     BC_SMALL_INT_HIGH = 47,
+    BC_INT_GROUPS = 10,  // of seven bits in 64
     BC_ITER_SLOTS = 4,   // of a for loop on the stack
     BC_CELL_MAX = 255,   // a cell's local has one byte in the prelude
     BC_FLAGS_SIG = 0x0f, // scope flags in the prelude
@@ -118,6 +119,13 @@ static void bc_name(struct bytecode *b, int change, uint8_t opcode, uint32_t nam
     bc_uint(b, change, opcode, codegen_use_name(b->e->c, name));
 }
 
+// True if v is a signed number of that many bits, at most 63.
+static bool bc_fits(int64_t v, unsigned bits)
+{
+    int64_t limit = (int64_t)1 << (bits - 1);
+    return v >= -limit && v < limit;
+}
+
 static void bc_small_int(struct bytecode *b, int64_t v)
 {
     if (v >= BC_SMALL_INT_LOW && v <= BC_SMALL_INT_HIGH) {
@@ -125,12 +133,14 @@ static void bc_small_int(struct bytecode *b, int64_t v)
         return;
     }
     bc_op(b, 1, 0x22);
-    unsigned groups = 1;
-    while (v >> (7 * groups - 1) != 0 && v >> (7 * groups - 1) != -1) {
-        groups++; // the top bit of the first group is the sign
+    unsigned groups = 1; // of seven bits; the top bit of the first is the sign
+    while (groups < BC_INT_GROUPS && !bc_fits(v, 7 * groups)) {
+        groups++;
     }
     while (groups-- > 1) {
-        bc_raw(b, (uint8_t)(0x80 | (v >> 7 * groups & 0x7f)));
+        unsigned shift = 7 * groups;
+        uint64_t bits = shift < 63 ? (uint64_t)v >> shift : v < 0 ? 0x7f : 0;
+        bc_raw(b, (uint8_t)(0x80 | (bits & 0x7f)));
     }
     bc_raw(b, v & 0x7f);
 }
@@ -532,7 +542,7 @@ static bool bc_write_jump(struct bytecode *b, struct text *out, const struct bc_
     }
     offset += (is_signed ? 0x4000 : 0) - 1;
     text_byte(b->u, out, (uint8_t)(0x80 | (offset & 0x7f)));
-    text_byte(b->u, out, (uint8_t)(offset >> 7));
+    text_byte(b->u, out, (uint8_t)((uint64_t)offset >> 7));
     return offset >= 0 && offset <= 0x7fff;
 }
 
