@@ -100,6 +100,24 @@ static struct object *name_predefined(struct vm *vm, struct scope *scope, const 
     return builtin_find(vm, name);
 }
 
+static bool listed(const char *const *list, const char *name)
+{
+    while (*list && strcmp(*list, name) != 0) {
+        list++;
+    }
+    return *list != NULL;
+}
+
+// Python has these built in, we do not: the message must not say that they are unknown.
+static const char *const missing_builtins[] = {
+    "__import__", "abs",          "aiter",    "anext",      "ascii",       "bin",     "breakpoint",
+    "bytearray",  "bytes",        "callable", "chr",        "classmethod", "compile", "complex",
+    "delattr",    "dir",          "divmod",   "eval",       "exec",        "exit",    "format",
+    "frozenset",  "globals",      "hash",     "help",       "hex",         "id",      "input",
+    "issubclass", "iter",         "locals",   "memoryview", "next",        "object",  "oct",
+    "open",       "ord",          "pow",      "property",   "quit",        "round",   "setattr",
+    "slice",      "staticmethod", "super",    "type",       "vars",        NULL};
+
 static struct object *name_get(struct vm *vm, struct scope *scope, const char *name)
 {
     for (struct scope *s = scope; s; s = s->outer) {
@@ -109,6 +127,9 @@ static struct object *name_get(struct vm *vm, struct scope *scope, const char *n
         }
     }
     struct object *found = name_predefined(vm, scope, name);
+    if (!found && listed(missing_builtins, name)) {
+        return vm_unsupported(vm, "%s()", name);
+    }
     return found ? found : vm_raise(vm, "NameError", "name '%s' is not defined", name);
 }
 
@@ -554,6 +575,19 @@ static struct object *attribute_find(struct vm *vm, struct object *o, const char
     }
 }
 
+// Methods that Python has and we do not.
+static const char *const missing_methods[] = {
+    "casefold",     "encode",      "expandtabs",  "format_map", "isascii",
+    "isdecimal",    "isnumeric",   "isprintable", "istitle",    "maketrans",
+    "swapcase",     "translate",   "fromkeys",    "popitem",    "difference",
+    "intersection", "isdisjoint",  "issubset",    "issuperset", "symmetric_difference",
+    "chmod",        "drive",       "expanduser",  "home",       "hardlink_to",
+    "is_absolute",  "is_symlink",  "lstat",       "match",      "mkdir",
+    "open",         "parents",     "read_bytes",  "read_text",  "rename",
+    "replace",      "rmdir",       "root",        "samefile",   "stat",
+    "suffixes",     "symlink_to",  "touch",       "unlink",     "with_name",
+    "with_stem",    "with_suffix", "write_bytes", "write_text", NULL};
+
 struct object *eval_attribute(struct vm *vm, struct object *o, const char *name)
 {
     if (o->kind == V_OPTIONS) {
@@ -563,6 +597,9 @@ struct object *eval_attribute(struct vm *vm, struct object *o, const char *name)
         return module_member(vm, o, name);
     }
     struct object *found = attribute_find(vm, o, name);
+    if (!found && listed(missing_methods, name)) {
+        return vm_unsupported(vm, "%s.%s", object_type(o), name);
+    }
     return found ? found
                  : vm_raise(vm, "AttributeError", "'%s' object has no attribute '%s'",
                             object_type(o), name);

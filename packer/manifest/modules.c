@@ -624,6 +624,16 @@ static struct object *module_constant(struct vm *vm, const char *module, const c
     if (strcmp(module, "os") == 0 && strcmp(name, "linesep") == 0) {
         return object_str(vm, "\n");
     }
+    if (strcmp(module, "os") == 0 && strcmp(name, "curdir") == 0) {
+        return object_str(vm, ".");
+    }
+    if (strcmp(module, "os") == 0 && strcmp(name, "pardir") == 0) {
+        return object_str(vm, "..");
+    }
+    // Only print(file=...) has a use for them, and it writes to stderr in any case.
+    if (strcmp(module, "sys") == 0 && strncmp(name, "std", 3) == 0 && strcmp(name, "stdin") != 0) {
+        return vm->none;
+    }
     if (strcmp(module, "sys") == 0 && strcmp(name, "platform") == 0) {
         return object_str(vm, "linux");
     }
