@@ -21,7 +21,7 @@ const struct check_slot *check_push(struct check_work *w, const struct check_slo
     w->left--;
     struct check_slot *s = arena_alloc(w->arena, sizeof *s);
     if (!s) {
-        w->left = 0;
+        w->nomem = true;
         return NULL;
     }
     *s = (struct check_slot){.below = below, .owner = owner, .detail = detail, .kind = kind};

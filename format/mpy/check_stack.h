@@ -47,6 +47,7 @@ struct check_slot {
 struct check_work {
     struct arena *arena;
     uint64_t left;
+    bool nomem;
 };
 
 extern const struct check_slot check_bottom;
