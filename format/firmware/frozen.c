@@ -10,7 +10,8 @@
 enum {
     FROZEN_MODULES_MAX = 8192,
     FROZEN_NAME_MAX = 255,
-    FROZEN_TABLES_MAX = 8, // the stock one, and one a splice
+    FROZEN_TABLES_MAX = 8,                     // the stock one, and one a splice
+    FROZEN_SLOTS_MAX = 8 * FROZEN_MODULES_MAX, // words that point to modules
     FROZEN_STARTS_MAX = 256,
     FROZEN_RUNS_MAX = 256, // runs of module pointers whose names are looked for
     FROZEN_MODULE_ID = 7,  // static qstr "<module>"
@@ -218,8 +219,8 @@ static enum diag_code find_slots(struct scan *s, const struct modules *m, struct
     for (unsigned i = 0; i < m->n; i++) {
         uint32_t k = 0;
         uint64_t at;
-        while (view_users(&s->view, m->at[i], &k, &at))
-            if (slots->n >= 8 * FROZEN_MODULES_MAX || !push(s, slots, at))
+        while (slots->n < FROZEN_SLOTS_MAX && view_users(&s->view, m->at[i], &k, &at))
+            if (!push(s, slots, at))
                 return diag_nomem(s->diag);
     }
     if (slots->n)

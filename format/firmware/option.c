@@ -163,12 +163,24 @@ static void take_maxsize(struct scan *s, uint64_t obj)
     }
 }
 
+// Builds without long ints that keep full messages say so; the text of the others does not tell
+// which kind they have.
+static void longint_by_text(struct scan *s)
+{
+    static const char text[] = "long int not supported in this build";
+    uint64_t at = 0;
+    if (view_find(&s->view, text, sizeof text, &at))
+        s->fw->longint = FW_LONGINT_NONE;
+}
+
 static void find_longint(struct scan *s)
 {
     static const char *const names[] = {"unknown", "none", "long long", "mpz"};
     uint64_t from = 0, obj = 0;
     while (s->fw->longint == FW_LONGINT_UNKNOWN && next_global(s, "maxsize", &from, &obj))
         take_maxsize(s, obj);
+    if (s->fw->longint == FW_LONGINT_UNKNOWN)
+        longint_by_text(s);
     if (s->fw->mpz_dig_bits)
         scan_note(s, "long integers", obj, "the object of sys.maxsize", "mpz, %u-bit digits",
                   s->fw->mpz_dig_bits);
