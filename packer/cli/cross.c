@@ -397,6 +397,18 @@ static enum diag_code cross_install(const char *name, const struct bytes_out *ou
     return DIAG_OK;
 }
 
+static enum diag_code cross_overwrite(const char *name, const struct bytes_out *out,
+                                      struct cross_failure *f)
+{
+    int fd = open(name, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    if (fd < 0) {
+        return cross_os_error(f, name);
+    }
+    bool ok = cross_put(fd, out->data, out->size);
+    return close(fd) == 0 && ok ? DIAG_OK : cross_os_error(f, name);
+}
+
+// Devices, pipes and links are written through; so is a file in a folder that takes no other.
 static enum diag_code cross_write(const struct cross *x, const char *name,
                                   const struct bytes_out *out, struct cross_failure *f)
 {
@@ -404,15 +416,13 @@ static enum diag_code cross_write(const struct cross *x, const char *name,
     if (strcmp(name, "-") == 0 && x->release->stdin_and_dashes) {
         return file_write("-", out->data, out->size, FILE_DATA, !x->drop_in, &f->diag);
     }
-    if (stat(name, &st) != 0 || S_ISREG(st.st_mode)) {
-        return cross_install(name, out, f);
-    }
-    int fd = open(name, O_WRONLY | O_TRUNC | O_CLOEXEC); // a device or a pipe
-    if (fd < 0) {
-        return cross_os_error(f, name);
-    }
-    bool ok = cross_put(fd, out->data, out->size);
-    return close(fd) == 0 && ok ? DIAG_OK : cross_os_error(f, name);
+    bool exists = lstat(name, &st) == 0;
+    const char *slash = strrchr(name, '/');
+    char *folder = slash ? strndup(name, (size_t)(slash - name + 1)) : NULL;
+    bool closed = access(folder ? folder : ".", W_OK) != 0;
+    free(folder);
+    return exists && (!S_ISREG(st.st_mode) || closed) ? cross_overwrite(name, out, f)
+                                                      : cross_install(name, out, f);
 }
 
 static enum diag_code cross_read(const char *input, struct arena *a, struct cross_failure *f,

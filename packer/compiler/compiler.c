@@ -173,7 +173,7 @@ enum diag_code compiler_tree(const void *source, size_t size, const char *file,
     }
     struct unit *u = &run->u;
     jmp_buf *outer = a->on_fail;
-    u->file = file;
+    u->file = file ? file : "<string>";
     u->out = a;
     u->diag = d;
     arena_init(&u->work, 0);

@@ -1,6 +1,8 @@
 // Atoms and their trailers: calls, subscripts, displays, comprehensions.
 #include "packer/compiler/codegen.h"
 
+enum { GEN_STAR_MAX = 62 }; // the map of starred arguments is a small int of the host
+
 bool gen_is_comprehension(const struct codegen *c, node items)
 {
     return node_count(c->ast, items) == 2 && node_is(c->ast, gen_child(c, items, 1), NODE_COMP_FOR);
@@ -50,7 +52,7 @@ static bool gen_star_arg(struct codegen *c, struct gen_args *a, node arg, uint32
         error = "* arg after **";
     } else if (a->keyword && c->u->release->star_before_keywords) {
         error = "* arg after kwarg";
-    } else if (bits <= UINT8_MAX && i >= bits - 1) {
+    } else if (i >= GEN_STAR_MAX || (bits <= UINT8_MAX && i >= bits - 1)) {
         error = "too many args";
     }
     if (error) {
@@ -58,7 +60,7 @@ static bool gen_star_arg(struct codegen *c, struct gen_args *a, node arg, uint32
         return false;
     }
     a->star = true;
-    a->star_map |= (uint64_t)1 << (i & 63);
+    a->star_map |= (uint64_t)1 << i;
     gen_node(c, gen_child(c, arg, 0));
     a->positional++;
     return true;
