@@ -297,12 +297,62 @@ static enum diag_code elf_read_segments(struct image *img, struct elf *e, struct
     return err;
 }
 
-// Arm code is Thumb where the entry says so; microcontrollers have nothing else.
+static uint64_t elf_uleb(struct bytes_in *in)
+{
+    uint64_t v = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        uint8_t b = bytes_u8(in, "attribute");
+        v |= (uint64_t)(b & 0x7f) << shift;
+        if (!(b & 0x80)) {
+            break;
+        }
+    }
+    return v;
+}
+
+// The build attributes say which profile the code is for: 'M' is a microcontroller, which has Thumb
+// only. Facts: Addenda to the ABI for the Arm architecture; tag 7 is Tag_CPU_arch_profile, even
+// tags and those below 32 have numbers, except 4, 5 and 32.
+static bool elf_is_profile_m(const struct elf *e, const struct elf_section *s)
+{
+    struct bytes_in in;
+    bytes_in_init(&in, e->file + e->origin + s->offset, (size_t)s->size, NULL, NULL);
+    const uint8_t *head =
+        bytes_take(&in, 16, "attributes"); // 'A', length, "aeabi", file tag, length
+    if (!head || head[0] != 'A' || memcmp(head + 5, "aeabi", 6) != 0) {
+        return false;
+    }
+    while (!in.failed && bytes_left(&in)) {
+        uint64_t tag = elf_uleb(&in);
+        bool text = tag == 4 || tag == 5 || (tag > 32 && tag & 1);
+        uint64_t value = text ? 0 : elf_uleb(&in);
+        while (text && bytes_u8(&in, "attribute")) {
+        }
+        if (tag == 7) {
+            return value == 'M';
+        }
+        while (tag == 32 && bytes_u8(&in, "attribute")) {
+        }
+    }
+    return false;
+}
+
+// Arm code is Thumb where the entry or the build attributes say so.
+static enum image_machine elf_arm(const struct elf *e)
+{
+    bool thumb = e->entry & 1;
+    for (unsigned i = 1; i < e->shnum && !thumb; i++) {
+        const struct elf_section *s = &e->sections[i];
+        thumb = s->type == SHT_ARM_ATTRIBUTES && elf_is_profile_m(e, s);
+    }
+    return thumb ? IMAGE_ISA_THUMB : IMAGE_ISA_ARM;
+}
+
 static enum image_machine elf_machine(const struct elf *e)
 {
     switch (e->machine) {
     case EM_ARM:
-        return e->entry & 1 ? IMAGE_ISA_THUMB : IMAGE_ISA_ARM;
+        return elf_arm(e);
     case EM_RISCV:
         return e->is64 ? IMAGE_ISA_RV64 : IMAGE_ISA_RV32;
     case EM_XTENSA:

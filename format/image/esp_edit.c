@@ -171,6 +171,9 @@ static void esp_put_app(const struct esp_app *app, const uint8_t *file, const st
     for (unsigned i = 0; i < edit->n; i++) {
         esp_put_segment(app, edit->order[i], file, edit, out);
     }
+    if (out->failed) { // sizes say nothing then
+        return;
+    }
     size_t used = out->size - start, tail = (used | 15) - used;
     const uint8_t *p = edit->tail ? bytes_take(edit->tail, tail, "undo record") : NULL;
     if (p) {
@@ -305,5 +308,6 @@ enum diag_code esp_shrink(const struct esp_app *app, const uint8_t *file, struct
     }
     edit.tail = undo;
     esp_emit(app, file, &edit, out);
-    return undo->failed;
+    enum diag_code err = bytes_out_check(out, undo->diag);
+    return err ? err : undo->failed;
 }
