@@ -91,10 +91,38 @@ static unsigned hash_of(const struct maker *k, const char *s)
     return h ? h : 1;
 }
 
+// Up to 1.18: {prev, total, alloc, len, entries}, each entry {hash, length, text}.
+static uint32_t put_old_pool(struct maker *k, uint32_t prev, uint32_t total,
+                             const char *const *names, uint32_t n)
+{
+    uint32_t at[NAMES_MAX];
+    for (uint32_t i = 0; i < n; i++) {
+        unsigned h = !total && !i ? 0 : hash_of(k, names[i]);
+        at[i] = here(k);
+        k->l->hash_bytes == 1 ? put8(k, h) : put16(k, h);
+        k->l->len_bytes == 1 ? put8(k, (unsigned)strlen(names[i]))
+                             : put16(k, (unsigned)strlen(names[i]));
+        put_text(k, names[i]);
+    }
+    align(k, 4);
+    uint32_t pool = here(k);
+    put32(k, prev);
+    put32(k, total);
+    put32(k, 10);
+    put32(k, n);
+    for (uint32_t i = 0; i < n; i++) {
+        put32(k, at[i]);
+    }
+    return pool;
+}
+
 static uint32_t put_pool(struct maker *k, uint32_t prev, uint32_t total, const char *const *names,
                          uint32_t n)
 {
     uint32_t text[NAMES_MAX], hashes, lengths;
+    if (k->l->minor <= 18) {
+        return put_old_pool(k, prev, total, names, n);
+    }
     for (uint32_t i = 0; i < n; i++) {
         text[i] = put_text(k, names[i]);
     }
@@ -196,7 +224,22 @@ static void put_implementation(struct maker *k)
     put32(k, version);
 }
 
-static void put_module(struct maker *k)
+// Up to 1.18: a raw code; the prelude itself names the function and the file.
+static void put_old_module(struct maker *k)
+{
+    uint32_t code = here(k);
+    put16(k, 0x0810);
+    put16(k, qstr_id(k, "<module>"));
+    put16(k, qstr_id(k, "t.py"));
+    put16(k, 0x6351);
+    align(k, 4);
+    k->m->code = k->m->module = here(k);
+    put32(k, 2);
+    put32(k, code);
+    put32(k, 0);
+}
+
+static void put_new_module(struct maker *k)
 {
     static const uint8_t bytecode[] = {0x10, 0x02, 0x01, 0x51, 0x63};
     uint32_t qstrs = here(k);
@@ -219,6 +262,15 @@ static void put_module(struct maker *k)
     put32(k, qstrs);
     put32(k, 0);
     put32(k, code);
+}
+
+static void put_module(struct maker *k)
+{
+    if (k->l->minor <= 18) {
+        put_old_module(k);
+    } else {
+        put_new_module(k);
+    }
     k->m->content = here(k);
     put32(k, k->m->module);
     k->m->names = put_text(k, "t.py");
