@@ -268,9 +268,9 @@ static void pbes2_put(struct bytes_out *out, const uint8_t *salt, const uint8_t 
     hmac[sizeof hmac_oid] = 9; // hmacWithSHA256
     memcpy(aes, aes_oid, sizeof aes_oid);
     aes[sizeof aes_oid] = 42; // aes256-CBC
-    size_t whole = out->size, algorithm = out->size;
+    size_t whole = out->size, algorithm = whole;
     der_put(out, MBEDTLS_ASN1_OID, pbes2_oid, sizeof pbes2_oid);
-    size_t params = out->size, kdf = out->size;
+    size_t params = out->size, kdf = params;
     der_put(out, MBEDTLS_ASN1_OID, pbkdf2_oid, sizeof pbkdf2_oid);
     size_t kdf_params = out->size;
     der_put(out, MBEDTLS_ASN1_OCTET_STRING, salt, PBES2_BLOCK);

@@ -60,6 +60,30 @@ forms p256.pem ec
 forms p384.pem ec
 forms rsa.pem rsa
 
+# The terminal is asked when nothing else says the passphrase; it does not show what is typed.
+openssl pkcs8 -topk8 -in p256.pem -passout file:pass -out asked.pem
+python3 - asked.pem got.pem <<'PY' || fail "passphrase from the terminal"
+import os
+import pty
+import sys
+pid, tty = pty.fork()
+if pid == 0:
+    os.execvp("mpy-freeze", ["mpy-freeze", "pubkey", "-k", sys.argv[1], "-o", sys.argv[2]])
+shown = b""
+while b": " not in shown:
+    shown += os.read(tty, 100)
+os.write(tty, b"a passphrase\n")
+try:
+    while more := os.read(tty, 100):
+        shown += more
+except OSError:
+    pass
+assert b"a passphrase" not in shown, shown
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+PY
+openssl pkey -in p256.pem -pubout | cmp -s - got.pem || fail "key decrypted by the terminal's passphrase"
+rm -f got.pem asked.pem
+
 # Keys made here are keys for openssl; files are private, and never overwritten.
 for type in ecdsa-p256 ecdsa-p384 rsa-3072; do
     mpy-freeze keygen -o "$type.pem" --type $type

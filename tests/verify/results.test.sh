@@ -93,4 +93,11 @@ mpy-verify --help | grep -q Example || { echo "FAILED: --help"; failures=$((fail
 got=0
 mpy-verify nowhere "${trusted[@]}" 2>/dev/null || got=$?
 [ $got -eq 4 ] || { echo "FAILED: a missing file is $got"; failures=$((failures + 1)); }
+
+# mpy-verify is small because there is nothing else in it.
+if command -v nm >/dev/null; then
+    others=$(nm "$BUILD/mpy-verify" | grep -E ' [tT] (sign_key|sign_blob|splice_|freeze_|compile|manifest_)' || true)
+    [ -z "$others" ] || { echo "FAILED: mpy-verify holds $others"; failures=$((failures + 1)); }
+    [ "$(nm "$BUILD/mpy-freeze" | grep -cE ' [tT] (sign_key|splice_|compile)')" -gt 2 ] || { echo "FAILED: nm shows nothing"; failures=$((failures + 1)); }
+fi
 [ $failures -eq 0 ]
