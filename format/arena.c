@@ -1,4 +1,3 @@
-#define _DEFAULT_SOURCE // madvise
 #include "format/arena.h"
 
 #include <stdarg.h>
@@ -6,15 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
 
 enum {
     ARENA_ALIGN = 16,
     ARENA_FIRST = 16 << 10, // small commands touch few pages
     ARENA_MOST = 4 << 20,   // chunks double up to this; larger objects get a chunk of their own
-    ARENA_HUGE = 2 << 20,   // a huge page; half of it and more is worth one
 };
 
 struct arena_chunk {
@@ -48,25 +43,6 @@ static void *arena_failed(struct arena *a)
     return NULL;
 }
 
-// Copies of images are most of what large chunks hold, and touching their pages for the first time
-// costs more than copying: 0.2 ms a MiB. Huge pages, where the system has them, avoid that.
-static struct arena_chunk *arena_chunk_new(size_t *size)
-{
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-    void *p;
-    if (*size >= ARENA_HUGE / 2) {
-        size_t rounded = (*size + ARENA_HUGE - 1) & ~(size_t)(ARENA_HUGE - 1);
-        if (posix_memalign(&p, ARENA_HUGE, rounded) != 0) {
-            return NULL;
-        }
-        (void)madvise(p, rounded, MADV_HUGEPAGE); // advice only
-        *size = rounded;
-        return p;
-    }
-#endif
-    return malloc(*size);
-}
-
 static bool arena_more(struct arena *a, size_t need)
 {
     size_t size = a->chunks ? a->chunks->size * 2 : ARENA_FIRST;
@@ -82,7 +58,7 @@ static bool arena_more(struct arena *a, size_t need)
     if (a->limit && (a->total > a->limit || size > a->limit - a->total)) {
         return false;
     }
-    struct arena_chunk *c = arena_chunk_new(&size);
+    struct arena_chunk *c = arena_pages(&size);
     if (!c) {
         return false;
     }

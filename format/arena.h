@@ -10,10 +10,10 @@ struct arena_chunk;
 
 struct arena {
     struct arena_chunk *chunks;
-    char *next, *end;  // free part of the newest chunk
-    size_t total;      // bytes taken from the system
-    size_t limit;      // most bytes to take from the system; 0 = no limit
-    jmp_buf *on_fail;  // if set, a failed allocation jumps here with 1 instead of returning NULL
+    char *next, *end; // free part of the newest chunk
+    size_t total;     // bytes taken from the system
+    size_t limit;     // most bytes to take from the system; 0 = no limit
+    jmp_buf *on_fail; // if set, a failed allocation jumps here with 1 instead of returning NULL
 };
 
 void arena_init(struct arena *a, size_t limit);
@@ -30,6 +30,11 @@ void *arena_grow(struct arena *a, void *p, size_t old_size, size_t new_size);
 void *arena_dup(struct arena *a, const void *p, size_t size);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+// malloc for what may be large, raises *size to what there is; free as usual. Copies of images are
+// most of it, and touching pages for the first time costs more than copying: 0.2 ms a MiB. Huge
+// pages, where the system has them, avoid that.
+void *arena_pages(size_t *size);
 
 #define ARENA_NEW(a, type) ((type *)arena_calloc(a, 1, sizeof(type)))
 #define ARENA_ARRAY(a, type, n) ((type *)arena_calloc(a, n, sizeof(type)))

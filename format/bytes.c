@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "format/arena.h"
+
 void bytes_in_init(struct bytes_in *in, const void *data, size_t size, const char *file,
                    struct diag *diag)
 {
@@ -128,7 +130,7 @@ bool bytes_reserve(struct bytes_out *out, size_t more)
         out->failed = true;
         return false;
     }
-    uint8_t *p = realloc(out->data, cap);
+    uint8_t *p = out->data ? realloc(out->data, cap) : arena_pages(&cap);
     if (!p) {
         out->failed = true;
         return false;
