@@ -25,6 +25,7 @@ void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS])
         {"--app-version", NULL, CLI_VALUE, &b->splice.app_version},
         {"--counter", NULL, CLI_UINT, &b->splice.counter},
         {"--define", "-D", CLI_LIST, &b->list.defines},
+        {"--unix-ffi", NULL, CLI_FLAG, &b->list.unix_ffi},
         {"--project", NULL, CLI_VALUE, &b->project},
         {"--strict", NULL, CLI_FLAG, &b->strict},
         {"--json", NULL, CLI_FLAG, &b->json},

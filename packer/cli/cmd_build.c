@@ -24,6 +24,7 @@ const struct cli_command cmd_build = {
         "  --app NAME, --app-version V, --counter N   named in the blob\n"
         "  --boot FILE, --main FILE freeze FILE as boot.py, as main.py\n"
         "  --define VAR=VALUE       $(VAR) in the paths of a manifest: MPY_LIB_DIR, PORT_DIR ...\n"
+        "  --unix-ffi               require() finds micropython-lib's unix-ffi packages first\n"
         "  -O N                     optimisation level, 0 to 3\n"
         "  --strip                  leave line numbers out\n"
         "  --release X.Y            compile for this release, not for the firmware's\n"

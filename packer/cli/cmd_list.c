@@ -21,6 +21,7 @@ const struct cli_command cmd_list = {
              "  --json        as JSON\n"
              "  --define VAR=VALUE   $(VAR) in the paths of a manifest: MPY_DIR, MPY_LIB_DIR,\n"
              "                PORT_DIR, BOARD_DIR and others\n"
+             "  --unix-ffi    require() finds micropython-lib's unix-ffi packages first\n"
              "  --type TYPE   elf, bin, uf2, dfuse, ihex, esp, esp-flash; default: by content\n\n"
              "Example:\n  mpy-freeze list firmware.uf2",
     .run = list_run,
@@ -251,11 +252,11 @@ static void manifest_text(const struct manifest *m, struct bytes_out *out)
 }
 
 static enum diag_code list_manifest(struct cli *cli, const char *file,
-                                    const struct cli_list *defines, bool json)
+                                    const struct cli_list *defines, bool unix_ffi, bool json)
 {
     struct manifest *m;
     struct bytes_out out;
-    enum diag_code err = manifest_input_run(cli, file, defines, &m);
+    enum diag_code err = manifest_input_run(cli, file, defines, unix_ffi, &m);
     if (err) {
         return err;
     }
@@ -270,13 +271,13 @@ static enum diag_code list_manifest(struct cli *cli, const char *file,
 
 static enum diag_code list_run(struct cli *cli, int argc, char **argv)
 {
-    bool helped, json = false;
+    bool helped, json = false, unix_ffi = false;
     const char *type = NULL;
     struct cli_list files = {0}, defines = {0};
     const struct cli_option options[] = {
         {"--json", NULL, CLI_FLAG, &json},      {"--type", NULL, CLI_VALUE, &type},
-        {"--define", "-D", CLI_LIST, &defines}, {NULL, NULL, CLI_REST, &files},
-        {NULL, NULL, CLI_FLAG, NULL},
+        {"--define", "-D", CLI_LIST, &defines}, {"--unix-ffi", NULL, CLI_FLAG, &unix_ffi},
+        {NULL, NULL, CLI_REST, &files},         {NULL, NULL, CLI_FLAG, NULL},
     };
     enum diag_code err = cli_parse(cli, &cmd_list, argc, argv, options, &helped);
     if (err || helped) {
@@ -286,7 +287,7 @@ static enum diag_code list_run(struct cli *cli, int argc, char **argv)
         return cli_usage_error(cli, "list takes one file");
     }
     if (path_has_extension(files.items[0], ".py")) {
-        return list_manifest(cli, files.items[0], &defines, json);
+        return list_manifest(cli, files.items[0], &defines, unix_ffi, json);
     }
     struct firmware_view v;
     struct entries l;

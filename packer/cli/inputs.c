@@ -195,7 +195,7 @@ static enum diag_code add_manifest(struct cli *cli, struct input_list *list, con
 {
     struct manifest *m;
     unsigned from = list->n;
-    enum diag_code err = manifest_input_run(cli, path, &list->defines, &m);
+    enum diag_code err = manifest_input_run(cli, path, &list->defines, list->unix_ffi, &m);
     for (unsigned i = 0; !err && i < m->n_files; i++) {
         err = add_listed(cli, list, from, &m->files[i]);
     }

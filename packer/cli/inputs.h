@@ -22,6 +22,7 @@ struct input_list {
     unsigned n, cap;
     struct input_file *items;
     struct cli_list defines;   // --define VAR=VALUE, for manifests
+    bool unix_ffi;             // --unix-ffi, for manifests
     struct cli_list manifests; // all manifests read, also included ones
 };
 

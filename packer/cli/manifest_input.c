@@ -99,10 +99,10 @@ static enum diag_code default_library(struct cli *cli, struct manifest_options *
 }
 
 enum diag_code manifest_input_run(struct cli *cli, const char *path, const struct cli_list *defines,
-                                  struct manifest **out)
+                                  bool unix_ffi, struct manifest **out)
 {
     struct manifest_var *vars = ARENA_ARRAY(&cli->arena, struct manifest_var, defines->n + 1);
-    struct manifest_options options = {.vars = vars};
+    struct manifest_options options = {.vars = vars, .unix_ffi = unix_ffi};
     enum diag_code err = vars ? DIAG_OK : diag_nomem(&cli->diag);
     for (unsigned i = 0; i < defines->n && !err; i++) {
         err = add_var(cli, &options, vars, defines->items[i]);

@@ -8,10 +8,11 @@
 // True for manifest.py, and for files named like variants of it (manifest_board.py,
 // board-manifest.py) whose text calls what manifests call.
 bool manifest_input_is(const char *path);
-// Runs it with the --define values, each VAR=VALUE. Where MPY_LIB_DIR is not among them it is
+// Runs it, with --unix-ffi or not, with the --define values, each VAR=VALUE. Where MPY_LIB_DIR is
+// not among them it is
 // $(MPY_DIR)/lib/micropython-lib, if that is there. What the manifest prints goes to stderr.
 // Errors: DIAG_USAGE, those of manifest_run.
 enum diag_code manifest_input_run(struct cli *cli, const char *path, const struct cli_list *defines,
-                                  struct manifest **out);
+                                  bool unix_ffi, struct manifest **out);
 
 #endif

@@ -709,4 +709,7 @@ void fileset_init(struct vm *vm, const struct manifest_options *options)
     for (unsigned i = 0; i < sizeof base / sizeof *base; i++) {
         library_add(vm, base[i], path_join(vm->arena, lib_dir, base[i]), false);
     }
+    if (options->unix_ffi) {
+        library_add(vm, "unix-ffi", path_join(vm->arena, lib_dir, "unix-ffi"), true);
+    }
 }

@@ -44,6 +44,7 @@ struct manifest_var { // $(NAME) in paths
 struct manifest_options {
     unsigned n_vars;
     const struct manifest_var *vars;
+    bool unix_ffi; // search micropython-lib's unix-ffi first, for programs of the unix port
 };
 
 struct manifest { // all of it lives in the arena given to manifest_run
