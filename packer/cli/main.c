@@ -40,12 +40,28 @@ static void main_report(const struct cli *cli, enum diag_code code)
     fprintf(stderr, "%s\n", message);
 }
 
+// Runs the command; when its arena cannot grow, it ends here with DIAG_NOMEM. Files are written from
+// finished buffers only, so nothing is left half done.
+static enum diag_code main_guard(struct cli *cli, const struct cli_command *cmd, int argc,
+                                 char **argv)
+{
+    jmp_buf out_of_memory;
+    if (setjmp(out_of_memory)) {
+        cli->arena.on_fail = NULL;
+        return diag_nomem(&cli->diag);
+    }
+    cli->arena.on_fail = &out_of_memory;
+    enum diag_code code = cmd->run(cli, argc, argv);
+    cli->arena.on_fail = NULL;
+    return code;
+}
+
 static int main_run(const struct cli_command *cmd, int argc, char **argv)
 {
     struct cli cli = {.program = "mpy-freeze"};
     arena_init(&cli.arena, 0);
     diag_init(&cli.diag);
-    enum diag_code code = cmd->run(&cli, argc, argv);
+    enum diag_code code = main_guard(&cli, cmd, argc, argv);
     if (fflush(stdout) != 0 && code == DIAG_OK) {
         code = diag_set(&cli.diag, DIAG_IO, "<stdout>", "cannot write");
     }
