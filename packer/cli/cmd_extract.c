@@ -10,18 +10,21 @@ static enum diag_code run(struct cli *cli, int argc, char **argv);
 const struct cli_command cmd_extract = {
     .name = "extract",
     .summary = "write frozen modules back to files",
-    .usage = "extract FILE -d DIR [NAME...] [options]\n\n"
-             "Turns the frozen modules of a firmware image or blob back into .mpy files that\n"
-             "MicroPython of that release imports; frozen source texts come out as .py.\n\n"
-             "NAME is a module, as pkg/mod.py, pkg/mod or pkg.mod; without one all are written.\n"
-             "Files that exist are left alone, and the command fails, unless --force is given.\n\n"
-             "Options:\n"
-             "  -d DIR       where to; made if it does not exist\n"
-             "  -f FIRMWARE  the firmware that a blob is for\n"
-             "  --force      replace files that exist\n"
-             "  --type T     container of an image, when its content does not tell\n"
-             "  --json       what was written, for programs\n\n"
-             "Example:\n  mpy-freeze extract firmware.uf2 -d modules",
+    .usage =
+        "extract FILE -d DIR [NAME...] [options]\n\n"
+        "Turns the frozen modules of a firmware image or blob back into .mpy files that\n"
+        "MicroPython of that release imports; frozen source texts come out as .py. What freezing\n"
+        "drops is made canonical: floats are written as 1.26 does, table entries that no\n"
+        "instruction uses are left out, small ints have 31 bits unless a constant needs more.\n\n"
+        "NAME is a module, as pkg/mod.py, pkg/mod or pkg.mod; without one all are written.\n"
+        "Files that exist are left alone, and the command fails, unless --force is given.\n\n"
+        "Options:\n"
+        "  -d DIR       where to; made if it does not exist\n"
+        "  -f FIRMWARE  the firmware that a blob is for\n"
+        "  --force      replace files that exist\n"
+        "  --type T     container of an image, when its content does not tell\n"
+        "  --json       what was written, for programs\n\n"
+        "Example:\n  mpy-freeze extract firmware.uf2 -d modules",
     .run = run,
 };
 
@@ -162,12 +165,25 @@ static enum diag_code extract_one(struct extract *x, unsigned i)
     return err;
 }
 
+// The VM takes the first of several modules of one name and kind; so do we.
+static bool extract_is_hidden(const struct open_file *f, unsigned i)
+{
+    for (unsigned k = 0; k < i; k++) {
+        if (strcmp(open_module_name(f, k), open_module_name(f, i)) == 0 && f->kind == OPEN_IMAGE &&
+            f->fw->modules[k].kind == f->fw->modules[i].kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum diag_code extract_all(struct extract *x, const struct cli_list *names)
 {
     bool *used = ARENA_ARRAY(&x->cli->arena, bool, names->n);
     enum diag_code err = used ? extract_mkdir(x, x->dir) : diag_nomem(&x->cli->diag);
     for (unsigned i = 0, n = open_n_modules(x->f); i < n && !err; i++) {
-        if (open_selected(open_module_name(x->f, i), names, used)) {
+        bool wanted = open_selected(open_module_name(x->f, i), names, used);
+        if (wanted && !extract_is_hidden(x->f, i)) {
             err = extract_one(x, i);
         }
     }
