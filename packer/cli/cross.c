@@ -400,7 +400,7 @@ static enum diag_code cross_install(const char *name, const struct bytes_out *ou
 static enum diag_code cross_overwrite(const char *name, const struct bytes_out *out,
                                       struct cross_failure *f)
 {
-    int fd = open(name, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, CROSS_MODE);
     if (fd < 0) {
         return cross_os_error(f, name);
     }

@@ -140,6 +140,7 @@ static void compiler_passes(struct unit *u, const void *source, size_t size, str
     name_intern(u, u->options.source_name, strlen(u->options.source_name));
     parse(u, ast);
     codegen(u, ast);
+    words_free(&ast->words); // the emitters need only the operations
     *out = compiler_module(u, compiler_emit(u));
 }
 

@@ -1,6 +1,7 @@
 // From the operations of a scope to its code. An emitter is one kind of code; bytecode is the only
 // one yet. Native, viper and inline assembler are further emitters: each gets the same operations
 // in the same order as bytecode does, with all scopes numbered, and may read them several times.
+// The syntax tree is gone by then.
 #ifndef PACKER_COMPILER_EMIT_H
 #define PACKER_COMPILER_EMIT_H
 

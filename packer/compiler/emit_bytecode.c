@@ -66,9 +66,7 @@ struct bytecode {
 // Where the scope begins, for errors.
 static struct unit_place bc_place(const struct bytecode *b)
 {
-    const struct ast *ast = b->e->c->ast;
-    bool tree = node_is_tree(ast, b->s->tree);
-    return (struct unit_place){tree ? node_line(ast, b->s->tree) : 0, NULL};
+    return (struct unit_place){b->s->line, NULL};
 }
 
 static void bc_adjust(struct bytecode *b, int change)

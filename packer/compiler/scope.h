@@ -46,6 +46,7 @@ struct scope {
     uint32_t parent; // index + 1; 0 = none
     uint32_t depth;  // scopes around it
     node tree;
+    uint32_t line; // of the tree; 0 = none
     uint32_t name;
     uint32_t positional, keyword_only, defaults; // arguments
     uint32_t locals, except_depth;
