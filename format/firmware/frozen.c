@@ -31,6 +31,12 @@ static uint8_t next_byte(struct cursor *c)
     return *c->p++;
 }
 
+static uint16_t next_u16(struct cursor *c)
+{
+    uint8_t low = next_byte(c);
+    return (uint16_t)(low | next_byte(c) << 8);
+}
+
 static uint32_t next_varuint(struct cursor *c)
 {
     uint32_t value = 0;
@@ -146,8 +152,8 @@ static uint16_t old_module_file(const struct scan *s, uint64_t addr)
     struct cursor c = {span->data + (code - span->run), span->data + span->size, true};
     skip_groups(&c); // signature
     skip_groups(&c); // sizes
-    uint16_t name = (uint16_t)(next_byte(&c) | next_byte(&c) << 8);
-    uint16_t file = (uint16_t)(next_byte(&c) | next_byte(&c) << 8);
+    uint16_t name = next_u16(&c);
+    uint16_t file = next_u16(&c);
     return c.ok && name == FROZEN_MODULE_ID && file < s->fw->n_qstrs ? file : 0;
 }
 
