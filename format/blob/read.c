@@ -165,14 +165,55 @@ static enum diag_code read_model(const struct blob_layout *l, struct arena *a, s
     return DIAG_OK;
 }
 
-static enum diag_code read_fault(struct diag *d, const char *name, uint64_t at, enum blob_fault f)
+// Faults of the header are told by what they are; this is where that is.
+static uint32_t read_fault_at(enum blob_fault f, const struct blob_layout *l)
 {
-    enum diag_code err =
-        diag_set_binary(d, DIAG_MALFORMED, name, at, read_field(f), "%s", blob_fault_text(f));
-    if (f == BLOB_FAULT_VERSION || f == BLOB_FAULT_FLAGS) {
-        diag_help(d, "a newer program may have made it; this one knows version %d and flags 0x%x",
-                  BLOB_VERSION, BLOB_FLAGS);
+    switch (f) {
+    case BLOB_FAULT_VERSION:
+        return BLOB_AT_VERSION;
+    case BLOB_FAULT_FLAGS:
+        return BLOB_AT_FLAGS;
+    case BLOB_FAULT_ADDRESS:
+        return BLOB_AT_ADDR;
+    case BLOB_FAULT_ZEROS:
+        return BLOB_AT_RESERVED;
+    case BLOB_FAULT_SIZE:
+        return BLOB_AT_SIZE;
+    default:
+        return l->fault_at;
     }
+}
+
+// What was found and what is allowed.
+static void read_help(struct diag *d, enum blob_fault f, const uint8_t *p, size_t available)
+{
+    switch (f) {
+    case BLOB_FAULT_VERSION:
+        diag_help(d, "found version %u with a header of %u bytes; this program knows version %d",
+                  ld16(p + BLOB_AT_VERSION), ld16(p + BLOB_AT_HEADER_SIZE), BLOB_VERSION);
+        break;
+    case BLOB_FAULT_FLAGS:
+        diag_help(d, "found 0x%x; this program knows 0x%x", ld32(p + BLOB_AT_FLAGS), BLOB_FLAGS);
+        break;
+    case BLOB_FAULT_ADDRESS:
+        diag_help(d, "found 0x%" PRIx64 "; allowed are multiples of %d", ld64(p + BLOB_AT_ADDR),
+                  BLOB_ALIGN);
+        break;
+    case BLOB_FAULT_SIZE:
+        diag_help(d, "found %u bytes with %u for signatures; %zu bytes are there",
+                  ld32(p + BLOB_AT_SIZE), ld32(p + BLOB_AT_SIGNATURE_SPACE), available);
+        break;
+    default:
+        break;
+    }
+}
+
+static enum diag_code read_fault(struct diag *d, const char *name, const struct blob_layout *l,
+                                 enum blob_fault f, size_t available)
+{
+    enum diag_code err = diag_set_binary(d, DIAG_MALFORMED, name, read_fault_at(f, l),
+                                         read_field(f), "%s", blob_fault_text(f));
+    read_help(d, f, l->bytes, available);
     return err;
 }
 
@@ -186,7 +227,7 @@ enum diag_code blob_read(const uint8_t *data, size_t size, const char *name, str
     }
     enum blob_fault f = blob_layout_read(data, (uint32_t)size, &l);
     if (f) {
-        return read_fault(d, name, l.fault_at, f);
+        return read_fault(d, name, &l, f, size);
     }
     if (l.size != size) {
         return diag_set_binary(d, DIAG_MALFORMED, name, l.size, "blob",
@@ -212,7 +253,7 @@ static void find_note(struct find *f, enum blob_fault fault, bool moved, uint64_
         f->fault = fault;
         f->moved = moved;
         f->place = place;
-        f->fault_at = place + l->fault_at;
+        f->fault_at = place + read_fault_at(fault, l);
         f->meant = l->addr;
     }
 }
