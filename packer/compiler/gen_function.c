@@ -175,6 +175,8 @@ static bool gen_upstream_has(const struct codegen *c, uint32_t attr)
 static void gen_no_machine_code(struct codegen *c, node decorator, uint32_t attr)
 {
     const struct name *n = name_at(&c->u->names, attr);
+    c->u->machine_code_line = node_line(c->ast, decorator);
+    c->u->machine_code_name = attr;
     if (!gen_upstream_has(c, attr)) {
         gen_error(c, gen_child(c, gen_child(c, decorator, 0), 1), "invalid arch");
         return;

@@ -56,6 +56,18 @@ static void unit_trace(struct unit *u, uint32_t line, uint32_t block, bool place
     }
 }
 
+// Upstream's words for a decorator that cannot be had say little.
+static void unit_explain(struct unit *u)
+{
+    if (u->machine_code_line) {
+        const struct name *n = name_at(&u->names, u->machine_code_name);
+        diag_help(
+            u->diag,
+            "line %u: @micropython.%.*s needs machine code, which this compiler does not make",
+            u->machine_code_line, (int)n->len, n->data);
+    }
+}
+
 static noreturn void unit_stop(struct unit *u, const char *type, struct unit_place place,
                                const char *text)
 {
@@ -71,6 +83,7 @@ static noreturn void unit_stop(struct unit *u, const char *type, struct unit_pla
     if (place.at) {
         diag_source(u->diag, (const char *)u->text, u->size, (uint64_t)(place.at - u->text));
     }
+    unit_explain(u);
     unit_fail(u, DIAG_MALFORMED);
 }
 

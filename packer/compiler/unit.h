@@ -27,7 +27,9 @@ struct unit {
     struct arena *out;   // the caller's: what the tree keeps
     struct arena work;   // freed at the end of the compilation
     struct diag *diag;
-    enum diag_code code; // of the error that jumped
+    enum diag_code code;        // of the error that jumped
+    uint32_t machine_code_line; // of a decorator that asked for machine code; 0 = none
+    uint32_t machine_code_name;
     jmp_buf fail;
     struct names names;
     struct values values;
