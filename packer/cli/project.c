@@ -49,7 +49,10 @@ static const char *resolve(struct project_parser *p, const char *path, size_t n)
         return text;
     }
     text = path_join(&p->cli->arena, p->project->folder, text);
-    return text ? text : copy(p, "", 0);
+    if (!text) {
+        problem(p, "out of memory at %s", path);
+    }
+    return text;
 }
 
 static bool add(struct project_parser *p, struct cli_list *list, const char *item)

@@ -372,6 +372,16 @@ static const char *cache_path(struct cli *cli, const struct project *p)
     return path_join(&cli->arena, p->folder, ".mpy-freeze.cache");
 }
 
+// A cache that cannot be written makes the next build slower, this one is done.
+static void close_cache(struct cli *cli, struct cache *cache)
+{
+    struct diag d;
+    diag_init(&d);
+    if (cache_close(cache, &d)) {
+        fprintf(stderr, "%s: warning: the cache is not kept: %s\n", cli->program, d.text);
+    }
+}
+
 static enum diag_code first_failure(const struct project *p)
 {
     for (unsigned i = 0; i < p->n; i++) {
@@ -397,7 +407,7 @@ enum diag_code project_build(struct cli *cli, struct project *p, const struct pr
     }
     project_run(&work);
     struct cache_stats made = cache_stats(work.cache);
-    enum diag_code err = cache_close(work.cache, &cli->diag);
+    close_cache(cli, work.cache);
     report_messages(cli, p);
     bytes_out_init(&out);
     if (o->json) {
@@ -407,7 +417,7 @@ enum diag_code project_build(struct cli *cli, struct project *p, const struct pr
     }
     enum diag_code printed = cli_print(cli, &out);
     enum diag_code failed = first_failure(p);
-    return failed ? failed : err ? err : printed;
+    return failed ? failed : printed;
 }
 
 void project_free(struct project *p)

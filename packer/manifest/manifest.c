@@ -28,6 +28,9 @@ static enum diag_code manifest_report(const struct vm *vm, const struct vm_error
     struct diag source;
     struct file f;
     struct arena a;
+    if (!e->file) { // not even the first manifest could be opened
+        return diag_set(d, DIAG_MALFORMED, NULL, "%s", e->text);
+    }
     diag_set_text(d, DIAG_MALFORMED, e->file, e->line, e->column, "%s%s%s",
                   e->fatal ? "unsupported in a manifest: "
                   : own    ? ""
@@ -41,7 +44,7 @@ static enum diag_code manifest_report(const struct vm *vm, const struct vm_error
     }
     arena_init(&a, 0);
     diag_init(&source);
-    if (e->file && file_read(e->file, &a, &source, &f) == DIAG_OK) {
+    if (file_read(e->file, &a, &source, &f) == DIAG_OK) {
         const char *p = (const char *)f.data, *end = p + f.size;
         for (unsigned line = 1; p && p < end && line < e->line; line++) {
             p = memchr(p, '\n', (size_t)(end - p));

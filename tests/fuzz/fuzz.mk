@@ -20,7 +20,7 @@ FUZZ_SHARED := $(filter-out tests/fuzz/fuzz_%.c tests/fuzz/driver.c,$(wildcard t
 # Within the sub-makes BUILD is the folder and FUZZ_LINK what makes a program of a target.
 $(BUILD)/libfuzz.a: $(call obj,$(FUZZ_SHARED))
 $(BUILD)/target-%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_DRIVER) $(BUILD)/libfuzz.a $(BUILD)/libpacker.a $(BUILD)/libverify.a $(BUILD)/libformat.a
-	$(CC) $(SAN) $(FUZZ_LINK) $(LDFLAGS) -o $@ $^ $(LIBS) -pthread
+	$(CC) $(SAN) $(FUZZ_LINK) $(LDFLAGS) -o $@ $^ $(LIBS) $(PACKER_LIBS)
 
 fuzz-build:
 	$(MAKE) -s BUILD=$(FUZZ_DIR)/run CC=$(FUZZ_CC) CFLAGS='-O1 -g' FUZZ_DRIVER=$(FUZZ_DIR)/run/tests/fuzz/driver.o \
