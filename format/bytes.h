@@ -63,8 +63,8 @@ static inline bool in_range(uint64_t at, uint64_t size, uint64_t total)
 struct bytes_in {
     const uint8_t *data;
     size_t size, pos;
-    const char *file;  // for messages
-    uint64_t origin;   // offset of data[0] in the file, for messages
+    const char *file; // for messages
+    uint64_t origin;  // offset of data[0] in the file, for messages
     struct diag *diag;
     enum diag_code failed;
 };

@@ -9,8 +9,8 @@
 // The values are the exit codes of the programs; DIAG_NOMEM and DIAG_INTERNAL leave as 4.
 enum diag_code {
     DIAG_OK = 0,
-    DIAG_NO = 1,        // the question was understood, the answer is no (bad signature, does not fit)
-    DIAG_USAGE = 2,     // the command line is wrong
+    DIAG_NO = 1,    // the question was understood, the answer is no (bad signature, does not fit)
+    DIAG_USAGE = 2, // the command line is wrong
     DIAG_MALFORMED = 3, // an input does not have the form it must have (a syntax error included)
     DIAG_IO = 4,        // the operating system refused
     DIAG_UNSIGNED = 5,  // nothing is wrong, but nobody signed
@@ -34,7 +34,8 @@ struct diag {
     uint64_t offset;          // DIAG_BINARY
     const char *field;        // DIAG_BINARY: static text
     char text[DIAG_TEXT_MAX]; // what is wrong, one line, no full stop
-    char help[DIAG_HELP_MAX]; // what was found, what is allowed, what to do; may hold newlines; "" = none
+    char help[DIAG_HELP_MAX]; // what was found, what is allowed, what to do; may hold newlines; ""
+                              // = none
     char source[DIAG_SOURCE_MAX]; // DIAG_TEXT: the source line for the caret; "" = none
 };
 

@@ -15,7 +15,12 @@ static void json_text(struct json *j, const char *s)
 // Length of the valid UTF-8 sequence at s, 0 if there is none.
 static unsigned json_utf8(const uint8_t *s, size_t left)
 {
-    unsigned n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+    unsigned n = s[0] < 0x80   ? 1
+                 : s[0] < 0xc2 ? 0
+                 : s[0] < 0xe0 ? 2
+                 : s[0] < 0xf0 ? 3
+                 : s[0] < 0xf5 ? 4
+                               : 0;
     if (n > left) {
         return 0;
     }

@@ -40,8 +40,8 @@ static void main_report(const struct cli *cli, enum diag_code code)
     fprintf(stderr, "%s\n", message);
 }
 
-// Runs the command; when its arena cannot grow, it ends here with DIAG_NOMEM. Files are written from
-// finished buffers only, so nothing is left half done.
+// Runs the command; when its arena cannot grow, it ends here with DIAG_NOMEM. Files are written
+// from finished buffers only, so nothing is left half done.
 static enum diag_code main_guard(struct cli *cli, const struct cli_command *cmd, int argc,
                                  char **argv)
 {
