@@ -569,7 +569,9 @@ enum diag_code firmware_unfreeze(const struct firmware *fw, const struct fw_modu
     if (err) {
         return err;
     }
-    qsort(u.starts, u.n_starts, sizeof *u.starts, unfreeze_compare);
+    if (u.n_starts) {
+        qsort(u.starts, u.n_starts, sizeof *u.starts, unfreeze_compare);
+    }
     unfreeze_ends(&w);
     u.module->root = root;
     unfreeze_header(&u);
