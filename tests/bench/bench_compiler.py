@@ -121,20 +121,20 @@ def library(bench, sides):
 
 def rows(bench):
     sides = Sides(bench)
-    yield from sides.compare("200 lines, process start included", ordinary(200), None, 60, 60)
+    yield from sides.compare("200 lines, process start included", ordinary(200), None, 200, 100)
     _, took, memory = sides.last
     yield Row("  the same, ms", took, limit=1.2)
     yield Row("  peak memory", memory / 1024, limit=4, unit="MiB")
-    yield from sides.compare("5,000 lines", ordinary(5000), 15, 15, 7)
-    yield from sides.compare("96,000 lines", ordinary(96000), 50, 5, 1, "64m")
+    yield from sides.compare("5,000 lines", ordinary(5000), 15, 60, 15)
+    yield from sides.compare("96,000 lines", ordinary(96000), 50, 15, 1, "64m")
     size, took, memory = sides.last
     yield Row("  megabytes per second", size / 1000 / took, needed=None, unit="MB/s")
     yield Row("  milliseconds for a megabyte (30 MB/s)", took / (size / 1e6), limit=1000 / 30)
     yield Row("  peak memory over the source", memory * 1024 / size, limit=12, unit="x")
-    yield from sides.compare("100,000 lines, 12,500 functions", different(12500), 200, 5, 1, "64m")
+    yield from sides.compare("100,000 lines, 12,500 functions", different(12500), 200, 15, 1, "64m")
     size, took, memory = sides.last
     yield Row("  peak memory over the source", memory * 1024 / size, limit=12, unit="x")
-    yield from sides.compare("10 MB list of ints", int_list(10_000_000), 150, 3, 1, "64m")
+    yield from sides.compare("10 MB list of ints", int_list(10_000_000), 150, 7, 1, "64m")
     size, took, memory = sides.last
     yield Row("  peak memory over the source", memory * 1024 / size, limit=12, unit="x")
     try:
