@@ -108,6 +108,18 @@ bool lexer_skip(struct lexer *lx, bool stop)
     }
 }
 
+// Skips one space or none in front of a token, the common case. False: there is more to it.
+static bool lexer_skip_quickly(struct lexer *lx)
+{
+    const uint8_t *p = lx->p + (*lx->p == ' ');
+    uint8_t c = *p;
+    if (lx->outer || c <= ' ' || c == '#' || c == '\\') {
+        return false;
+    }
+    lx->p = p;
+    return true;
+}
+
 // The width of the white space between the start of the line and p.
 static size_t lexer_indent(const struct lexer *lx, const uint8_t *from)
 {
@@ -263,7 +275,8 @@ static void lexer_take(struct lexer *lx, unsigned n, enum token kind)
 {
     lx->kind = kind;
     while (n--) {
-        lexer_advance(lx);
+        lx->p++; // never a line end
+        lexer_pop(lx);
     }
 }
 
@@ -340,7 +353,7 @@ void lexer_next(struct lexer *lx)
         lexer_start_call(lx);
     }
     bool position = lx->u->release->newline_position;
-    bool newline = lexer_skip(lx, position);
+    bool newline = !lexer_skip_quickly(lx) && lexer_skip(lx, position);
     if (!position) {
         newline = newline && lx->brackets == 0;
     }
