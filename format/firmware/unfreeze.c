@@ -563,7 +563,7 @@ enum diag_code firmware_unfreeze(const struct firmware *fw, const struct fw_modu
                         "%s is not frozen code of MicroPython 1.19 or newer", m->name);
     }
     u.module = ARENA_NEW(a, struct mpy_module);
-    struct mpy_code *root;
+    struct mpy_code *root = NULL;
     enum diag_code err = u.module ? unfreeze_known_starts(&u) : diag_nomem(d);
     err = err ? err : unfreeze_fun(&w, m->code, 0, &root);
     if (err) {

@@ -246,14 +246,14 @@ static enum diag_code obj_float_at(struct unfreeze *u, uint64_t addr, unsigned i
 
 static enum diag_code obj_float_pointed(struct unfreeze *u, uint64_t addr, struct mpy_obj *o)
 {
-    uint64_t bits;
+    uint64_t bits = 0;
     enum diag_code err = obj_float_at(u, addr, 0, &bits);
     return err ? err : obj_float(u, bits, o);
 }
 
 static enum diag_code obj_complex(struct unfreeze *u, uint64_t addr, struct mpy_obj *o)
 {
-    uint64_t real, imag;
+    uint64_t real = 0, imag = 0;
     enum diag_code err = obj_float_at(u, addr, 0, &real);
     err = err ? err : obj_float_at(u, addr, 1, &imag);
     if (err) {

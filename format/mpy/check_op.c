@@ -52,7 +52,7 @@ static bool check_async_with(struct check_fun *f)
                 check_qstr_is(f->module, load.arg, "BaseException") &&
                 mpy_insn_decode(f->bytes, f->size, at += load.size, &match) &&
                 match.byte == EXCEPTION_MATCH &&
-                mpy_insn_decode(f->bytes, f->size, at += match.size, &jump) &&
+                mpy_insn_decode(f->bytes, f->size, at + match.size, &jump) &&
                 jump.op == MPY_OP_POP_JUMP_IF_FALSE;
     if (!same || f->label_at[match.at] || f->label_at[jump.at] || f->label_at[load.at]) {
         return check_wrong(f, "copies the state of a finally");
