@@ -63,14 +63,14 @@ unsigned esp_header(const struct esp_app *app)
 
 static uint8_t esp_xor(const struct esp_app *app, const uint8_t *file)
 {
-    uint8_t sum = ESP_XOR;
+    uint32_t sum = 0; // four sums side by side: sizes are multiples of 4
     for (unsigned i = 0; i < app->n; i++) {
         const uint8_t *p = file + app->segments[i].at;
-        for (uint32_t k = 0; k < app->segments[i].size; k++) {
-            sum ^= p[k];
+        for (uint32_t k = 0; k < app->segments[i].size; k += 4) {
+            sum ^= ld32(p + k);
         }
     }
-    return sum;
+    return (uint8_t)(ESP_XOR ^ sum ^ sum >> 8 ^ sum >> 16 ^ sum >> 24);
 }
 
 static void esp_sha256(const struct esp_app *app, const uint8_t *file, uint8_t hash[ESP_HASH])

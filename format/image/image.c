@@ -423,10 +423,11 @@ static enum diag_code image_prove(const struct image *base, const struct image_r
     err = err ? err : bytes_out_check(&again, d);
     if (!err) {
         size_t n = again.size < before->size ? again.size : before->size, at = 0;
-        while (at < n && again.data[at] == before->data[at]) {
+        bool same = again.size == before->size && memcmp(again.data, before->data, n) == 0;
+        while (!same && at < n && again.data[at] == before->data[at]) {
             at++;
         }
-        if (at < n || again.size != before->size) {
+        if (!same) {
             err = diag_set_binary(d, DIAG_NO, base->name, at, "container",
                                   "belongs neither to the base nor to the added bytes");
         }
