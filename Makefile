@@ -75,6 +75,11 @@ $(BUILD)/packer/boards/table.c: $(BOARDS) Makefile
 $(BUILD)/packer/boards/table.o: $(BUILD)/packer/boards/table.c
 	$(CC) $(WARN) $(DEFS) $(CFLAGS) $(SAN) -Wno-overlength-strings -MMD -MP -c -o $@ $<
 
+# The compiler is where time is spent: -O3 makes it some 5% faster.
+ifeq ($(origin CFLAGS),file)
+$(BUILD)/packer/compiler/%.o: CFLAGS := -O3 -g
+endif
+
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(WARN) $(DEFS) $(CFLAGS) $(SAN) -MMD -MP -c -o $@ $<
