@@ -317,7 +317,7 @@ enum diag_code image_convert(const struct image *img, const struct image_target 
                              struct bytes_out *out, struct diag *d)
 {
     struct convert c = {.img = img, .to = to, .out = out, .d = d};
-    if (to->kind == img->kind && (img->kind != IMAGE_BIN || !img->container)) {
+    if (to->kind == img->kind) {
         return image_write(img, out, d);
     }
     enum diag_code err = convert_join(&c);

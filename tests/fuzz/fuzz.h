@@ -16,6 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 // Appends seed i to out; false behind the last one. Optional.
 bool fuzz_seed(unsigned i, struct bytes_out *out) __attribute__((weak));
 
+// Nesting that the stack of a sanitizer build holds.
+enum { FUZZ_DEPTH = 4000 };
+
 // A property that does not hold.
 #define FUZZ_MUST(x)                                                                               \
     do {                                                                                           \

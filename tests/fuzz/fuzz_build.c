@@ -136,6 +136,7 @@ static void run(struct job *j, const uint8_t *data, size_t size)
     snprintf(release, sizeof release, "1.%u", spec.minor);
     const struct compiler_options options = {.release = compiler_release_find(release),
                                              .opt_level = data[3] & 3,
+                                             .max_depth = FUZZ_DEPTH,
                                              .small_int_bits = spec.repr == FW_REPR_B ? 30 : 31};
     if (compiler_tree(data + BUILD_HEAD, size - BUILD_HEAD, "fuzz.py", &options, &j->arena,
                       &j->diag, &mpy)) {

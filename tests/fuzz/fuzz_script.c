@@ -63,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct compiler_options options = {.release = choose_release(data[0]),
                                              .opt_level = data[1] & 3,
                                              .small_int_bits = data[1] & 4 ? 30 : 0,
+                                             .max_depth = FUZZ_DEPTH,
                                              .no_source_lines = data[1] & 8};
     enum diag_code err = compiler_mpy(data + 2, size - 2, "fuzz.py", &options, &a, &d, &mpy);
     if (!err) {
