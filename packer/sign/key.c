@@ -60,14 +60,26 @@ static enum diag_code key_broken(const struct key_source *in, struct diag *d)
     return err;
 }
 
-// What mbedTLS can read by itself: plain keys, and PEM's and PKCS#8's older encryptions.
+static int key_try(const struct key_source *in, const char *passphrase, mbedtls_pk_context *pk)
+{
+    size_t n = passphrase ? strlen(passphrase) : 0;
+    mbedtls_pk_free(pk);
+    mbedtls_pk_init(pk);
+    return CRYPTO_PARSE_KEY(pk, in->data, in->size + in->pem,
+                            (const uint8_t *)(n ? passphrase : NULL), n, mbedtls_ctr_drbg_random,
+                            &in->random->drbg);
+}
+
+// What mbedTLS can read by itself: plain keys, and PEM's and PKCS#8's older encryptions. It tries
+// one form after the other and takes a lack of memory in one for another form: a key that is read
+// the second time says so.
 static enum diag_code key_parse_plain(const struct key_source *in, const char *passphrase,
                                       struct diag *d, mbedtls_pk_context *pk)
 {
-    size_t n = passphrase ? strlen(passphrase) : 0;
-    int err =
-        CRYPTO_PARSE_KEY(pk, in->data, in->size + in->pem, (const uint8_t *)(n ? passphrase : NULL),
-                         n, mbedtls_ctr_drbg_random, &in->random->drbg);
+    int err = key_try(in, passphrase, pk);
+    if (err == MBEDTLS_ERR_PK_KEY_INVALID_FORMAT && key_try(in, passphrase, pk) == 0) {
+        return diag_nomem(d);
+    }
     enum diag_code answer = crypto_answer(err);
     if (answer != DIAG_NO) {
         return answer ? diag_nomem(d) : DIAG_OK;
