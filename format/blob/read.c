@@ -239,6 +239,7 @@ enum diag_code blob_read(const uint8_t *data, size_t size, const char *name, str
 struct find {
     struct image *img;
     struct blob_layout found; // size 0 = none yet
+    uint64_t found_at;        // offset in its segment
     unsigned n_found;
     // The first place where something begins like a blob but is none.
     enum blob_fault fault;
@@ -266,8 +267,10 @@ static size_t find_at(struct find *f, const struct image_segment *s, size_t at)
     enum blob_fault fault =
         blob_layout_read(s->data + at, left > BLOB_SIZE_MAX ? BLOB_SIZE_MAX : (uint32_t)left, &l);
     bool moved = fault == BLOB_SOUND && f->img->base_known && l.addr != s->addr + at;
-    // A raw image's base comes from its blob, as long as that is not below zero.
-    moved |= fault == BLOB_SOUND && !f->img->base_known && l.addr < at;
+    // A raw image's base comes from its blob, as long as the image fits into the address space
+    // then.
+    moved |= fault == BLOB_SOUND && !f->img->base_known &&
+             (l.addr < at || l.addr - at > UINT64_MAX - s->size);
     if (fault || moved) {
         find_note(f, fault, moved, s->addr + at, &l);
         return 1;
@@ -275,7 +278,7 @@ static size_t find_at(struct find *f, const struct image_segment *s, size_t at)
     f->n_found++;
     if (f->n_found == 1) {
         f->found = l;
-        f->place = at;
+        f->found_at = at;
     }
     return l.size; // what looks like a blob within a payload is payload
 }
@@ -338,7 +341,7 @@ enum diag_code blob_find(struct image *img, struct arena *a, struct diag *d, str
         return find_failed(&f, d);
     }
     if (!img->base_known) {
-        image_rebase(img, f.found.addr - f.place);
+        image_rebase(img, f.found.addr - f.found_at);
     }
     return read_model(&f.found, a, d, out);
 }
