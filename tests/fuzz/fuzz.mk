@@ -6,6 +6,8 @@
 # folders) through all targets without a fuzzer. For AFL++: make fuzz-afl, then
 # afl-fuzz -i build/afl/seeds/NAME -o OUT -- build/afl/NAME @@.
 FUZZ_TIME ?= 60
+# 0 = another seed every run; a fixed one makes runs comparable.
+FUZZ_SEED ?= 0
 FUZZ      ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_DIR  ?= build/fuzz
 FUZZ_INPUTS ?=
@@ -33,7 +35,7 @@ fuzz: fuzz-build
 	@for t in $(FUZZ); do \
 	  mkdir -p $(FUZZ_DIR)/corpus/$$t && $(FUZZ_DIR)/run/target-$$t --seeds $(FUZZ_DIR)/corpus/$$t || exit 1; \
 	  echo "fuzzing $$t for $(FUZZ_TIME) s"; \
-	  ASAN_OPTIONS=allocator_may_return_null=1 $(FUZZ_DIR)/san/target-$$t $(FUZZ_LIMITS) -max_total_time=$(FUZZ_TIME) -print_final_stats=1 \
+	  ASAN_OPTIONS=allocator_may_return_null=1 $(FUZZ_DIR)/san/target-$$t $(FUZZ_LIMITS) -max_total_time=$(FUZZ_TIME) -seed=$(FUZZ_SEED) -print_final_stats=1 \
 	    -artifact_prefix=$(FUZZ_DIR)/found/$$t- $(FUZZ_DIR)/corpus/$$t >$(FUZZ_DIR)/$$t.log 2>&1 \
 	    || { tail -60 $(FUZZ_DIR)/$$t.log; echo "fuzzing $$t FAILED"; exit 1; }; \
 	  grep -E 'number_of_executed_units|average_exec' $(FUZZ_DIR)/$$t.log; done
