@@ -12,22 +12,22 @@ uint64_t blob_ld64(const uint8_t *p)
     return blob_ld32(p) | (uint64_t)blob_ld32(p + 4) << 32;
 }
 
-int blob_equal(const uint8_t *p, const uint8_t *q, uint32_t n)
+uint32_t blob_differs(const uint8_t *p, const uint8_t *q, uint32_t n)
 {
-    uint8_t differs = 0;
+    uint32_t differs = 0;
     while (n--) {
         differs |= *p++ ^ *q++;
     }
-    return differs == 0;
+    return differs;
 }
 
-int blob_filled(const uint8_t *p, uint32_t n, uint8_t value)
+uint32_t blob_unlike(const uint8_t *p, uint32_t n, uint8_t value)
 {
-    uint8_t differs = 0;
+    uint32_t differs = 0;
     while (n--) {
         differs |= *p++ ^ value;
     }
-    return differs == 0;
+    return differs;
 }
 
 uint32_t blob_layout_signature_size(uint32_t algorithm)

@@ -119,11 +119,26 @@ const uint8_t *blob_layout_patch(const uint8_t *p, struct blob_patch_at *patch);
 // The bytes that a signature of this algorithm has, 0 = unknown algorithm.
 uint32_t blob_layout_signature_size(uint32_t algorithm);
 
-// Comparisons that take the same time wherever the bytes differ.
-int blob_equal(const uint8_t *p, const uint8_t *q, uint32_t n);
-int blob_filled(const uint8_t *p, uint32_t n, uint8_t value);
+// Comparisons that take the same time wherever the bytes differ: all bits that do, 0 = none.
+uint32_t blob_differs(const uint8_t *p, const uint8_t *q, uint32_t n);
+uint32_t blob_unlike(const uint8_t *p, uint32_t n, uint8_t value);
 
-static inline uint32_t blob_ld32(const uint8_t *p)
+static inline int blob_equal(const uint8_t *p, const uint8_t *q, uint32_t n)
+{
+    return blob_differs(p, q, n) == 0;
+}
+
+static inline int blob_filled(const uint8_t *p, uint32_t n, uint8_t value)
+{
+    return blob_unlike(p, n, value) == 0;
+}
+
+// Inlined even by compilers that count calls: one instruction where words may lie anywhere.
+#ifdef __GNUC__
+__attribute__((always_inline))
+#endif
+static inline uint32_t
+blob_ld32(const uint8_t *p)
 {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }

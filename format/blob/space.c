@@ -337,7 +337,7 @@ static bool space_digest(const struct blob_layout *l, const struct image *img,
     struct space_reader r = {.img = img};
     const struct blob_walk walk = {&r, space_map, space_hash};
     sha256_begin(&r.hash);
-    bool ok = blob_walk(l, 0, &walk);
+    bool ok = blob_walk(l, 0, &walk) == 0;
     sha256_end(&r.hash, digest);
     return ok;
 }

@@ -5,16 +5,8 @@ struct walk_state {
     const uint8_t *next, *end; // patch records behind `patch`
     struct blob_patch_at patch;
     uint32_t run_size; // of the run of hashed extents so far; 0 = in none
+    uint32_t wrong;    // bits that differed
 };
-
-static void walk_next_patch(struct walk_state *s)
-{
-    s->patch.addr = UINT64_MAX; // nothing lies there
-    s->patch.size = 0;
-    if (s->next != s->end) {
-        s->next = blob_layout_patch(s->next, &s->patch);
-    }
-}
 
 // A run ends: its size follows its bytes, so that no two lists of runs hash the same bytes.
 static void walk_end_run(struct walk_state *s)
@@ -30,66 +22,68 @@ static void walk_end_run(struct walk_state *s)
 }
 
 // p: n bytes at one place of the base, NULL = there are none.
-static int walk_bytes(const struct blob_walk *w, const uint8_t *p, uint32_t n, uint32_t kind)
+static void walk_bytes(struct walk_state *s, const uint8_t *p, uint32_t n, uint32_t kind)
 {
     static const uint8_t zero;
+    const struct blob_walk *w = s->w;
     switch (kind) {
     case BLOB_EXTENT_DATA:
         if (p) {
             w->hash(w->ctx, p, n);
         }
-        return p != 0;
+        s->wrong |= !p;
+        break;
     case BLOB_EXTENT_GAP:
         while (n--) {
             w->hash(w->ctx, &zero, 1);
         }
-        return 1;
+        break;
     default:
-        return !p || blob_filled(p, n, (uint8_t) - (kind - BLOB_EXTENT_FILL_00));
+        if (p) {
+            s->wrong |= blob_unlike(p, n, (uint8_t) - (kind - BLOB_EXTENT_FILL_00));
+        }
     }
 }
 
-static int walk_extent(struct walk_state *s, uint64_t at, uint64_t end, uint32_t kind)
+static void walk_extent(struct walk_state *s, uint64_t at, uint32_t size, uint32_t kind)
 {
-    while (at != end) {
-        const struct blob_patch_at *patch = &s->patch;
-        uint64_t stop = patch->addr;
-        int inside = stop <= at;
+    while (size != 0 && !s->wrong) {
+        struct blob_patch_at *patch = &s->patch;
+        if (s->next != s->end && at >= patch->addr + patch->size) {
+            s->next = blob_layout_patch(s->next, patch);
+        }
+        uint64_t into = at - patch->addr, left = patch->addr - at; // one of them wraps
+        uint32_t n = size;
+        int inside = into < patch->size;
         if (inside) {
-            stop += patch->size;
+            left = patch->size - into;
         }
-        if (stop > end) {
-            stop = end;
+        if (left - 1 < n) {
+            n = (uint32_t)left;
         }
-        uint32_t n = (uint32_t)(stop - at), into = (uint32_t)(at - patch->addr);
         const uint8_t *p = s->w->map(s->w->ctx, at, &n);
         if (inside) {
-            if (!p || !blob_equal(p, patch->new_bytes + into, n)) {
-                return 0;
-            }
+            s->wrong |= p ? blob_differs(p, patch->new_bytes + into, n) : 1;
             p = patch->old_bytes + into;
         }
-        if (!walk_bytes(s->w, p, n, kind)) {
-            return 0;
-        }
+        walk_bytes(s, p, n, kind);
         at += n;
-        if (inside && into + n == patch->size) {
-            walk_next_patch(s);
-        }
+        size -= n;
     }
-    return 1;
 }
 
-int blob_walk(const struct blob_layout *l, int patched, const struct blob_walk *w)
+uint32_t blob_walk(const struct blob_layout *l, int patched, const struct blob_walk *w)
 {
     struct walk_state s;
     const uint8_t *p = l->bytes + l->at[BLOB_EXTENTS], *end = l->bytes + l->at[BLOB_EXTENTS + 1];
     uint64_t last = 0; // end of the previous extent
     s.w = w;
+    s.wrong = 0;
     s.run_size = 0;
     s.end = l->bytes + l->at[BLOB_PATCHES + 1];
     s.next = patched ? l->bytes + l->at[BLOB_PATCHES] : s.end;
-    walk_next_patch(&s);
+    s.patch.addr = 0; // the first byte is behind this one: it makes way for the first patch
+    s.patch.size = 0;
     for (; p < end; p += BLOB_EXTENT_SIZE) {
         uint64_t addr = blob_ld64(p);
         uint32_t size = blob_ld32(p + 8), kind = blob_ld32(p + 12);
@@ -101,11 +95,9 @@ int blob_walk(const struct blob_layout *l, int patched, const struct blob_walk *
             w->hash(w->ctx, p, 8); // a run begins with its address
         }
         last = addr + size;
-        if (!walk_extent(&s, addr, last, kind)) {
-            return 0;
-        }
+        walk_extent(&s, addr, size, kind);
         s.run_size += hashed;
     }
     walk_end_run(&s);
-    return 1;
+    return s.wrong;
 }

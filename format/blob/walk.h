@@ -15,8 +15,8 @@ struct blob_walk {
 };
 
 // Walks the extents. patched: the bytes at patches must be the new ones and are hashed as the old
-// ones; else the patches are not applied. Returns 1 if every byte that is compared was right; the
-// caller then compares the digest.
-int blob_walk(const struct blob_layout *l, int patched, const struct blob_walk *w);
+// ones; else the patches are not applied. Returns 0 if every byte that is compared was right, the
+// bits that were not else; the caller then compares the digest.
+uint32_t blob_walk(const struct blob_layout *l, int patched, const struct blob_walk *w);
 
 #endif

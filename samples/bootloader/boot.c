@@ -50,8 +50,15 @@ static uint32_t boot_check(void *ctx, uint32_t algorithm, const uint8_t *key_id,
 uint32_t boot_verify(const uint8_t *flash, uint32_t size, uint64_t min_counter)
 {
     struct boot boot;
-    const struct core_env env = {
-        {&boot, boot_map, boot_hash}, boot_hash_begin, boot_hash_end, boot_check, 1, min_counter};
+    // 0: no signatures by other keys. A device that is to outlive its key allows them, or knows the
+    // key's successor.
+    const struct core_env env = {{&boot, boot_map, boot_hash},
+                                 boot_hash_begin,
+                                 boot_hash_end,
+                                 boot_check,
+                                 1,
+                                 min_counter,
+                                 0};
     for (uint32_t at = 0; at + BLOB_HEADER <= size; at += BLOB_ALIGN) {
         const uint8_t *p = flash + at;
         // The magic alone may be data of the firmware; a blob also knows its own address.

@@ -254,9 +254,20 @@ Test(verify, several_signatures)
     p.model.signature_space = 1024;
     product_make(&p, both);
     cr_expect_eq(check_request(&rq, &p.file), VERIFY_VERIFIED);
-    cr_expect_eq(check(&p.file, p256), VERIFY_VERIFIED);
-    cr_expect_eq(check(&p.file, p384), VERIFY_VERIFIED);
+    cr_expect_eq(check(&p.file, p256), VERIFY_UNPROVEN_SIGNATURE);
+    cr_expect_eq(check(&p.file, p384), VERIFY_UNPROVEN_SIGNATURE);
     cr_expect_eq(check(&p.file, rsa), VERIFY_UNTRUSTED_KEY);
+    rq.required = 1;
+    cr_expect_eq(check_request(&rq, &p.file), VERIFY_VERIFIED);
+    // All bytes of both signatures count when both keys are given; those of a key that is not
+    // trusted do not, and are refused for it.
+    uint8_t *signatures = product_signatures(&p);
+    for (unsigned i = 0; i < 240; i += 7) {
+        signatures[i] ^= 4;
+        cr_expect_neq(check_request(&rq, &p.file), VERIFY_VERIFIED, "byte %u", i);
+        cr_expect_neq(check(&p.file, p256), VERIFY_VERIFIED, "byte %u", i);
+        signatures[i] ^= 4;
+    }
     // A signature again: replaced, so that the order of signing leaves no trace.
     struct product q;
     const char *const again[] = {"p384", "p256", "p384", NULL};

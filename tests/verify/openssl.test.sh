@@ -5,6 +5,7 @@ command -v openssl >/dev/null || { echo "openssl is missing"; exit 77; }
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp"
+keys=$(cd "$OLDPWD/tests/keys" && pwd)
 export MPY_FREEZE_PASSPHRASE=
 unset MPY_FREEZE_PASSPHRASE
 make_product bin 20000 - base.bin unsigned.frz product.bin
@@ -25,7 +26,7 @@ expect() {
 
 openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out p256.pem
 openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out p384.pem
-openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -out rsa.pem
+cp "$keys/rsa3072.pem" rsa.pem # making RSA keys takes seconds, or many seconds
 
 # Every form of a private key that openssl writes gives the same public key.
 forms() {
@@ -86,8 +87,13 @@ rm -f got.pem asked.pem
 
 # Keys made here are keys for openssl; files are private, and never overwritten.
 for type in ecdsa-p256 ecdsa-p384 rsa-3072; do
-    mpy-freeze keygen -o "$type.pem" --type $type
     mpy-freeze keygen -o "$type-encrypted.pem" --type $type --passphrase-file pass
+    if [ $type = rsa-3072 ]; then # one is enough
+        openssl rsa -in $type-encrypted.pem -passin file:pass -out $type.pem 2>/dev/null
+        chmod 600 $type.pem
+    else
+        mpy-freeze keygen -o "$type.pem" --type $type
+    fi
     openssl pkey -in $type.pem -check -noout >/dev/null || fail "openssl reads $type"
     openssl pkey -in $type-encrypted.pem -passin file:pass -check -noout >/dev/null || fail "openssl decrypts $type"
     [ "$(stat -c %a $type.pem $type-encrypted.pem | sort -u)" = 600 ] || fail "mode of $type"
@@ -118,20 +124,20 @@ for hash in sha256 sha384; do
 done
 for key in p256 p384 rsa; do
     openssl pkey -in $key.pem -pubout -out $key.pub.pem
-    hash=sha256
+    hash=sha256 test_key=
     options=(-pkeyopt digest:sha256)
     case $key in
     p384) hash=sha384 options=(-pkeyopt digest:sha384) ;;
-    rsa) options=(-pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:digest -pkeyopt digest:sha256) ;;
+    rsa) test_key=--allow-test-key options=(-pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:digest -pkeyopt digest:sha256) ;;
     esac
     expect 0 mpy-freeze sign unsigned.frz --digest-out digest.bin --pub $key.pub.pem
     cmp -s digest.bin $hash.bin || fail "digest for $key"
     openssl pkeyutl -sign -inkey $key.pem -in digest.bin "${options[@]}" -out signature
     expect 0 mpy-freeze sign unsigned.frz --signature-in signature --pub $key.pub.pem -o app.frz
-    expect 0 mpy-verify app.frz -k $key.pub.pem
+    expect 0 mpy-verify app.frz -k $key.pub.pem $test_key
     # And what is signed here is good for openssl.
     expect 0 mpy-freeze sign unsigned.frz -k $key.pem -o app.frz
-    expect 0 mpy-verify app.frz -k $key.pub.pem
+    expect 0 mpy-verify app.frz -k $key.pub.pem $test_key
     expect 0 mpy-freeze sign unsigned.frz -k $key.pem -o again.frz
     cmp -s app.frz again.frz || fail "signing with $key is not deterministic"
     python3 - app.frz raw.sig der.sig <<'PY' || fail "signature of $key"
@@ -166,9 +172,15 @@ done
 # Rotation: old and new key sign, either verifies, and both can be demanded.
 cp unsigned.frz app.frz
 expect 0 mpy-freeze sign app.frz -k p256.pem -k p384.pem
-expect 0 mpy-verify app.frz -k p256.pub.pem
-expect 0 mpy-verify app.frz -k p384.pub.pem
+expect 0 mpy-verify app.frz -k p256.pub.pem -k p384.pub.pem
 expect 0 mpy-verify app.frz -k p256.pub.pem -k p384.pub.pem --require 2
+expect 1 mpy-verify app.frz -k p256.pub.pem
+expect 1 mpy-verify app.frz -k p384.pub.pem
+expect 0 mpy-verify app.frz -k p256.pub.pem --allow-other-signatures
+expect 0 mpy-verify app.frz -k p384.pub.pem --allow-other-signatures
+# A key is one key however often it is given.
+expect 1 mpy-verify app.frz -k p256.pub.pem -k p256.pub.pem --require 2 --allow-other-signatures
+expect 1 mpy-verify app.frz -k p256.pub.pem -k cert.pem --require 2 --allow-other-signatures
 expect 1 mpy-verify app.frz -k p256.pub.pem -k rsa.pub.pem --require 2
 expect 2 mpy-verify app.frz -k p256.pub.pem --require 2
 expect 1 mpy-verify app.frz -k rsa.pub.pem

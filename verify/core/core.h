@@ -17,11 +17,14 @@
 #define CORE_ROLLED_BACK 0x47a8f60du
 #define CORE_ALTERED_PAYLOAD 0xb0657be2u // a section is not what was signed
 #define CORE_ALTERED_BASE 0xf92b3471u    // base or patches are not what was signed
+#define CORE_UNPROVEN 0x3ed80c1bu        // good, but signed by others, too: nothing proves that
 
 // What the signature callback answers.
 #define CORE_SIGNATURE_GOOD 0x5ac3e796u
 #define CORE_SIGNATURE_BAD 0xa13c4868u
 #define CORE_SIGNATURE_FOREIGN 0x0e5fb1d9u // by a key that is not trusted
+
+#define CORE_OTHERS_ALLOWED 0x71e92ac6u
 
 struct core_env {
     struct blob_walk flash; // its ctx goes to every callback; hash is SHA-256's update
@@ -33,6 +36,9 @@ struct core_env {
                       const uint8_t *signature, uint32_t size);
     uint32_t required;    // good signatures by different trusted keys; 0 counts as 1
     uint64_t min_counter; // older blobs are refused
+    // CORE_OTHERS_ALLOWED: signatures of keys that are not trusted may be there, too, as during a
+    // key rotation. Nothing proves their bytes, so they are refused by default.
+    uint32_t others;
 };
 
 // Everything that the blob says of itself: structure, signatures, counter, section digests. *l is

@@ -89,6 +89,9 @@ static void command_json(const struct verify_args *args, const struct verify_rep
     json_str(&j, "result", verify_result_name(r->result));
     json_str(&j, "detail", r->detail[0] ? r->detail : NULL);
     json_str(&j, "proven", verify_proof_name(r->proof));
+    if (r->result == VERIFY_VERIFIED) {
+        json_uint(&j, "unproven_bytes", r->unproven);
+    }
     json_str(&j, "container", r->blob ? command_container(r->kind) : NULL);
     if (r->blob) {
         command_json_signatures(&j, r);
@@ -144,6 +147,11 @@ static void command_report(const struct verify_args *args, const struct verify_r
         }
         bytes_put_u8(out, '\n');
     }
+    if (r->unproven) {
+        bytes_printf(out,
+                     "  unproven   %" PRIu32 " bytes: signatures by keys that were not given\n",
+                     r->unproven);
+    }
     bytes_printf(out, "  base       %s, %" PRIu64 " bytes, SHA-256 ",
                  image_kind_name((enum image_kind)b->container), b->base_file_size);
     command_hex(out, b->base_file_sha256);
@@ -160,13 +168,21 @@ static enum diag_code command_no(const struct verify_args *args, const struct ve
 {
     enum diag_code err = diag_set(d, verify_result_code(r->result), args->file, "%s: %s",
                                   verify_result_text(r->result), r->detail);
-    for (uint32_t i = 0; r->result == VERIFY_UNTRUSTED_KEY && i < r->blob->n_signatures; i++) {
+    bool shown = r->result == VERIFY_UNTRUSTED_KEY || r->result == VERIFY_UNPROVEN_SIGNATURE;
+    for (uint32_t i = 0; shown && i < r->blob->n_signatures; i++) {
         struct bytes_out id;
+        if (r->signers[i] == VERIFY_SIGNER_GOOD) {
+            continue;
+        }
         bytes_out_init(&id);
         command_hex(&id, r->blob->signatures[i].key_id);
         diag_help(d, "found a signature by key %.*s", (int)id.size,
                   id.data ? (const char *)id.data : "");
         bytes_out_free(&id);
+    }
+    if (r->result == VERIFY_UNPROVEN_SIGNATURE) {
+        diag_help(d, "give those keys with -k, too, or accept bytes that prove nothing with "
+                     "--allow-other-signatures");
     }
     if (r->result == VERIFY_UNSIGNED && r->blob) {
         diag_help(d, "sign it with: mpy-freeze sign -k KEY.pem");
@@ -200,6 +216,7 @@ static enum diag_code command_check(const struct verify_args *args, struct verif
     }
     rq->base_digest = args->base_digest ? digest : NULL;
     rq->allow_published = args->allow_test_key;
+    rq->allow_others = args->allow_other_signatures;
     rq->required = (unsigned)args->required;
     rq->min_counter = args->min_counter;
     return DIAG_OK;

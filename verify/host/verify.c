@@ -81,6 +81,7 @@ static uint32_t verify_check(void *ctx, uint32_t algorithm, const uint8_t *key_i
     const struct verify_key *key = verify_find_key(v->rq, key_id);
     v->report->signer_keys[i] = key;
     if (!key || (verify_key_published(key) && !v->rq->allow_published)) {
+        v->report->unproven += BLOB_SIGNATURE_HEAD + size;
         return CORE_SIGNATURE_FOREIGN;
     }
     enum diag_code answer = (uint32_t)verify_key_algorithm(key) == algorithm
@@ -124,6 +125,10 @@ static enum verify_result verify_blob_result(struct verify *v, uint32_t answer,
         return verify_untrusted(v);
     case CORE_BAD_SIGNATURE:
         return verify_say(v, VERIFY_BAD_SIGNATURE, "the signature of a trusted key is wrong");
+    case CORE_UNPROVEN:
+        return verify_say(v, VERIFY_UNPROVEN_SIGNATURE,
+                          "%" PRIu32 " bytes are signatures by keys that were not given",
+                          v->report->unproven);
     case CORE_ROLLED_BACK:
         return verify_say(v, VERIFY_ROLLED_BACK,
                           "its counter is %" PRIu64 ", at least %" PRIu64 " is demanded",
@@ -143,7 +148,8 @@ static void verify_env(struct verify *v, struct core_env *env)
                              .hash_end = verify_hash_end,
                              .check = verify_check,
                              .required = v->rq->required,
-                             .min_counter = v->rq->min_counter};
+                             .min_counter = v->rq->min_counter,
+                             .others = v->rq->allow_others ? CORE_OTHERS_ALLOWED : 0};
 }
 
 // The base that the caller demands against the base that was signed.
@@ -411,6 +417,8 @@ const char *verify_result_name(enum verify_result r)
         return "untrusted-key";
     case VERIFY_BAD_SIGNATURE:
         return "bad-signature";
+    case VERIFY_UNPROVEN_SIGNATURE:
+        return "unproven-signature";
     case VERIFY_ROLLED_BACK:
         return "rolled-back";
     case VERIFY_ALTERED_PAYLOAD:
@@ -432,6 +440,8 @@ const char *verify_result_text(enum verify_result r)
         return "untrusted key";
     case VERIFY_BAD_SIGNATURE:
         return "bad signature";
+    case VERIFY_UNPROVEN_SIGNATURE:
+        return "unproven signature";
     case VERIFY_ROLLED_BACK:
         return "rolled back";
     case VERIFY_ALTERED_PAYLOAD:

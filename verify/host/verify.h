@@ -11,6 +11,7 @@ enum verify_result { // ordered as the checks are
     VERIFY_UNSIGNED, // no blob, or nobody signed it
     VERIFY_UNTRUSTED_KEY,
     VERIFY_BAD_SIGNATURE,
+    VERIFY_UNPROVEN_SIGNATURE, // besides good ones there are some by keys that were not given
     VERIFY_ROLLED_BACK,
     VERIFY_ALTERED_PAYLOAD,
     VERIFY_WRONG_BASE,
@@ -35,6 +36,7 @@ struct verify_request {
     unsigned n_keys;
     struct verify_key *const *keys;
     bool allow_published; // accept keys whose private part is published
+    bool allow_others;    // accept signatures of other keys beside the good ones, unproven
     unsigned required;    // signatures by different keys; 0 counts as 1
     uint64_t min_counter;
     const uint8_t *base; // the base that it must be; NULL = any
@@ -52,6 +54,7 @@ struct verify_report {
     enum image_kind kind;       // container, IMAGE_AUTO for a blob alone
     enum verify_signer signers[BLOB_SIGNATURES_MAX];
     const struct verify_key *signer_keys[BLOB_SIGNATURES_MAX]; // NULL = none of the given keys
+    uint32_t unproven; // bytes of signatures whose keys were not given
 };
 
 // Never fails for what is in the file: that is a result. Errors: DIAG_NOMEM, and what reading the
