@@ -71,9 +71,12 @@ static uint16_t prelude_name(const struct scan *s, uint64_t addr, uint64_t qstr_
     return c.ok && name < 65536 && view_u16(&s->view, qstr_table + 2 * name, &id) ? id : 0;
 }
 
+// A body is called "<module>"; that of .mpy files merged by mpy-tool.py bears the file's name.
 static bool is_module_prelude(const struct scan *s, uint64_t addr, uint64_t qstr_table)
 {
-    return prelude_name(s, addr, qstr_table) == FROZEN_MODULE_ID;
+    uint16_t name = prelude_name(s, addr, qstr_table), file;
+    return name && (name == FROZEN_MODULE_ID ||
+                    (view_u16(&s->view, qstr_table, &file) && name == file));
 }
 
 bool frozen_is_bytecode(const struct scan *s, uint64_t addr, uint64_t qstr_table)

@@ -358,6 +358,9 @@ static enum diag_code unfreeze_machine(struct unfreeze_walk *w, const struct unf
         c->n_pos_args = raw->asm_word & 0xff;
         c->type_sig = raw->asm_word >> 8;
     }
+    if (c->kind == MPY_CODE_VIPER && unfreeze_is_natmod(u, raw->children)) {
+        return unfreeze_natmod(u, raw->children, c);
+    }
     if (raw->sized && raw->len <= rest) {
         c->size = (uint32_t)raw->len;
         return unfreeze_children(w, c, raw->children, raw->n_children, depth);

@@ -33,4 +33,9 @@ enum diag_code unfreeze_qstr(struct unfreeze *u, uint64_t id, uint64_t addr, str
 enum diag_code unfreeze_obj(struct unfreeze *u, uint64_t value, uint64_t addr, unsigned depth,
                             struct mpy_obj *o);
 
+// unfreeze_natmod.c: a native module, by the record in place of its raw code's children; c->at is
+// set.
+bool unfreeze_is_natmod(const struct unfreeze *u, uint64_t record);
+enum diag_code unfreeze_natmod(struct unfreeze *u, uint64_t record, struct mpy_code *c);
+
 #endif

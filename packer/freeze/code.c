@@ -3,10 +3,10 @@
 #include "packer/freeze/internal.h"
 
 enum {
-    CODE_DEPTH_MAX = 200,   // of nested functions; upstream's compiler gives up long before
-    CODE_KIND_BASE = 2,     // MP_CODE_BYTECODE, the first kind of py/emitglue.h
-    SCOPE_RELOCATED = ~0xf, // of viper code: relocations, rodata or bss follow
-    NATIVE_ALIGN = 4,       // A32 and Xtensa literals; the others want less
+    CODE_DEPTH_MAX = 200, // of nested functions; upstream's compiler gives up long before
+    CODE_KIND_BASE = 2,   // MP_CODE_BYTECODE, the first kind of py/emitglue.h
+    SCOPE_KNOWN = 0x7f,   // of viper code: flags of functions and of natmods
+    NATIVE_ALIGN = 4,     // A32 and Xtensa literals; the others want less
 };
 
 static enum diag_code code_prelude(struct freezer *f, const struct mpy_code *c,
@@ -21,6 +21,12 @@ static enum diag_code code_prelude(struct freezer *f, const struct mpy_code *c,
                  : DIAG_OK;
 }
 
+// A natmod has a record where others have their children; where raw codes count them it is one.
+static uint32_t count_children(const struct mpy_code *c)
+{
+    return freeze_is_natmod(c) && c->relocs_size ? 1 : c->n_children;
+}
+
 static uint32_t n_child_pointers(const struct mpy_code *c)
 {
     return c->n_children + (c->kind == MPY_CODE_NATIVE);
@@ -31,7 +37,7 @@ static uint32_t n_child_pointers(const struct mpy_code *c)
 static void put_children_pointer(struct freezer *f, const struct mpy_code *c, struct place fun_data,
                                  const struct place *children)
 {
-    if (c->n_children) {
+    if (count_children(c)) {
         pieces_pointer(&f->pieces, *children);
     } else if (c->kind == MPY_CODE_NATIVE) {
         pieces_pointer_plus(&f->pieces, fun_data, c->prelude_offset);
@@ -89,7 +95,8 @@ static void put_prelude(struct freezer *f, const struct mpy_code *c, const struc
 
 static uint32_t scope_flags(const struct mpy_code *c, const struct mpy_prelude *p)
 {
-    return c->kind == MPY_CODE_VIPER || c->kind == MPY_CODE_ASM ? c->scope_flags : p->scope_flags;
+    bool viper = c->kind == MPY_CODE_VIPER || c->kind == MPY_CODE_ASM;
+    return viper ? c->scope_flags & 0xf : p->scope_flags;
 }
 
 // 1.19 to 1.22: {kind:3 scope_flags:7 n_pos_args:11, fun_data, [len], children, [SAVE: n_children,
@@ -110,7 +117,7 @@ static struct place put_raw_code_old(struct freezer *f, const struct mpy_code *c
     }
     put_children_pointer(f, c, fun_data, children);
     if (fw->save == FW_YES) {
-        pieces_word(o, c->n_children);
+        pieces_word(o, count_children(c));
         if (fw->settrace == FW_YES) {
             put_prelude(f, c, p, fun_data);
             pieces_word(o, 0);
@@ -148,7 +155,7 @@ static struct place put_raw_code(struct freezer *f, const struct mpy_code *c,
     put_children_pointer(f, c, fun_data, children);
     if (f->fw->save != FW_NO) {
         bytes_put_u32(words, c->size);
-        put_u16(f, c->n_children);
+        put_u16(f, count_children(c));
         put_u16(f, c->kind == MPY_CODE_BYTECODE ? 0 : c->prelude_offset);
         if (f->fw->settrace != FW_NO) {
             bytes_put_u32(words, 0);
@@ -183,10 +190,11 @@ static enum diag_code check_code(struct freezer *f, const struct mpy_code *c, un
         return freeze_refuse(f, DIAG_MALFORMED, "a prelude lies outside of its code");
     }
     bool viper = c->kind == MPY_CODE_VIPER || c->kind == MPY_CODE_ASM;
-    if (viper && (c->scope_flags & (uint32_t)SCOPE_RELOCATED)) {
-        return freeze_refuse(f, DIAG_NO,
-                             "a native module that must be relocated while it is loaded cannot "
-                             "run in place; keep it as an .mpy file");
+    if (viper && c->scope_flags & ~(uint32_t)SCOPE_KNOWN) {
+        return freeze_refuse(f, DIAG_NO, "its machine code has unknown flags 0x%x", c->scope_flags);
+    }
+    if (freeze_is_natmod(c) && c->n_children) {
+        return freeze_refuse(f, DIAG_NO, "a native module that holds other functions");
     }
     return DIAG_OK;
 }
@@ -203,13 +211,18 @@ static enum diag_code make_code(struct freezer *f, const struct mpy_code *c, uns
     }
     bool machine = c->kind != MPY_CODE_BYTECODE;
     f->executable |= machine;
-    struct place fun_data = machine ? pieces_code(&f->pieces, c->data, c->size, NATIVE_ALIGN)
-                                    : pieces_bytes(&f->pieces, c->data, c->size);
-    if (is_bare(f, c)) {
-        *at = fun_data;
-        return DIAG_OK;
+    struct place fun_data;
+    if (freeze_is_natmod(c)) {
+        err = freeze_natmod(f, c, &fun_data, &children);
+    } else {
+        fun_data = machine ? pieces_code(&f->pieces, c->data, c->size, NATIVE_ALIGN)
+                           : pieces_bytes(&f->pieces, c->data, c->size);
+        if (is_bare(f, c)) {
+            *at = fun_data;
+            return DIAG_OK;
+        }
+        err = make_children(f, c, fun_data, depth, &children);
     }
-    err = make_children(f, c, fun_data, depth, &children);
     if (!err) {
         *at = (f->fw->profile->proto_fun ? put_raw_code : put_raw_code_old)(f, c, &prelude,
                                                                             fun_data, &children);

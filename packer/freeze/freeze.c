@@ -156,17 +156,18 @@ static struct place put_qstr_table(struct freezer *f, const struct mpy_module *m
 // py/bc.h, mp_frozen_module_t: {qstr_table, obj_table, proto_fun (raw code before 1.23)}.
 static enum diag_code put_module(struct freezer *f, const struct mpy_module *m, struct place *at)
 {
-    struct place code, objects = {0};
-    enum diag_code err = freeze_code(f, m->root, &code);
-    err = err || !m->n_obj ? err : freeze_objects(f, m, &objects);
+    struct place code;
+    enum diag_code err = m->n_obj ? freeze_objects(f, m, &f->obj_table) : DIAG_OK;
+    f->has_objects = m->n_obj != 0;
+    f->qstr_table = put_qstr_table(f, m);
+    err = err ? err : freeze_code(f, m->root, &code);
     if (err) {
         return err;
     }
-    struct place qstrs = put_qstr_table(f, m);
     *at = pieces_at(&f->pieces, PART_WORDS);
-    pieces_pointer(&f->pieces, qstrs);
+    pieces_pointer(&f->pieces, f->qstr_table);
     if (m->n_obj) {
-        pieces_pointer(&f->pieces, objects);
+        pieces_pointer(&f->pieces, f->obj_table);
     } else {
         pieces_word(&f->pieces, 0);
     }

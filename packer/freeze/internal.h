@@ -24,6 +24,9 @@ struct freezer {
     uint32_t run;         // number of the current run, from 1 on
     uint32_t *bytes_base; // offset of PART_BYTES in the payload, by run
     bool executable;
+    // Of the module at work, for machine code that points to them.
+    struct place qstr_table, obj_table;
+    bool has_objects;
 };
 
 // Records "FILE: ...: why" for the module at work.
@@ -46,6 +49,12 @@ struct text_ref freeze_text(struct freezer *f, const uint8_t *data, uint32_t len
 
 // code.c: a raw code or proto_fun and all below it; *at is what the module points to.
 enum diag_code freeze_code(struct freezer *f, const struct mpy_code *code, struct place *at);
+
+// natmod.c: the text and rodata of a native module, relocated. *record is what its raw code has in
+// place of a list of children (format/mpy/reloc.h). Only for what freeze_is_natmod says is one.
+bool freeze_is_natmod(const struct mpy_code *c);
+enum diag_code freeze_natmod(struct freezer *f, const struct mpy_code *c, struct place *text,
+                             struct place *record);
 
 // check.c: whether the firmware can run the module at all.
 enum diag_code freeze_check(struct freezer *f, const struct mpy_module *m);

@@ -69,11 +69,16 @@ static void *grow(struct arena *a, void *items, uint32_t n, uint32_t *cap, size_
     return items;
 }
 
-static void add_link(struct pieces *p, struct link link)
+static void add_link_at(struct pieces *p, struct place at, struct link link)
 {
     p->links = grow(p->arena, p->links, p->n_links, &p->cap_links, sizeof *p->links);
-    link.at = (uint32_t)p->part[PART_WORDS].size;
+    link.at = at;
     p->links[p->n_links++] = link;
+}
+
+static void add_link(struct pieces *p, struct link link)
+{
+    add_link_at(p, (struct place){PART_WORDS, (uint32_t)p->part[PART_WORDS].size}, link);
     pieces_word(p, 0);
 }
 
@@ -96,6 +101,16 @@ void pieces_pointer_out(struct pieces *p, uint64_t address)
 void pieces_pointer_offset(struct pieces *p, uint64_t offset)
 {
     add_link(p, (struct link){.kind = LINK_OFFSET, .value = offset});
+}
+
+void pieces_relocate(struct pieces *p, struct place at, struct place to, uint64_t plus)
+{
+    add_link_at(p, at, (struct link){.kind = LINK_PLACE, .place = to, .value = plus});
+}
+
+void pieces_relocate_out(struct pieces *p, struct place at, uint64_t address)
+{
+    add_link_at(p, at, (struct link){.kind = LINK_ADDRESS, .value = address});
 }
 
 static void add_pointer(struct pieces *p, struct freeze_pointer pointer)
@@ -133,10 +148,10 @@ struct freeze_span pieces_flush(struct pieces *p, const struct place *places, un
     }
     for (uint32_t i = 0; i < p->n_links; i++) {
         const struct link *l = &p->links[i];
-        uint64_t value =
-            l->kind == LINK_PLACE ? base[l->place.part] + (uint64_t)l->place.offset : l->value;
-        add_pointer(
-            p, (struct freeze_pointer){base[PART_WORDS] + l->at, l->kind != LINK_ADDRESS, value});
+        uint64_t place = base[l->place.part] + (uint64_t)l->place.offset;
+        uint64_t value = l->kind == LINK_PLACE ? place + l->value : l->value;
+        add_pointer(p, (struct freeze_pointer){base[l->at.part] + l->at.offset,
+                                               l->kind != LINK_ADDRESS, value});
     }
     for (unsigned i = 0; i < n; i++) {
         resolved[i] = base[places[i].part] + places[i].offset;

@@ -21,11 +21,12 @@ struct place { // where something was put, before its run has an offset
 
 enum link_kind { LINK_PLACE, LINK_OFFSET, LINK_ADDRESS };
 
-struct link { // a pointer word of the current run; it stands in PART_WORDS
-    uint32_t at;
+struct link { // a pointer word of the current run
+    struct place at;
     enum link_kind kind;
     struct place place; // LINK_PLACE: in the same run
-    uint64_t value;     // LINK_OFFSET: in the payload. LINK_ADDRESS: in the firmware
+    // LINK_PLACE: added to it. LINK_OFFSET: in the payload. LINK_ADDRESS: in the firmware.
+    uint64_t value;
 };
 
 struct pieces {
@@ -57,6 +58,9 @@ void pieces_pointer(struct pieces *p, struct place to);
 void pieces_pointer_plus(struct pieces *p, struct place to, uint32_t plus);
 void pieces_pointer_out(struct pieces *p, uint64_t address);
 void pieces_pointer_offset(struct pieces *p, uint64_t offset);
+// The word that was written at a place of its own becomes a pointer.
+void pieces_relocate(struct pieces *p, struct place at, struct place to, uint64_t plus);
+void pieces_relocate_out(struct pieces *p, struct place at, uint64_t address);
 
 // Ends the run: appends it to the payload and gives its span. *resolved (may be NULL) receives the
 // payload offset of each of the n places.

@@ -386,9 +386,88 @@ Test(freeze, native_code_must_be_the_firmwares)
     cr_assert_eq(freeze_native(MPY_ARCH_ARMV7EM, 3, 0), DIAG_NO);
     cr_assert_eq(freeze_native(MPY_ARCH_X64, 3, 0), DIAG_NO);
     cr_assert_eq(freeze_native(MPY_ARCH_ARMV6M, 2, 0), DIAG_NO);
-    cr_assert_eq(freeze_native(MPY_ARCH_ARMV6M, 3, 0x10), DIAG_NO); // wants relocations
+    cr_assert_eq(freeze_native(MPY_ARCH_ARMV6M, 3, 0x100), DIAG_NO); // no flag that exists
     x.fw.mpy_arch = MPY_ARCH_NONE;
     cr_assert_eq(freeze_native(MPY_ARCH_ARMV6M, 3, 0), DIAG_NO);
+}
+
+// A natmod: a jump, a word of its own, and a GOT of eight words.
+static enum diag_code freeze_natmod_of(const uint8_t *relocs, uint32_t n, uint32_t bss)
+{
+    static uint8_t text[40];
+    static const char *const names[] = {"alpha"};
+    struct mpy_obj objs[] = {fix_obj(MPY_OBJ_STR, "short")};
+    struct freeze_input in = fix_module_of(&x, "m.py", objs, 1, names, 1);
+    struct mpy_module *m = (struct mpy_module *)in.mpy;
+    for (unsigned i = 0; i < sizeof text; i++) {
+        text[i] = i % 4 ? 0 : (uint8_t)i; // what is in a word is added to
+    }
+    *(struct mpy_code *)m->root = (struct mpy_code){.kind = MPY_CODE_VIPER,
+                                                    .data = text,
+                                                    .size = sizeof text,
+                                                    .scope_flags = bss ? 0x50 : 0x10,
+                                                    .bss_size = bss,
+                                                    .relocs = relocs,
+                                                    .relocs_size = n};
+    m->arch = MPY_ARCH_ARMV6M;
+    m->sub_version = 3;
+    x.fw.objects[FW_FUN_TABLE] = 0x5000;
+    diag_init(&x.diag);
+    return fix_freeze(&x, &in, 1);
+}
+
+Test(freeze, native_modules_are_relocated_for_their_place)
+{
+    // {destination << 1 | address follows, address << 1 | in rodata}: words 2 and 3 text, 4 qstrs,
+    // 5 objects, 6 mp_fun_table
+    static const uint8_t relocs[] = {1 << 1 | 1, 2 << 1, 2, 6 << 1, 7 << 1, 8 << 1, 0xff};
+    cr_assert_eq(freeze_natmod_of(relocs, sizeof relocs, 0), DIAG_OK, "%s", x.diag.text);
+    uint64_t rc = fix_module(&x, 0, 2), text = fix_word(&x, rc + 4), record = fix_word(&x, rc + 8);
+    cr_assert_eq(text % 16, 0);
+    cr_assert(x.out->executable);
+    cr_assert_eq(fix_word(&x, text + 4), 4, "a word that nothing relocates");
+    cr_assert_eq(fix_word(&x, text + 8), text + 8);
+    cr_assert_eq(fix_word(&x, text + 12), text + 12);
+    cr_assert_eq(fix_word(&x, text + 16), fix_module(&x, 0, 0) + 16);
+    cr_assert_eq(fix_word(&x, text + 20), fix_module(&x, 0, 1) + 20);
+    cr_assert_eq(fix_word(&x, text + 24), 0x5000 + 24);
+    cr_assert_eq(fix_u32(&x, record), 0x646f4d6e); // with which it can be taken out again
+    cr_assert_eq(fix_u32(&x, record + 4), 40);
+    cr_assert_eq(fix_u32(&x, record + 12), sizeof relocs);
+    cr_assert_eq(fix_u8(&x, fix_word(&x, record + 20)), relocs[0]);
+}
+
+Test(freeze, native_modules_with_variables_are_refused)
+{
+    static const uint8_t relocs[] = {0 << 1 | 1, 2 << 1, 0xff};
+    cr_assert_eq(freeze_natmod_of(relocs, sizeof relocs, 8), DIAG_NO);
+    cr_assert(strstr(x.diag.text, "8 bytes of variables (.bss)"), "%s", x.diag.text);
+}
+
+Test(freeze, native_modules_that_contradict_themselves_are_malformed)
+{
+    static const struct {
+        uint8_t bytes[6];
+        uint32_t n;
+        const char *what;
+    } wrong[] = {
+        {{0 << 1 | 1, 10 << 1, 0xff}, 3, "behind the text"},
+        {{0 << 1 | 1, 0 << 1 | 1, 0xff}, 3, "in rodata that is not there"},
+        {{1 << 1 | 1, 9 << 1, 2, 0xff}, 4, "runs out of the text"},
+        {{0 << 1, 0xff}, 2, "no address"},
+        {{0 << 1 | 1, 2 << 1}, 2, "no end"},
+        {{0 << 1 | 1, 2 << 1, 0 << 1 | 1, 2 << 1, 0xff}, 5, "one word twice"},
+        {{4 << 1 | 1, 2 << 1, 0xff}, 3, "variables that are not there"},
+        {{2 << 1 | 1, 2 << 1, 0xff}, 3, "rodata that is not there"},
+        {{0 << 1 | 1, 2 << 1, 0xff, 0}, 4, "bytes behind the end"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        cr_assert_eq(freeze_natmod_of(wrong[i].bytes, wrong[i].n, 0), DIAG_MALFORMED, "%s",
+                     wrong[i].what);
+    }
+    static const uint8_t entry[] = {82 << 1 | 1, 2 << 1, 0xff}; // of a firmware without an image
+    cr_assert_eq(freeze_natmod_of(entry, sizeof entry, 0), DIAG_NO);
+    cr_assert(strstr(x.diag.text, "entry 73"), "%s", x.diag.text);
 }
 
 Test(freeze, the_same_inputs_give_the_same_bytes)
