@@ -51,6 +51,7 @@ const char *mpy_extent_find(const uint8_t *data, size_t available, struct mpy_ex
         return wrong;
     }
     extent_names(data, &p, out);
+    out->code = p.code;
     const uint8_t *code = data + p.code;
     size_t size = available - p.code;
     int64_t furthest = 0;
@@ -96,12 +97,18 @@ void mpy_extent_tail(const uint8_t *data, size_t limit, struct mpy_extent *e)
     struct mpy_extent tail = *e;
     struct mpy_insn i;
     size_t at = e->end;
-    bool closed = true; // the last instruction does not fall through
+    int64_t lowest = e->code, furthest = e->end; // what the tail jumps to
+    bool closed = true;                          // the last instruction does not fall through
     while (at < limit && mpy_insn_decode(data, limit, at, &i)) {
         extent_insn(&tail, &i);
         at += i.size;
         closed = !i.info->after;
+        if (i.info->jumped) {
+            lowest = i.target < lowest ? i.target : lowest;
+            furthest = i.target > furthest ? i.target : furthest;
+        }
     }
+    closed = closed && lowest >= e->code && furthest <= (int64_t)at;
     if (closed && tail.n_children <= e->n_children && extent_zeros(data, at, limit)) {
         tail.end = (uint32_t)at;
         *e = tail;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct mpy_extent {
+    uint32_t code;                        // offset of the first instruction
     uint32_t end;                         // offset behind the last byte of the function
     uint32_t n_qstrs, n_objs, n_children; // entries used: the highest index and one
     bool wide_ints;                       // a small int constant does not fit 31 bits
@@ -20,7 +21,8 @@ const char *mpy_extent_find(const uint8_t *data, size_t available, struct mpy_ex
 
 // Compilers leave unreachable instructions at the end of some functions, if only the implicit
 // "return None". Moves e->end behind those when they fill the bytes up to limit (where the next
-// thing in memory begins) but for zero padding; without that proof only "return None" is taken.
+// thing in memory begins) but for zero padding, and jump nowhere else; without that proof only
+// "return None" is taken.
 void mpy_extent_tail(const uint8_t *data, size_t limit, struct mpy_extent *e);
 
 #endif

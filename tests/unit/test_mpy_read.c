@@ -1,6 +1,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "format/mpy/extent.h"
 #include "format/mpy/mpy.h"
 #include "format/mpy/opcode.h"
 
@@ -191,4 +192,23 @@ Test(opcode, arguments)
     cr_assert(mpy_insn_decode(multi, 3, 2, &i) && i.arg == 34);
     cr_assert_not(mpy_insn_decode((const uint8_t[]){0x00}, 1, 0, &i));
     cr_assert_not(mpy_insn_decode((const uint8_t[]){0xfa}, 1, 0, &i));
+}
+
+static uint32_t extent_end(const uint8_t *data, size_t limit)
+{
+    struct mpy_extent e;
+    cr_assert_null(mpy_extent_find(data, limit, &e));
+    mpy_extent_tail(data, limit, &e);
+    return e.end;
+}
+
+// What follows a frozen function may decode as instructions: a jump out of the function tells.
+Test(mpy_read, dead_code_is_told_from_what_follows)
+{
+    static const uint8_t dead[] = {0x10, 0x02, 0x01, 0x51, 0x63, 0x4a, 0x01, 0x5d, 0x51, 0x63, 0};
+    static const uint8_t ahead[] = {0x10, 0x02, 0x01, 0x51, 0x63, 0x4a, 0x92, 0x0c, 0, 0};
+    static const uint8_t before[] = {0x10, 0x02, 0x01, 0x51, 0x63, 0x42, 0x30, 0, 0};
+    cr_expect_eq(extent_end(dead, sizeof dead), 10);
+    cr_expect_eq(extent_end(ahead, sizeof ahead), 5);
+    cr_expect_eq(extent_end(before, sizeof before), 5);
 }
