@@ -19,6 +19,7 @@ enum {
 static bool next_global(const struct scan *s, const char *name, uint64_t *from, uint64_t *value)
 {
     uint32_t id = firmware_qstr(s->fw, name, strlen(name)), key;
+    uint32_t low = obj_qstr_low(s, id);
     unsigned step = s->view.ptr;
     for (unsigned i = 0; id && i < s->view.n; i++) {
         const struct view_span *span = &s->view.spans[i];
@@ -27,6 +28,8 @@ static bool next_global(const struct scan *s, const char *name, uint64_t *from, 
         uint64_t at = *from > span->run ? *from - span->run : 0;
         at += -(span->run + at) & (step - 1);
         for (; in_range(at, 2 * s->obj, span->size); at += step) {
+            if (ld32(span->data + at) != low)
+                continue;
             uint64_t obj = s->obj == 8 ? ld64(span->data + at) : ld32(span->data + at);
             if (!obj_is_qstr(s, obj, &key) || key != id)
                 continue;

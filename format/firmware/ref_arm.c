@@ -87,20 +87,17 @@ static void moves(struct ref_sweep *r, const struct view_span *s, uint64_t at, u
     }
 }
 
-static bool wants_low(const struct ref_sweep *r, uint16_t low)
-{
-    for (unsigned i = 0; i < r->n; i++)
-        if ((uint16_t)r->targets[i].addr == low)
-            return true;
-    return false;
-}
-
 static void sweep_moves(struct ref_sweep *r, const struct view_span *s)
 {
+    struct sieve lows = {{0}};
+    for (unsigned i = 0; i < r->n; i++)
+        sieve_put(&lows, r->targets[i].addr & 0xffff);
     for (uint64_t at = -s->run & 3; in_range(at, 4, s->size); at += 4) {
         unsigned rd;
         uint16_t low;
-        if (is_move(ld32(s->data + at), 0x03000000, &rd, &low) && wants_low(r, low))
+        uint32_t insn = ld32(s->data + at);
+        if ((insn & 0x0ff00000) == 0x03000000 && is_move(insn, 0x03000000, &rd, &low) &&
+            sieve_may_hold(&lows, low))
             moves(r, s, at, rd, low);
     }
 }

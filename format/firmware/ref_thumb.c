@@ -146,20 +146,16 @@ static void pair_from(struct ref_sweep *r, const struct view_span *span, uint64_
     }
 }
 
-static bool wants_low(const struct ref_sweep *r, uint16_t low)
-{
-    for (unsigned i = 0; i < r->n; i++)
-        if ((uint16_t)r->targets[i].addr == low)
-            return true;
-    return false;
-}
-
 static void sweep_moves(struct ref_sweep *r, const struct view_span *span)
 {
+    struct sieve lows = {{0}};
+    for (unsigned i = 0; i < r->n; i++)
+        sieve_put(&lows, r->targets[i].addr & 0xffff);
     for (uint64_t at = span->run & 1; in_range(at, 4, span->size); at += 2) {
         unsigned rd;
         uint16_t low;
-        if (is_move(span->data + at, 0xf240, &rd, &low) && wants_low(r, low))
+        if ((ld16(span->data + at) & 0xfbf0) == 0xf240 &&
+            is_move(span->data + at, 0xf240, &rd, &low) && sieve_may_hold(&lows, low))
             pair_from(r, span, at, rd, low);
     }
 }

@@ -12,6 +12,7 @@ enum {
     ANCHOR_REGISTERS = 16,
     ANCHOR_REACH = 4096, // largest offset of an instruction
     ANCHOR_LIVE = 128,   // bytes of code for which a register is taken to keep the anchor
+    ANCHOR_PAGE = ANCHOR_REACH,
 };
 
 struct anchor {
@@ -23,8 +24,17 @@ struct anchors {
     struct ref_sweep *r;
     const struct view_span *span;
     struct anchor reg[ANCHOR_REGISTERS];
-    uint64_t at; // of the instruction
+    uint64_t at;        // of the instruction
+    uint64_t last;      // where an anchor was loaded last; ANCHOR_LIVE bytes on, none is held
+    struct sieve pages; // ANCHOR_PAGE units of address space that are near to a target
 };
+
+static void sift(struct anchors *a)
+{
+    for (unsigned i = 0; i < a->r->n; i++)
+        for (uint32_t k = 0; k < 3; k++)
+            sieve_put(&a->pages, (uint32_t)a->r->targets[i].addr / ANCHOR_PAGE + k - 1);
+}
 
 static bool is_near(const struct ref_sweep *r, uint32_t value)
 {
@@ -38,8 +48,10 @@ static void load_literal(struct anchors *a, unsigned rt, uint64_t literal)
 {
     uint32_t value;
     a->reg[rt].at = 0;
-    if (view_u32(&a->r->scan->view, literal, &value) && is_near(a->r, value))
+    if (view_u32(&a->r->scan->view, literal, &value) && is_near(a->r, value)) {
         a->reg[rt] = (struct anchor){a->at, literal, value};
+        a->last = a->at;
+    }
 }
 
 static bool holds_anchor(const struct anchors *a, unsigned rn)
@@ -151,17 +163,74 @@ static void wide(struct anchors *a, uint16_t i, uint16_t j)
         forget_scratch(a);
 }
 
+static bool is_wide(uint16_t i)
+{
+    return i >= 0xe800;
+}
+
+static uint64_t step(struct anchors *a, uint64_t at)
+{
+    uint16_t i = ld16(a->span->data + at);
+    a->at = a->span->run + at;
+    if (!is_wide(i))
+        return narrow(a, i), at + 2;
+    wide(a, i, ld16(a->span->data + at + 2));
+    return at + 4;
+}
+
+// What an instruction that has the form of a load of a literal would load.
+static uint64_t literal_of(uint64_t addr, uint16_t i, uint16_t j)
+{
+    uint64_t pc = (addr + 4) & ~3ULL;
+    if (!is_wide(i))
+        return pc + 4 * (i & 0xff);
+    return i & 0x80 ? pc + (j & 0xfff) : pc - (j & 0xfff);
+}
+
+// May the bytes at offset at load an anchor?
+static bool may_load(const struct anchors *a, uint64_t at)
+{
+    const struct view_span *s = a->span;
+    uint16_t i = ld16(s->data + at);
+    uint32_t value;
+    if ((i & 0xf800) != 0x4800 && (i & 0xff7f) != 0xf85f)
+        return false;
+    uint64_t literal = literal_of(s->run + at, i, ld16(s->data + at + 2));
+    if (in_range(literal - s->run, 4, s->size))
+        value = ld32(s->data + (literal - s->run));
+    else if (!view_u32(&a->r->scan->view, literal, &value))
+        return false;
+    return sieve_may_hold(&a->pages, value / ANCHOR_PAGE);
+}
+
+// Does an instruction begin at offset at, when one begins at *start? What stands behind a halfword
+// that is no first half of a wide instruction is the begin of one; from there on wide ones
+// alternate. *start moves to the begin that was found, so that no halfword is looked at twice.
+static bool is_begin(const struct anchors *a, uint64_t *start, uint64_t at)
+{
+    uint64_t from = at;
+    while (from > *start && is_wide(ld16(a->span->data + from - 2)))
+        from -= 2;
+    bool begins = (at - from) % 4 == 0;
+    *start = begins ? at : at - 2;
+    return begins;
+}
+
+// Nearly all code holds no anchor. So only loads of literals are looked at, until one loads what is
+// near to a target; from there on every instruction is, until the anchor is gone.
 void ref_thumb_anchors(struct ref_sweep *r, const struct view_span *span)
 {
     struct anchors a = {.r = r, .span = span};
-    for (uint64_t at = span->run & 1; in_range(at, 4, span->size);) {
-        uint16_t i = ld16(span->data + at);
-        bool is_wide = (i & 0xf800) >= 0xe800;
-        a.at = span->run + at;
-        if (is_wide)
-            wide(&a, i, ld16(span->data + at + 2));
-        else
-            narrow(&a, i);
-        at += is_wide ? 4 : 2;
+    uint64_t start = span->run & 1;
+    sift(&a);
+    for (uint64_t at = start; in_range(at, 4, span->size);) {
+        if (!may_load(&a, at) || !is_begin(&a, &start, at)) {
+            at += 2;
+            continue;
+        }
+        a.last = span->run + at;
+        while (in_range(at, 4, span->size) && span->run + at - a.last < ANCHOR_LIVE)
+            at = step(&a, at);
+        start = at;
     }
 }

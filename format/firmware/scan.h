@@ -41,6 +41,22 @@ struct frozen_table {
     unsigned n_starts;
 };
 
+// A set of small numbers that forgets little: may hold what was never put in, holds all that was.
+enum { SIEVE_BITS = 4096 };
+struct sieve {
+    uint64_t bits[SIEVE_BITS / 64];
+};
+
+static inline void sieve_put(struct sieve *s, uint64_t n)
+{
+    s->bits[n / 64 % (SIEVE_BITS / 64)] |= UINT64_C(1) << n % 64;
+}
+
+static inline bool sieve_may_hold(const struct sieve *s, uint64_t n)
+{
+    return s->bits[n / 64 % (SIEVE_BITS / 64)] >> n % 64 & 1;
+}
+
 // What references are looked for; the sweeps add what they find to refs.
 struct ref_target {
     uint64_t addr;
@@ -139,6 +155,8 @@ bool type_has_slots(const struct scan *s); // mp_obj_type_t has slots: 1.20 on
 
 // --- type.c: objects by this firmware's representation
 bool obj_is_qstr(const struct scan *s, uint64_t obj, uint32_t *id);
+// The low 32 bits of the object of a qstr: a quick test in front of obj_is_qstr.
+uint32_t obj_qstr_low(const struct scan *s, uint32_t id);
 bool obj_is_small_int(const struct scan *s, uint64_t obj, int64_t *value);
 bool obj_read(const struct scan *s, uint64_t addr, uint64_t *obj);
 // The text of a str object at addr; NULL if it is none.

@@ -70,6 +70,12 @@ bool obj_is_qstr(const struct scan *s, uint64_t obj, uint32_t *id)
     return true;
 }
 
+uint32_t obj_qstr_low(const struct scan *s, uint32_t id)
+{
+    const struct repr_row *r = repr_row(s->fw->repr);
+    return r ? (uint32_t)encode_qstr(r, id) : 0;
+}
+
 bool obj_is_small_int(const struct scan *s, uint64_t obj, int64_t *value)
 {
     const struct repr_row *r = repr_row(s->fw->repr);
