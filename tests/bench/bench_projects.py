@@ -12,7 +12,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 
 def firmwares():
     """Stock images of the tests; two hubs whose flash has room for the modules."""
-    script = ". tests/lib/firmware.sh; hub_firmware primehub && hub_firmware essentialhub"
+    script = ". tests/lib/script.sh; hub_firmware primehub && hub_firmware essentialhub"
     done = subprocess.run(["bash", "-c", script], cwd=TOP, capture_output=True, text=True)
     if done.returncode:
         raise Skip((done.stderr.strip().splitlines() or ["no firmware"])[-1])

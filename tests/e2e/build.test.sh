@@ -1,13 +1,7 @@
 #!/usr/bin/env bash
 # build on a hub firmware: placement, the report, what it refuses and how it says so.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-. tests/lib/firmware.sh
-stock=$(hub_firmware primehub 2>"$work/why") || { tail -1 "$work/why"; exit 77; }
-failures=0
-wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
+. "$(dirname "$0")/../lib/script.sh"
+stock=$(hub_firmware primehub 2>"$work/why") || skip "$(tail -1 "$work/why")"
 mkdir "$work/out"
 product=$work/out/product
 

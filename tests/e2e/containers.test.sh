@@ -2,12 +2,8 @@
 # Containers against other people's readers: images and products of every kind are made, and esptool,
 # objcopy and readelf, and libraries for Intel HEX, Universal Hex and UF2 must see in them what we
 # see. Stock files are written back byte for byte.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0 skipped=()
-wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
+. "$(dirname "$0")/../lib/script.sh"
+skipped=()
 
 # The made images: NAME.base, NAME.product (the same with 5000 bytes added) and NAME.at.
 cat >"$work/samples.c" <<'C'

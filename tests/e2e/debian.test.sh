@@ -2,12 +2,8 @@
 # Debian's micropython of the stable and the testing suite, five architectures each: the tour frozen
 # and imported prints what the files print; frozen modules of the stock image still work; a
 # replaced one is the new one; the base comes back bit for bit.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0 done=0 skipped=()
-wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
+. "$(dirname "$0")/../lib/script.sh"
+done=0 skipped=()
 cp -r samples/tour "$work/files"
 mkdir "$work/empty"
 stock_check='import asyncio, requests

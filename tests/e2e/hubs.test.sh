@@ -3,12 +3,8 @@
 # that lists them and gives its base back; what cannot is refused with the reason and nothing is
 # written. Where python3 has unicorn, the stock lookup function runs on the product and finds every
 # module.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0 built=0 refused=0 emulated=0
-wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
+. "$(dirname "$0")/../lib/script.sh"
+built=0 refused=0 emulated=0
 mkdir "$work/out"
 emulator=
 python3 -c 'import unicorn' 2>/dev/null && emulator=yes

@@ -1,20 +1,12 @@
 #!/usr/bin/env bash
 # info and list on stock firmware: what they read from the bytes is what the firmware says of itself
 # when it runs, and what is known of the hubs.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-. tests/lib/firmware.sh
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
-skip() { echo "stock firmware cannot be had"; exit 77; }
-command -v jq >/dev/null || { echo "jq is missing"; exit 77; }
+. "$(dirname "$0")/../lib/script.sh"
+needs jq
+needs_stock_firmware
 
 # --- a program that runs here
-firmware=$(stock_firmware) || skip
-run=build/firmware/debian-trixie-amd64/run
-mpy-freeze info --json "$firmware" >"$work/info.json" || wrong "info: exit $?"
+mpy-freeze info --json "$stock" >"$work/info.json" || wrong "info: exit $?"
 field() { jq -r "$1" "$work/info.json"; }
 says() { "$run" -c "import sys, math; $1"; }
 [ "$(field '"\(.micropython.major).\(.micropython.minor).\(.micropython.patch)"')" = \
@@ -24,7 +16,7 @@ says() { "$run" -c "import sys, math; $1"; }
 [ "$(field .micropython.options.float)" = double ] || wrong "float width"
 [ "$(field '.micropython.references.content | length')" = 1 ] || wrong "content references"
 [ "$(field '.micropython.references.pool | length')" = 3 ] || wrong "pool references"
-mpy-freeze list --json "$firmware" >"$work/list.json" || wrong "list: exit $?"
+mpy-freeze list --json "$stock" >"$work/list.json" || wrong "list: exit $?"
 [ "$(jq -r '.modules | length' "$work/list.json")" -gt 0 ] || wrong "no frozen modules"
 for name in $(jq -r '.modules[].name' "$work/list.json"); do
     module=${name%.py} module=${module%/__init__}

@@ -1,16 +1,8 @@
 #!/usr/bin/env bash
 # The main job on Debian's stock binary, and every way to break it: a clear error, the exit code of
 # the command line's contract, no half-written file, no changed input.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-work=$(mktemp -d)
-trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-. tests/lib/firmware.sh
-stock=$(stock_firmware 2>"$work/why") || { tail -1 "$work/why"; exit 77; }
-stock=$(realpath "$stock")
-run=$(realpath build/firmware/debian-trixie-amd64/run)
-failures=0
-wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
+. "$(dirname "$0")/../lib/script.sh"
+needs_stock_firmware
 
 # expect CODE PATTERN COMMAND...: the exit code, and words on stderr that match.
 expect() {

@@ -1,21 +1,13 @@
 #!/usr/bin/env bash
 # extract, dis and check on stock firmware: what comes out imports in that very firmware and is what
 # upstream's compiler made of the same source.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-. tests/lib/firmware.sh
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
-skip() { echo "stock firmware cannot be had"; exit 77; }
-command -v jq >/dev/null || { echo "jq is missing"; exit 77; }
-firmware=$(stock_firmware) || skip
-run=build/firmware/debian-trixie-amd64/run
+. "$(dirname "$0")/../lib/script.sh"
+needs jq
+needs_stock_firmware
 
 # --- extract: all modules, each importable without the frozen one
-mpy-freeze extract "$firmware" -d "$work/all" >"$work/out" || wrong "extract: exit $?"
-[ "$(find "$work/all" -name '*.mpy' | wc -l)" = "$(mpy-freeze list --json "$firmware" | jq '.modules | length')" ] ||
+mpy-freeze extract "$stock" -d "$work/all" >"$work/out" || wrong "extract: exit $?"
+[ "$(find "$work/all" -name '*.mpy' | wc -l)" = "$(mpy-freeze list --json "$stock" | jq '.modules | length')" ] ||
     wrong "not all modules were extracted"
 got=$("$run" -c "
 import sys
@@ -30,19 +22,19 @@ asyncio.run(main())") || wrong "extracted asyncio does not run"
 [ "$got" = "[3, 1] $work/all/asyncio/__init__.mpy" ] || wrong "extracted asyncio says: $got"
 
 # --- names, files that exist
-mpy-freeze extract "$firmware" -d "$work/one" asyncio.lock >/dev/null || wrong "extract NAME: exit $?"
+mpy-freeze extract "$stock" -d "$work/one" asyncio.lock >/dev/null || wrong "extract NAME: exit $?"
 [ "$(cd "$work/one" && find . -type f)" = ./asyncio/lock.mpy ] || wrong "NAME selects something else"
 cmp -s "$work/one/asyncio/lock.mpy" "$work/all/asyncio/lock.mpy" || wrong "NAME gives other bytes"
-mpy-freeze extract "$firmware" -d "$work/one" nothing.here >/dev/null 2>&1
+mpy-freeze extract "$stock" -d "$work/one" nothing.here >/dev/null 2>&1
 [ $? -eq 1 ] || wrong "a NAME that is not there is no failure"
 echo mine >"$work/one/asyncio/lock.mpy"
-mpy-freeze extract "$firmware" -d "$work/one" asyncio.lock >/dev/null 2>&1
+mpy-freeze extract "$stock" -d "$work/one" asyncio.lock >/dev/null 2>&1
 [ $? -eq 4 ] || wrong "an existing file: exit code is not 4"
 [ "$(cat "$work/one/asyncio/lock.mpy")" = mine ] || wrong "an existing file was replaced"
-mpy-freeze extract "$firmware" -d "$work/one" asyncio.lock --force >/dev/null || wrong "--force"
+mpy-freeze extract "$stock" -d "$work/one" asyncio.lock --force >/dev/null || wrong "--force"
 cmp -s "$work/one/asyncio/lock.mpy" "$work/all/asyncio/lock.mpy" || wrong "--force did not replace"
 ln -s /tmp "$work/linked" && ln -s "$work/linked" "$work/one/requests"
-mpy-freeze extract "$firmware" -d "$work/one" requests >/dev/null 2>&1
+mpy-freeze extract "$stock" -d "$work/one" requests >/dev/null 2>&1
 [ $? -eq 4 ] || wrong "a link in the way was followed"
 
 # --- upstream's bytes: the source of Debian's package, compiled for that release
@@ -56,11 +48,11 @@ if bash tests/conformance/debian_source.sh trixie build/conformance/debian-sourc
 fi
 
 # --- check and dis, text and JSON
-mpy-freeze check "$firmware" >/dev/null || wrong "check: exit $?"
-[ "$(mpy-freeze check --json "$firmware" | jq -r .ok)" = true ] || wrong "check --json"
-mpy-freeze dis "$firmware" asyncio.core >"$work/core.txt" || wrong "dis: exit $?"
+mpy-freeze check "$stock" >/dev/null || wrong "check: exit $?"
+[ "$(mpy-freeze check --json "$stock" | jq -r .ok)" = true ] || wrong "check --json"
+mpy-freeze dis "$stock" asyncio.core >"$work/core.txt" || wrong "dis: exit $?"
 grep -q 'LOAD_GLOBAL *ticks_add' "$work/core.txt" || wrong "dis shows no names"
-mpy-freeze dis --json "$firmware" asyncio.core >"$work/image.json"
+mpy-freeze dis --json "$stock" asyncio.core >"$work/image.json"
 mpy-freeze dis --json "$work/all/asyncio/core.mpy" >"$work/file.json"
 for f in image file; do
     jq -c '[.modules[].functions[] | del(.at)]' "$work/$f.json" >"$work/$f.functions"

@@ -2,16 +2,8 @@
 # Odd inputs are right, or refused with words: deep nesting, huge scripts, many modules, links,
 # folders and pipes in place of files, names with blanks, newlines, UTF-8 and invalid UTF-8, Windows
 # line ends. Nothing hangs (each command gets a minute) and nothing crashes (no exit code above 5).
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-. tests/lib/firmware.sh
-stock=$(stock_firmware 2>"$work/why") || { tail -1 "$work/why"; exit 77; }
-stock=$(realpath "$stock")
-run=$(realpath build/firmware/debian-trixie-amd64/run)
-failures=0
-wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
+. "$(dirname "$0")/../lib/script.sh"
+needs_stock_firmware
 
 # try CODES PATTERN COMMAND...: one of the exit codes, and words on stderr if it failed.
 try() {

@@ -2,12 +2,8 @@
 # Every allocation, write, fsync, rename, open and close of `build` and `verify` fails in turn: each
 # time an error with words, the right exit code, no changed input, no partial output, nothing left
 # behind. Then 200 builds are killed at random moments: the product is the old or the new one.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-. tests/lib/firmware.sh
-stock=$(stock_firmware 2>"$work/why") || { tail -1 "$work/why"; exit 77; }
+. "$(dirname "$0")/../lib/script.sh"
+needs_stock_firmware
 
 if grep -q __asan_init "$BUILD/mpy-freeze"; then
     echo "faults cannot be injected into a build with a sanitizer, which has its own malloc"
@@ -27,9 +23,6 @@ build() { mpy-freeze build -f "$work/in/stock" -o "$work/out/product" -k "$work/
 verify() { mpy-freeze verify "$work/good" -k "$work/in/pub.pem" -f "$work/in/stock"; }
 build >/dev/null || exit 1
 mv "$work/out/product" "$work/good"
-
-failures=0
-wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
 
 # Runs job $1 with fault $2 at call $3; the checks that hold for every fault.
 faulted() {

@@ -1,12 +1,7 @@
 #!/usr/bin/env bash
 # What holds for every command: --help on stdout with an example and exit code 0; an unknown option on
 # stderr with exit code 2 and nothing on stdout; README.md names it.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
+. "$(dirname "$0")/../lib/script.sh"
 
 commands=$(mpy-freeze --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 [ "$(echo "$commands" | wc -l)" -gt 1 ] || wrong "no commands in the help"

@@ -2,12 +2,8 @@
 # Manifests: the files, names, levels and kinds that upstream's tools give, in the same order; the
 # errors, with line and column. The expected lists were made with MicroPython's tools/manifestfile.py,
 # os.walk sorted by name.
-set -u
-cd "$(dirname "$0")/manifest" || exit 1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
+. "$(dirname "$0")/../lib/script.sh"
+cd tests/projects/manifest || exit 1
 
 for m in calls language; do
     mpy-freeze list $m.py --define BOARD_DIR=board 2>"$work/err" | sed "s#$PWD/##; s/ *  (C code.*//" >"$work/out" ||

@@ -1,13 +1,7 @@
 #!/usr/bin/env bash
 # What build says of products that can be taken over, and what --strict refuses.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-. tests/lib/firmware.sh
-firmware=$(stock_firmware) || exit 77
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
+. "$(dirname "$0")/../lib/script.sh"
+needs_stock_firmware
 
 echo 'def run(): pass' >"$work/app.py"
 # strict STATUS ID,ID... : main.py on stdin
@@ -15,13 +9,13 @@ strict() {
     local want=$1 ids=$2
     cat >"$work/main.py"
     rm -f "$work/product"
-    mpy-freeze build -f "$firmware" -o "$work/product" --strict "$work/main.py" "$work/app.py" >/dev/null 2>"$work/err"
+    mpy-freeze build -f "$stock" -o "$work/product" --strict "$work/main.py" "$work/app.py" >/dev/null 2>"$work/err"
     local status=$?
     [ $status -eq "$want" ] || wrong "exit code $status, not $want, for: $(cat "$work/main.py")"
     if [ "$want" -ne 0 ]; then
         [ ! -e "$work/product" ] || wrong "a refused product was written"
     fi
-    mpy-freeze build -f "$firmware" -o "$work/product" --json "$work/main.py" "$work/app.py" >"$work/json" 2>/dev/null ||
+    mpy-freeze build -f "$stock" -o "$work/product" --json "$work/main.py" "$work/app.py" >"$work/json" 2>/dev/null ||
         wrong "without --strict it is not built: $(cat "$work/main.py")"
     local found
     found=$(python3 -c 'import json,sys
@@ -104,13 +98,13 @@ while True:
         pass
 END
 
-mpy-freeze build -f "$firmware" -o "$work/product" --strict "$work/app.py" >/dev/null 2>"$work/err"
+mpy-freeze build -f "$stock" -o "$work/product" --strict "$work/app.py" >/dev/null 2>"$work/err"
 [ $? -eq 1 ] || wrong "a product without main.py is not refused"
 grep -q 'no main.py is frozen' "$work/err" || wrong "the reason is not named"
 
 # A boot.py that locks sys.path and the console covers main.py.
 printf 'import sys, micropython\nsys.path[:] = [".frozen"]\nmicropython.kbd_intr(-1)\n' >"$work/boot.py"
 printf 'import app\nwhile True:\n    try:\n        app.run()\n    except Exception:\n        pass\n' >"$work/main.py"
-mpy-freeze build -f "$firmware" -o "$work/product" --strict --boot "$work/boot.py" --main "$work/main.py" "$work/app.py" >/dev/null 2>"$work/err" ||
+mpy-freeze build -f "$stock" -o "$work/product" --strict --boot "$work/boot.py" --main "$work/main.py" "$work/app.py" >/dev/null 2>"$work/err" ||
     wrong "boot.py does not cover main.py: $(cat "$work/err")"
 [ $failures -eq 0 ]

@@ -1,17 +1,10 @@
 #!/usr/bin/env bash
 # Projects: mpy-freeze.ini builds all its rows; what did not change is not made again; a broken cache
 # is never trusted; errors name the file and the line.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-. tests/lib/firmware.sh
-firmware=$(realpath "$(stock_firmware)") || exit 77
-[ -e "$firmware" ] || exit 77
-work=$(mktemp -d)
+. "$(dirname "$0")/../lib/script.sh"
+needs_stock_firmware
 key=$work/key.pem pub=$work/pub.pem
 mpy-freeze keygen -o "$key" >/dev/null && mpy-freeze pubkey -k "$key" -o "$pub" >/dev/null || exit 1
-trap 'rm -rf "$work"' EXIT
-failures=0
-wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
 field() { python3 -c 'import json,sys; d=json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$@"; }
 
 mkdir -p "$work/p/src/pkg"
@@ -31,11 +24,11 @@ inputs = src/
 key = $key
 
 [one]
-firmware = $firmware
+firmware = $stock
 output = out/deep/one.bin
 
 [two]
-firmware = $firmware
+firmware = $stock
 inputs = src/m1.py "odd name.py"
 main = src/main.py
 optimise = 3

@@ -1,23 +1,17 @@
 #!/usr/bin/env bash
 # watch: builds at once, after an edit, not after an unrelated change; a wrong script shows its error and
 # waits; the command runs after good builds only.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-. tests/lib/firmware.sh
-firmware=$(realpath "$(stock_firmware)") || exit 77
-[ -e "$firmware" ] || exit 77
-work=$(mktemp -d)
+. "$(dirname "$0")/../lib/script.sh"
+needs_stock_firmware
 pid=
 trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null; rm -rf "$work"' EXIT
-failures=0
-wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
 
 mkdir "$work/app" "$work/lib"
 cd "$work" || exit 1
 echo 'print(1)' >app/main.py
 echo 'module("extra.py", "lib")' >manifest.py
 echo 'X = 1' >lib/extra.py
-mpy-freeze watch -f "$firmware" -o product app/ manifest.py --run 'echo run >>runs' >out 2>err &
+mpy-freeze watch -f "$stock" -o product app/ manifest.py --run 'echo run >>runs' >out 2>err &
 pid=$!
 
 expect() { # expect RUNS ERRORS WHY: waits until there were that many runs and error messages
