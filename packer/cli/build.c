@@ -131,6 +131,8 @@ static enum diag_code take_out(struct cli *cli, struct build *b)
 {
     struct bytes_out base;
     struct blob *found;
+    jmp_buf *on_fail = cli->arena.on_fail; // base must be freed before anything jumps
+    cli->arena.on_fail = NULL;
     bytes_out_init(&base);
     enum diag_code err = splice_open(b->file.data, b->file.size, b->firmware, b->kind, &cli->arena,
                                      &cli->diag, &b->image, &found, &base);
@@ -142,7 +144,8 @@ static enum diag_code take_out(struct cli *cli, struct build *b)
         b->base_size = base.size;
     }
     bytes_out_free(&base);
-    return err;
+    cli->arena.on_fail = on_fail;
+    return err || b->base ? err : diag_nomem(&cli->diag);
 }
 
 enum diag_code build_open_base(struct cli *cli, struct build *b)
@@ -215,6 +218,8 @@ enum diag_code build_blob(struct cli *cli, struct build *b)
     if (err) {
         return err;
     }
+    // From here on there is memory that build_free must free: nothing may jump over that.
+    cli->arena.on_fail = NULL;
     bytes_out_init(&b->blob);
     err = blob_write(&b->plan->blob, &b->blob, &cli->diag);
     err = err ? err : bytes_out_check(&b->blob, &cli->diag);
@@ -224,6 +229,8 @@ enum diag_code build_blob(struct cli *cli, struct build *b)
 enum diag_code build_product(struct cli *cli, const struct build *b, const struct blob *blob)
 {
     struct bytes_out product;
+    jmp_buf *on_fail = cli->arena.on_fail; // product must be freed before anything jumps
+    cli->arena.on_fail = NULL;
     bytes_out_init(&product);
     enum diag_code err = (b->plan ? splice_apply_planned : splice_apply)(
         b->base, b->base_size, b->firmware, b->kind, blob, &cli->arena, &cli->diag, &product);
@@ -237,6 +244,7 @@ enum diag_code build_product(struct cli *cli, const struct build *b, const struc
                          &cli->diag);
     }
     bytes_out_free(&product);
+    cli->arena.on_fail = on_fail;
     return err;
 }
 

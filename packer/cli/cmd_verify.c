@@ -40,6 +40,7 @@ static enum diag_code run(struct cli *cli, int argc, char **argv)
     args.keys = keys.items;
     struct bytes_out out;
     bytes_out_init(&out);
+    cli->arena.on_fail = NULL; // keys must be freed: nothing may jump over that
     err = verify_command(&args, &cli->arena, &cli->diag, &out);
     if (out.size == 0) {
         bytes_out_free(&out);

@@ -53,8 +53,8 @@ build() {
     "$@" -std=c11 -D_POSIX_C_SOURCE=200809L -I. -o "$work/samples" "$work/samples.c" \
         tests/unit/image_make.c "$BUILD/libformat.a" -lz -lxxhash $crypto -lm >>"$work/log" 2>&1
 }
-# The library may have been built for sanitizers, and by either compiler.
-build cc || build clang -fsanitize=address,undefined || build gcc -fsanitize=address,undefined ||
+# The library may have been built for sanitizers or coverage, and by either compiler.
+build cc || build cc --coverage || build clang -fsanitize=address,undefined || build gcc -fsanitize=address,undefined ||
     { cat "$work/log"; exit 1; }
 "$work/samples" "$work" || { echo "the samples cannot be made"; exit 1; }
 

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Every allocation, write, fsync, rename, open and close of `build` and `verify` fails in turn: each
-# time an error with words, the right exit code, no changed input, no partial output, nothing left
-# behind. Then 200 builds are killed at random moments: the product is the old or the new one.
+# Every allocation, read, write, fsync, rename, open, close and stat of `build` and `verify` fails in
+# turn, all of them: each time an error with words, the right exit code, no leak, no changed input, no
+# partial output, nothing left behind. Then builds are killed at random moments (KILLS=200): the
+# product is the old or the new one.
 . "$(dirname "$0")/../lib/script.sh"
 needs_stock_firmware
 
-if grep -q __asan_init "$BUILD/mpy-freeze"; then
-    echo "faults cannot be injected into a build with a sanitizer, which has its own malloc"
+if grep -qE '__asan_init|__gcov_init' "$BUILD/mpy-freeze"; then
+    echo "faults cannot be injected into a build with a sanitizer or for coverage, which allocate themselves"
     exit 77
 fi
 # Faults come from a library in front of the C library, which a static program does not have.
@@ -23,6 +24,14 @@ build() { mpy-freeze build -f "$work/in/stock" -o "$work/out/product" -k "$work/
 verify() { mpy-freeze verify "$work/good" -k "$work/in/pub.pem" -f "$work/in/stock"; }
 build >/dev/null || exit 1
 mv "$work/out/product" "$work/good"
+
+# The job $1 without a fault; sets the number of calls of kind $2, and of blocks left at the end.
+count() {
+    FAULT_KIND=$2 FAULT_COUNT=$work/count LD_PRELOAD=$work/inject.so "$1" >/dev/null 2>&1
+    read -r calls blocks <"$work/count"
+    rm -f "$work"/out/*
+    echo "$1: $calls calls of $2"
+}
 
 # Runs job $1 with fault $2 at call $3; the checks that hold for every fault.
 faulted() {
@@ -42,16 +51,21 @@ faulted() {
 }
 
 for job in build verify; do
-    for kind in malloc write fsync rename open close; do
-        FAULT_KIND=$kind FAULT_COUNT=$work/count LD_PRELOAD=$work/inject.so $job >/dev/null 2>&1
-        calls=$(cat "$work/count")
-        rm -f "$work"/out/*
-        # All of them up to 400; beyond that an even spread of 400, the first and the last included.
-        step=$(((calls + 399) / 400))
-        for ((i = 1; i <= calls; i += step > 0 ? step : 1)); do
+    count $job malloc
+    [ "$blocks" = 0 ] || wrong "$job: $blocks allocations are not freed"
+    : >"$work/wrong"
+    FAULT_KIND=malloc FAULT_AT=all FAULT_LOG=$work/stderr FAULT_OUT=$work/out FAULT_GOOD=$work/good \
+        FAULT_LIVE=0 FAULT_WRONG=$work/wrong LD_PRELOAD=$work/inject.so $job >/dev/null 2>&1 ||
+        wrong "$job: failed though all faults were in copies"
+    rm -f "$work"/out/*
+    while read -r line; do
+        wrong "$job: $line"
+    done <"$work/wrong"
+    for kind in read write fsync rename open close stat; do
+        count $job $kind
+        for ((i = 1; i <= calls; i++)); do
             faulted $job "$kind" "$i"
         done
-        echo "$job: $calls calls of $kind"
     done
 done
 

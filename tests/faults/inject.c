@@ -1,7 +1,17 @@
 // A library to preload: the call of the kind FAULT_KIND that comes FAULT_AT-th (from 1) fails. With
-// FAULT_COUNT=FILE the number of calls of that kind is written there when the program ends.
-// FAULT_KIND: malloc (with calloc and realloc), write, fsync, rename, open, close.
+// FAULT_COUNT=FILE the number of calls of that kind, and of allocations that are not freed, is
+// written there when the program ends.
+//
+// FAULT_AT=all is for malloc, which touches no files: at every call a copy of the process is forked
+// in which it fails, while the process itself goes on; so every failure costs only what comes after
+// it. Each copy must end with exit code 4 and words in FAULT_LOG and leave nothing in the folder
+// FAULT_OUT, or end with 0 and leave nothing but a file equal to FAULT_GOOD; and must have freed
+// what it allocated but for FAULT_LIVE blocks. What does not hold is told in FAULT_WRONG.
+//
+// FAULT_KIND: malloc (calloc, realloc and posix_memalign, too), read, write, fsync, rename, open,
+// close, stat (fstat, too).
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,43 +19,143 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+enum { INJECT_SECONDS = 60, INJECT_LEAK = 98 };
 
 // glibc's own entry points: dlsym would allocate while malloc is being resolved.
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t size);
+void __libc_free(void *p);
 
 static const char *kind;
-static long fail_at, seen;
+static long fail_at, seen, live;
 static int ready; // set once main's program runs: the loader's own calls do not count
+static int fork_all, is_copy;
 
 __attribute__((constructor)) static void inject_start(void)
 {
     kind = getenv("FAULT_KIND");
     const char *at = getenv("FAULT_AT");
-    fail_at = at ? atol(at) : 0;
+    fork_all = at && strcmp(at, "all") == 0;
+    fail_at = at && !fork_all ? atol(at) : 0;
+    live = 0;
     ready = kind != NULL;
+}
+
+static void inject_leaks(void)
+{
+    const char *most = getenv("FAULT_LIVE");
+    if (most && live > atol(most)) {
+        dprintf(2, "%ld allocations are not freed\n", live);
+        _exit(INJECT_LEAK);
+    }
 }
 
 __attribute__((destructor)) static void inject_end(void)
 {
     const char *file = getenv("FAULT_COUNT");
+    int was = ready;
     ready = 0;
-    if (!file) {
-        return;
+    if (is_copy) {
+        inject_leaks();
+    } else if (file && was) {
+        int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+        if (fd >= 0) {
+            dprintf(fd, "%ld %ld\n", seen, live);
+            close(fd);
+        }
     }
-    int fd = (int)open(file, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    if (fd >= 0) {
-        dprintf(fd, "%ld\n", seen);
+}
+
+static int inject_equal(const char *a, const char *b)
+{
+    static char x[65536], y[65536];
+    int one = open(a, O_RDONLY), two = open(b, O_RDONLY), same = one >= 0 && two >= 0;
+    ssize_t n = 1;
+    while (same && n > 0) {
+        n = read(one, x, sizeof x);
+        same = n >= 0 && read(two, y, sizeof y) == n && memcmp(x, y, (size_t)n) == 0;
+    }
+    close(one);
+    close(two);
+    return same;
+}
+
+// Empties the folder; the number of files that were there, those equal to FAULT_GOOD not counted.
+static int inject_left(const char *folder)
+{
+    int n = 0;
+    DIR *d = opendir(folder);
+    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
+            n += !inject_equal(path, getenv("FAULT_GOOD"));
+            unlink(path);
+        }
+    }
+    if (d) {
+        closedir(d);
+    }
+    return n;
+}
+
+static const char *inject_judge(int status, int *code)
+{
+    struct stat log;
+    *code = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
+    if (inject_left(getenv("FAULT_OUT"))) {
+        return "left something behind, exit code";
+    }
+    if (!WIFEXITED(status)) {
+        return "killed by signal";
+    }
+    if (*code != 0 && *code != 4) {
+        return "exit code";
+    }
+    if (*code == 4 && (stat(getenv("FAULT_LOG"), &log) != 0 || log.st_size == 0)) {
+        return "failed without a word, exit code";
+    }
+    return NULL;
+}
+
+// Forks the copy in which this call fails; 1 in the copy.
+static int inject_copy(void)
+{
+    int status, code = 0;
+    ready = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        int log = open(getenv("FAULT_LOG"), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+        dup2(log, 2);
+        close(log);
+        is_copy = 1;
+        alarm(INJECT_SECONDS);
+        return 1;
+    }
+    const char *wrong = pid < 0 || waitpid(pid, &status, 0) != pid ? "cannot be forked, code"
+                                                                   : inject_judge(status, &code);
+    if (wrong) {
+        int fd = open(getenv("FAULT_WRONG"), O_WRONLY | O_CREAT | O_APPEND, 0666);
+        dprintf(fd, "%s %ld: %s %d\n", kind, seen, wrong, pid < 0 ? errno : code);
         close(fd);
     }
+    ready = 1;
+    return 0;
 }
 
 static int inject(const char *what, int error)
 {
-    if (!ready || strcmp(kind, what) != 0 || ++seen != fail_at) {
+    if (!ready || strcmp(kind, what) != 0) {
+        return 0;
+    }
+    seen++;
+    if (fork_all ? !inject_copy() : seen != fail_at) {
         return 0;
     }
     errno = error;
@@ -54,17 +164,43 @@ static int inject(const char *what, int error)
 
 void *malloc(size_t size)
 {
-    return inject("malloc", ENOMEM) ? NULL : __libc_malloc(size);
+    void *p = inject("malloc", ENOMEM) ? NULL : __libc_malloc(size);
+    live += p != NULL;
+    return p;
 }
 
 void *calloc(size_t n, size_t size)
 {
-    return inject("malloc", ENOMEM) ? NULL : __libc_calloc(n, size);
+    void *p = inject("malloc", ENOMEM) ? NULL : __libc_calloc(n, size);
+    live += p != NULL;
+    return p;
 }
 
-void *realloc(void *p, size_t size)
+void *realloc(void *old, size_t size)
 {
-    return inject("malloc", ENOMEM) ? NULL : __libc_realloc(p, size);
+    void *p = inject("malloc", ENOMEM) ? NULL : __libc_realloc(old, size);
+    live += p && !old;
+    return p;
+}
+
+void free(void *p)
+{
+    live -= p != NULL;
+    __libc_free(p);
+}
+
+int posix_memalign(void **p, size_t align, size_t size)
+{
+    int (*real)(void **, size_t, size_t) = dlsym(RTLD_NEXT, "posix_memalign");
+    int error = inject("malloc", ENOMEM) ? ENOMEM : real(p, align, size);
+    live += error == 0;
+    return error;
+}
+
+ssize_t read(int fd, void *data, size_t size)
+{
+    ssize_t (*real)(int, void *, size_t) = dlsym(RTLD_NEXT, "read");
+    return inject("read", EIO) ? -1 : real(fd, data, size);
 }
 
 ssize_t write(int fd, const void *data, size_t size)
@@ -90,6 +226,18 @@ int rename(const char *from, const char *to)
 {
     int (*real)(const char *, const char *) = dlsym(RTLD_NEXT, "rename");
     return inject("rename", EACCES) ? -1 : real(from, to);
+}
+
+int fstat(int fd, struct stat *st)
+{
+    int (*real)(int, struct stat *) = dlsym(RTLD_NEXT, "fstat");
+    return inject("stat", EIO) ? -1 : real(fd, st);
+}
+
+int stat(const char *name, struct stat *st)
+{
+    int (*real)(const char *, struct stat *) = dlsym(RTLD_NEXT, "stat");
+    return inject("stat", EACCES) ? -1 : real(name, st);
 }
 
 int open(const char *name, int flags, ...)
