@@ -65,8 +65,8 @@ static enum diag_code passphrase_ask(int tty, const char *prompt, const char *wh
     }
     quiet = old;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(tty, TCSAFLUSH, &quiet); // before the prompt: it drops what was typed so far
     dprintf(tty, "%s %s: ", prompt, what);
-    tcsetattr(tty, TCSAFLUSH, &quiet);
     enum diag_code err = passphrase_line(tty, "/dev/tty", d, text);
     tcsetattr(tty, TCSAFLUSH, &old);
     dprintf(tty, "\n");
