@@ -261,9 +261,33 @@ static void name_release(struct scan *s)
 
 // --- the layout
 
+// CircuitPython grew out of MicroPython; its objects and tables are laid out in its own way. The
+// text of its version, NULL when this is none.
+static const char *find_fork(const struct scan *s, uint32_t *len)
+{
+    static const char maker[] = "CircuitPython ";
+    enum { VERSION_MAX = 40 };
+    for (uint64_t at = 0; view_find(&s->view, maker, sizeof maker - 1, &at); at++) {
+        const char *text = view_text(&s->view, at + sizeof maker - 1, RELEASE_TEXT_MAX, len);
+        const char *end = text ? memchr(text, ' ', *len) : NULL;
+        if (!text || !*len || !is_digit((uint8_t)*text) || !memchr(text, '.', *len))
+            continue;
+        *len = end ? (uint32_t)(end - text) : line_length(text, *len);
+        *len = *len < VERSION_MAX ? *len : VERSION_MAX;
+        return text;
+    }
+    return NULL;
+}
+
 static enum diag_code refuse(struct scan *s)
 {
     const struct firmware *fw = s->fw;
+    uint32_t len;
+    const char *fork = find_fork(s, &len);
+    if (fork)
+        return diag_set(s->diag, DIAG_NO, s->view.image->name,
+                        "this is CircuitPython %.*s, a fork of MicroPython that is not supported",
+                        (int)len, fork);
     if (!fw->major)
         return diag_set(s->diag, DIAG_NO, s->view.image->name,
                         "MicroPython is here, but its release is not: no sys.implementation and "
@@ -271,9 +295,9 @@ static enum diag_code refuse(struct scan *s)
     if (fw_profile_find(fw->major, fw->minor))
         return diag_set(
             s->diag, DIAG_NO, s->view.image->name,
-            "the text of MicroPython %s is here, but not its string pools: the image is "
-            "not complete, or not at the addresses it runs at",
-            fw->version);
+            "the text of MicroPython %s is here, but not its %s: the image is not complete, or "
+            "not at the addresses it runs at",
+            fw->version, fw->n_pools ? "builtins table" : "string pools");
     diag_set(s->diag, DIAG_NO, s->view.image->name, "MicroPython %s is not supported", fw->version);
     diag_help(s->diag, "releases 1.18 to 1.29 are");
     return DIAG_NO;
@@ -284,6 +308,8 @@ static void take_abi(struct firmware *fw)
     if (fw->mpy_abi >= 0) {
         unsigned arch = (unsigned)fw->mpy_abi >> 10 & 15;
         fw->mpy_arch = arch <= MPY_ARCH_RV64IMC ? (enum mpy_arch)arch : MPY_ARCH_NONE;
+        if (fw->mpy_arch != MPY_ARCH_NONE && fw->native == FW_NO)
+            fw->native = FW_UNKNOWN; // it is there, but mp_fun_table was not found
     }
 }
 
@@ -303,15 +329,17 @@ enum diag_code release_scan(struct scan *s)
     name_release(s);
     take_abi(fw);
     fw->profile = fw->major ? fw_profile_find(fw->major, fw->minor) : NULL;
-    return !fw->major || fw->profile ? DIAG_OK : refuse(s);
+    if (fw->profile)
+        return DIAG_OK;
+    uint32_t len;
+    return fw->major || find_fork(s, &len) ? refuse(s) : DIAG_OK;
 }
 
-// For images in which no pool of a known form was found: names an old release if a text does.
-enum diag_code release_refuse_old(struct scan *s)
+// For images in which no pool or no builtins table of a known form was found.
+bool release_refuse_named(struct scan *s)
 {
+    uint32_t len;
     release_texts(s);
-    if (!s->fw->major)
-        return DIAG_NO;
     name_release(s);
-    return refuse(s);
+    return (s->fw->major || find_fork(s, &len)) && refuse(s);
 }

@@ -70,16 +70,15 @@ static enum diag_code run_passes(struct scan *s, struct image *img, struct firmw
     struct diag *report = s->diag;
     s->diag = &why;
     c = find_pools(s, img);
+    c = c ? c : type_scan(s);
     s->diag = report;
-    if (c == DIAG_NO && release_refuse_old(s) && s->fw->major)
+    if (c == DIAG_NO && release_refuse_named(s))
         return isa_scan(s), *out = s->fw, DIAG_NO;
     if (c) {
         if (report)
             *report = why;
         return c;
     }
-    if ((c = type_scan(s)))
-        return c;
     *out = s->fw;
     isa_scan(s);
     if ((c = release_scan(s)) || (c = frozen_scan(s)) || (c = option_scan(s)) ||

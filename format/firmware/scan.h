@@ -129,10 +129,11 @@ enum diag_code base_infer(struct scan *s, struct image *img); // base.c
 enum diag_code pool_scan(struct scan *s);                     // pool.c
 enum diag_code type_scan(struct scan *s);                     // type.c
 enum diag_code release_scan(struct scan *s);                  // release.c
-enum diag_code release_refuse_old(struct scan *s);            // release.c
-void isa_scan(struct scan *s);                                // isa.c
-enum diag_code option_scan(struct scan *s);                   // option.c
-enum diag_code frozen_scan(struct scan *s);                   // frozen.c: the candidates
+// Refuses an old release or a fork when a text names it; false when none does (release.c).
+bool release_refuse_named(struct scan *s);
+void isa_scan(struct scan *s);              // isa.c
+enum diag_code option_scan(struct scan *s); // option.c
+enum diag_code frozen_scan(struct scan *s); // frozen.c: the candidates
 // Is there bytecode with a prelude at addr, of a function of the module with this qstr table?
 bool frozen_is_bytecode(const struct scan *s, uint64_t addr, uint64_t qstr_table); // frozen.c
 enum diag_code frozen_choose(struct scan *s); // frozen.c: the one in use

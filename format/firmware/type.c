@@ -7,7 +7,8 @@
 
 enum {
     TYPE_TABLE_MAX = 400,   // entries of a globals table
-    TYPE_FUN_POINTERS = 10, // of mp_fun_table that must be pointers behind the three constants
+    TYPE_FUN_POINTERS = 24, // of mp_fun_table that are looked at behind the three constants
+    TYPE_FUN_INSIDE = 8,    // of them that must lie in the image; fast code may be copied to RAM
 };
 
 // --- representations: qstr objects are (id << shift | tag), small ints and immediates likewise
@@ -292,13 +293,19 @@ static void find_immediates(struct scan *s)
 
 // --- mp_fun_table: None, False, True, then functions
 
+// Functions of fast memory have addresses outside the image. All are different and, in Thumb code,
+// odd.
 static bool is_fun_table(const struct scan *s, uint64_t addr)
 {
-    uint64_t at = addr + 3 * s->obj, word;
-    for (unsigned i = 0; i < TYPE_FUN_POINTERS; i++)
-        if (!view_is_pointer(&s->view, at + (uint64_t)i * s->view.ptr, &word))
+    uint64_t at = addr + 3 * s->obj, word, last = 0, odd = 0;
+    unsigned inside = 0;
+    for (unsigned i = 0; i < TYPE_FUN_POINTERS; i++, last = word) {
+        if (!view_word(&s->view, at + (uint64_t)i * s->view.ptr, &word) || !word || word == last)
             return false;
-    return true;
+        inside += view_span_at(&s->view, word) != NULL;
+        odd += word & 1;
+    }
+    return inside == TYPE_FUN_POINTERS || (inside >= TYPE_FUN_INSIDE && odd == TYPE_FUN_POINTERS);
 }
 
 static bool holds_constants(const struct scan *s, uint64_t addr, const uint64_t *want)

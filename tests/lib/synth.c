@@ -4,7 +4,8 @@
 
 enum {
     SYNTH_NAMES_MAX = 256,
-    SYNTH_FILLERS = 64, // functions that do nothing: the scan counts return instructions
+    SYNTH_FUNCTIONS = 40, // of mp_fun_table
+    SYNTH_FILLERS = 64,   // functions that do nothing: the scan counts return instructions
     SYNTH_TYPE_SIZE = 64,
     SYNTH_ABI = 6 | 3 << 8, // .mpy version 6.3, no native code
 };
@@ -202,7 +203,7 @@ static uint32_t put_type(struct make *m, uint32_t type, const char *name)
         const uint8_t slots[12] = {0, 1, 2};
         bytes_put(m->out, slots, sizeof slots);
     } else {
-        put_word(m, at);
+        put_word(m, SYNTH_BASE + 0x101); // its print function
         bytes_fill(m->out, 0, 8);
     }
     bytes_fill(m->out, 0, SYNTH_TYPE_SIZE - 20);
@@ -530,8 +531,9 @@ static void put_program(struct make *m)
     for (unsigned i = 0; i < 3; i++) { // mp_fun_table
         put_word(m, obj_constant(m, i));
     }
-    for (unsigned i = 0; i < 12; i++) {
-        put_word(m, m->code);
+    for (uint32_t i = 0; i < SYNTH_FUNCTIONS; i++) {
+        bool in_ram = m->spec->ram_functions && i % 2;
+        put_word(m, in_ram ? 0x2001 + 4 * i : m->code + 4 * i + 1);
     }
 }
 

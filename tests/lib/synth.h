@@ -15,6 +15,7 @@ struct synth_spec {
     enum fw_longint longint;
     unsigned mpz_dig_bits;
     bool immediates, save, movw; // movw: movw/movt pairs instead of literals (thumb)
+    bool ram_functions;          // some functions run in memory that the image does not fill
     const char *board;
 };
 

@@ -53,6 +53,7 @@ static void check_found(const struct bench *b, const struct synth_spec *spec)
     cr_expect_eq(fw->names_refs.n, 2);
     cr_expect_eq(fw->content_refs.n, 1);
     cr_expect_eq(fw->pool_refs.n, 3);
+    cr_expect_eq(fw->native, FW_YES);
     cr_expect_str_eq(fw->board, spec->board);
 }
 
@@ -151,6 +152,39 @@ Test(synth, every_kind_of_object)
             round_trip(&spec);
         }
     }
+}
+
+Test(synth, functions_in_fast_memory)
+{
+    struct synth_spec spec = synth_default();
+    spec.ram_functions = true;
+    round_trip(&spec);
+}
+
+static void expect_refusal(const char *text, const char *words)
+{
+    struct arena a;
+    struct diag d;
+    struct image *img;
+    struct firmware *fw;
+    uint8_t bytes[4096] = {0x00, 0x00, 0x01, 0x20, 0x01, 0x01, 0x00, 0x08};
+    arena_init(&a, 0);
+    diag_init(&d);
+    memcpy(bytes + 512, text, strlen(text) + 1);
+    cr_assert_eq(image_read(bytes, sizeof bytes, "named.bin", IMAGE_BIN, &a, &d, &img), DIAG_OK);
+    cr_expect_eq(firmware_scan(img, &d, &fw), DIAG_NO);
+    cr_expect(strstr(d.text, words), "%s", d.text);
+    arena_free(&a);
+}
+
+Test(synth, what_is_not_supported_is_named)
+{
+    expect_refusal("Adafruit CircuitPython 10.0.3 on 2025-10-17; RF.Guru RP2040 with rp2040",
+                   "CircuitPython 10.0.3,");
+    expect_refusal("MicroPython v1.12 on 2019-12-20; PYBv1.1 with STM32F405RG",
+                   "MicroPython 1.12 is not supported");
+    expect_refusal("MicroPython v1.26.0 on 2025-08-09; board", "string pools");
+    expect_refusal("see circuitpython.org: CircuitPython drives", "static names");
 }
 
 Test(synth, no_stored_hashes)
