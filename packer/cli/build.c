@@ -11,7 +11,8 @@ void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS])
     const struct cli_option list[] = {
         {"-f", "--firmware", CLI_VALUE, &b->firmware},
         {"-o", "--output", CLI_VALUE, &b->output},
-        {"-k", "--key", CLI_VALUE, &b->key},
+        {"-k", "--key", CLI_LIST, &b->keys},
+        {"--reserve-signatures", NULL, CLI_UINT, &b->reserve_signatures},
         {"--passphrase-file", NULL, CLI_VALUE, &b->passphrase_file},
         {"--type", NULL, CLI_VALUE, &b->type},
         {"--board", NULL, CLI_VALUE, &b->board},
@@ -105,6 +106,20 @@ static enum diag_code check_lengths(struct cli *cli, const struct build *b)
     return DIAG_OK;
 }
 
+// Room for the largest kind of signature, as nobody knows yet who will sign.
+static enum diag_code check_signatures(struct cli *cli, struct build *b)
+{
+    const uint32_t record = BLOB_SIGNATURE_HEAD + blob_layout_signature_size(BLOB_RSA_PSS_3072);
+    uint64_t n = b->reserve_signatures;
+    if (n > BLOB_SIGNATURES_MAX) {
+        return cli_usage_error(cli, "--reserve-signatures takes 1 to %d", BLOB_SIGNATURES_MAX);
+    }
+    if (n) {
+        b->splice.signature_space = (uint32_t)n * record;
+    }
+    return DIAG_OK;
+}
+
 enum diag_code build_check(struct cli *cli, struct build *b)
 {
     if (!b->firmware) {
@@ -117,13 +132,16 @@ enum diag_code build_check(struct cli *cli, struct build *b)
         return cli_usage_error(cli, "there is nothing to freeze");
     }
     enum diag_code err = build_distinct(cli, b->output, b->firmware);
-    err = err ? err : build_distinct(cli, b->output, b->key);
+    for (unsigned i = 0; i < b->keys.n && !err; i++) {
+        err = build_distinct(cli, b->output, b->keys.items[i]);
+    }
     for (unsigned i = 0; i < b->args.n && !err; i++) {
         err = build_distinct(cli, b->output, b->args.items[i]);
     }
     err = err ? err : build_type(cli, b->type, &b->kind);
     err = err ? err : parse_region(cli, b);
     err = err ? err : parse_opt_level(cli, b);
+    err = err ? err : check_signatures(cli, b);
     return err ? err : check_lengths(cli, b);
 }
 
@@ -194,15 +212,14 @@ static enum diag_code sign(struct cli *cli, struct build *b)
 {
     struct sign_key *key;
     struct sign_passphrase pass = {.file = b->passphrase_file, .prompt = true};
-    if (!b->key) {
-        return DIAG_OK;
+    enum diag_code err = DIAG_OK;
+    for (unsigned i = 0; i < b->keys.n && !err; i++) {
+        err = sign_key_read(b->keys.items[i], &pass, &cli->arena, &cli->diag, &key);
+        if (!err) {
+            err = sign_blob(b->blob.data, b->blob.size, key, &cli->diag);
+            sign_key_free(key);
+        }
     }
-    enum diag_code err = sign_key_read(b->key, &pass, &cli->arena, &cli->diag, &key);
-    if (err) {
-        return err;
-    }
-    err = sign_blob(b->blob.data, b->blob.size, key, &cli->diag);
-    sign_key_free(key);
     return err;
 }
 
@@ -262,7 +279,7 @@ static void report_json(const struct build *b, struct bytes_out *out)
     json_str(&j, "schema", "mpy-freeze/build/1");
     json_str(&j, "output", b->output);
     json_str(&j, "firmware_version", b->fw->version);
-    json_bool(&j, "signed", b->key != NULL);
+    json_bool(&j, "signed", b->keys.n > 0);
     json_bool(&j, "replaced_splice", b->taken_out != NULL);
     json_array(&j, "modules");
     for (unsigned i = 0; i < b->list.n; i++) {
@@ -302,7 +319,7 @@ static void report_table(const struct build *b, struct bytes_out *out)
                  b->list.n == 1 ? "" : "s");
     bytes_printf(out, "blob      0x%llx to 0x%llx, %llu bytes, %s%s\n",
                  (unsigned long long)p->blob.addr, (unsigned long long)(p->blob.addr + p->size),
-                 (unsigned long long)p->size, b->key ? "signed" : "not signed",
+                 (unsigned long long)p->size, b->keys.n ? "signed" : "not signed",
                  b->taken_out ? "; it replaces the one that was there" : "");
     bytes_printf(out,
                  "patched   %u references in %u places; %u new names, %u stock modules hidden\n",

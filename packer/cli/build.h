@@ -8,8 +8,10 @@
 #include "packer/splice/splice.h"
 
 struct build { // options first, then what the steps make of them
-    const char *firmware, *output, *key, *passphrase_file, *type, *region, *board;
+    const char *firmware, *output, *passphrase_file, *type, *region, *board;
     const char *boot, *main, *opt_level, *project;
+    struct cli_list keys;        // private keys, each signs
+    uint64_t reserve_signatures; // room for so many, 0 = default
     struct splice_options splice;
     struct fw_region by_hand; // --region
     uint64_t app_limit;       // most bytes of a product that is an ESP32 app, 0 = unknown
@@ -33,7 +35,7 @@ struct build { // options first, then what the steps make of them
 };
 
 // Options of build and pack, as rows of a table that ends with zeros.
-enum { BUILD_OPTIONS = 24 };
+enum { BUILD_OPTIONS = 26 };
 void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS]);
 // Checks them, without reading anything but names. Errors: DIAG_USAGE.
 enum diag_code build_check(struct cli *cli, struct build *b);

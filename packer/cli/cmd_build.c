@@ -13,13 +13,16 @@ const struct cli_command cmd_build = {
         "container of the firmware; a splice that the firmware holds is replaced.\n\n"
         "Without -f and -o it builds what mpy-freeze.ini describes: all rows, or those named. See\n"
         "README.md; the file's [product] section has app, version, counter, inputs, main, boot,\n"
-        "key, define, optimise, strip, strict, release; each further section is a row with\n"
+        "key, reserve-signatures, define, optimise, strip, strict, release; each further section "
+        "is a row with\n"
         "firmware, output, and board, region, type where needed.\n\n"
         "Inputs are scripts (main.py), .mpy files, folders and manifest.py files. A folder with\n"
         "__init__.py is a package of the folder's name; any other folder's contents are frozen\n"
         "as they stand in it.\n"
         "Options:\n"
-        "  -k, --key KEY.pem        sign the blob\n"
+        "  -k, --key KEY.pem        sign the blob; may be given more than once\n"
+        "  --reserve-signatures N   room for N signatures of any kind, up to 8; by default there\n"
+        "                           is room for two by RSA keys or seven by EC keys\n"
         "  --passphrase-file FILE   for an encrypted key\n"
         "  --app NAME, --app-version V, --counter N   named in the blob\n"
         "  --boot FILE, --main FILE freeze FILE as boot.py, as main.py\n"
@@ -57,7 +60,7 @@ static enum diag_code run_project(struct cli *cli, const struct build *b)
     struct project *p;
     const struct project_options o = {.file = b->project,
                                       .only = &b->args,
-                                      .key = b->key,
+                                      .keys = &b->keys,
                                       .passphrase_file = b->passphrase_file,
                                       .json = b->json,
                                       .strict = b->strict};

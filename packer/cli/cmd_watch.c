@@ -115,11 +115,14 @@ static void state_folder(struct state *s, const char *folder, unsigned depth)
 
 static void state_build(struct state *s, const struct build *b)
 {
-    const char *files[] = {b->firmware, b->key, b->main, b->boot, b->passphrase_file};
+    const char *files[] = {b->firmware, b->main, b->boot, b->passphrase_file};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         if (files[i]) {
             state_file(s, files[i]);
         }
+    }
+    for (unsigned i = 0; i < b->keys.n; i++) {
+        state_file(s, b->keys.items[i]);
     }
     for (unsigned i = 0; i < b->args.n; i++) {
         if (path_is_dir(b->args.items[i])) {
@@ -159,7 +162,7 @@ static uint64_t watch_state(struct watch *w, bool add_watches)
             state_build(&s, &b);
         } else {
             struct project *p = NULL;
-            const struct project_options o = {.file = b.project, .only = &b.args, .key = b.key};
+            const struct project_options o = {.file = b.project, .only = &b.args, .keys = &b.keys};
             state_file(&s, b.project ? b.project : PROJECT_FILE);
             if (project_read(&cli, &o, &p) == DIAG_OK) {
                 for (unsigned i = 0; i < p->n; i++) {

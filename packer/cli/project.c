@@ -113,16 +113,23 @@ static bool set_bool(struct project_parser *p, bool *to, const char *value)
     return yes || no ? true : problem(p, "takes yes or no, not '%s'", value);
 }
 
-static bool set_counter(struct project_parser *p, uint64_t *to, const char *value)
+static bool set_number(struct project_parser *p, uint64_t *to, const char *value)
 {
     char *end;
     errno = 0;
     unsigned long long n = strtoull(value, &end, 0);
     if (errno || end == value || *end || value[0] == '-') {
-        return problem(p, "counter takes a number, not '%s'", value);
+        return problem(p, "a number is needed, not '%s'", value);
     }
     *to = n;
     return true;
+}
+
+// One key, which takes the place of the product's; none: a row takes it away.
+static bool set_signing_key(struct project_parser *p, struct build *b, const char *value)
+{
+    b->keys = (struct cli_list){0};
+    return !*value || add(p, &b->keys, resolve(p, value, strlen(value)));
 }
 
 static bool set_key(struct project_parser *p, struct build *b, const char *name, const char *value)
@@ -139,7 +146,6 @@ static bool set_key(struct project_parser *p, struct build *b, const char *name,
         {"type", &b->type, false, true},
         {"main", &b->main, true, false},
         {"boot", &b->boot, true, false},
-        {"key", &b->key, true, false},
         {"passphrase-file", &b->passphrase_file, true, false},
         {"optimise", &b->opt_level, false, false},
         {"release", &b->inputs.release, false, false},
@@ -166,7 +172,13 @@ static bool set_key(struct project_parser *p, struct build *b, const char *name,
         return set_define(p, b, value);
     }
     if (strcmp(name, "counter") == 0) {
-        return set_counter(p, &b->splice.counter, value);
+        return set_number(p, &b->splice.counter, value);
+    }
+    if (strcmp(name, "reserve-signatures") == 0) {
+        return set_number(p, &b->reserve_signatures, value);
+    }
+    if (strcmp(name, "key") == 0) {
+        return set_signing_key(p, b, value);
     }
     if (strcmp(name, "strip") == 0) {
         return set_bool(p, &b->inputs.strip, value);
@@ -285,7 +297,7 @@ static void project_override(struct project *p, const struct project_options *o)
 {
     for (unsigned i = 0; i < p->n; i++) {
         struct build *b = &p->rows[i].build;
-        b->key = o->key ? o->key : b->key;
+        b->keys = o->keys && o->keys->n ? *o->keys : b->keys;
         b->passphrase_file = o->passphrase_file ? o->passphrase_file : b->passphrase_file;
         b->strict = b->strict || o->strict;
     }

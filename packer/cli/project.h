@@ -6,7 +6,7 @@
 //   counter = 17
 //   inputs = src/ drivers/ "extra files/" manifest.py
 //   main = src/main.py        (boot = ...)
-//   key = release-key.pem     (passphrase-file = ...)
+//   key = release-key.pem     (passphrase-file, reserve-signatures = ...)
 //   define = MPY_LIB_DIR=../micropython-lib      (may be repeated)
 //   optimise = 2              (strip, strict = yes, release = X.Y)
 //
@@ -45,7 +45,8 @@ struct project {
 struct project_options {         // of the command line, stronger than the file
     const char *file;            // NULL = mpy-freeze.ini
     const struct cli_list *only; // names of rows; empty = all
-    const char *key, *passphrase_file;
+    const struct cli_list *keys; // may be NULL
+    const char *passphrase_file;
     bool json, strict;
 };
 

@@ -66,9 +66,12 @@ static enum diag_code row_ingredients(struct cli *cli, const struct build *b, st
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         add_text(out, texts[i]);
     }
-    bytes_printf(out, "%d %d %" PRIu64 "\n", b->inputs.strip, b->strict, b->splice.counter);
+    bytes_printf(out, "%d %d %" PRIu64 " %" PRIu64 "\n", b->inputs.strip, b->strict,
+                 b->splice.counter, b->reserve_signatures);
     err = add_file(cli, b->firmware, out);
-    err = err || !b->key ? err : add_file(cli, b->key, out);
+    for (unsigned i = 0; i < b->keys.n && !err; i++) {
+        err = add_file(cli, b->keys.items[i], out);
+    }
     if (!err && b->board && path_has_extension(b->board, ".ini")) {
         err = add_file(cli, b->board, out);
     }
@@ -334,7 +337,7 @@ static void report_json_row(const struct project_row *r, struct json *j)
         json_addr(j, "address", r->addr);
         json_uint(j, "blob_bytes", r->blob_bytes);
         json_uint(j, "free_bytes", r->left);
-        json_bool(j, "signed", r->build.key != NULL);
+        json_bool(j, "signed", r->build.keys.n > 0);
     }
     if (!r->unchanged) {
         production_json(&r->build.production, j);

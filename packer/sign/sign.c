@@ -88,7 +88,10 @@ static enum diag_code sign_insert(uint8_t *blob, size_t size, enum blob_algorith
         enum diag_code err =
             diag_set(d, DIAG_NO, NULL, "no room for another signature: %u bytes are left of %u",
                      (unsigned)(end - last), (unsigned)(end - p));
-        diag_help(d, "the blob holds %u signatures", (unsigned)count);
+        diag_help(d,
+                  "the blob holds %u signatures; pack and build make room for more, up to %d, "
+                  "with --reserve-signatures N",
+                  (unsigned)count, BLOB_COUNT_MAX);
         return err;
     }
     memmove(at + BLOB_SIGNATURE_HEAD + n, at, (size_t)(last - at));

@@ -89,7 +89,7 @@ ini() { # ini LINE TEXT, the file on stdin
 }
 printf '[product]\ncolour = red\n' | ini :2 "unknown key 'colour'"
 printf 'app = x\n' | ini :1 "'app' stands before the first [section]"
-printf '[product]\ncounter = -1\n' | ini :2 "counter takes a number"
+printf '[product]\ncounter = -1\n' | ini :2 "a number is needed"
 printf '[a]\nfirmware = x\n[product]\napp = y\n' | ini :4 "[product] must stand before the rows"
 printf '[a]\nfirmware = x\noutput = y\n' | ini "" "[a] has no 'inputs'"
 printf '[a]\noutput = y\n' | ini "" "[a] has no 'firmware'"
