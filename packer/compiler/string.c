@@ -576,9 +576,14 @@ void lexer_start_call(struct lexer *lx)
     lx->injecting = lx->arguments.n;
 }
 
+// Upstream ends a source with a line end if it has none; at the end of the source, inside brackets,
+// the call is what comes last and gets it.
 static void string_inject(struct lexer *lx)
 {
     string_argument_byte(lx, ')');
+    if (lexer_at_end(lx)) {
+        string_argument_byte(lx, '\n');
+    }
     size_t n = lx->arguments.n;
     uint8_t *copy = arena_alloc(&lx->u->work, n + UNIT_TEXT_PAD);
     memcpy(copy, lx->arguments.at, n + UNIT_TEXT_PAD);
