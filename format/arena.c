@@ -17,12 +17,39 @@ struct arena_chunk {
     size_t size;
 };
 
+struct arena_block {
+    _Alignas(ARENA_ALIGN) struct arena_block *older;
+    struct arena_block *newer;
+    size_t size;
+};
+
 #define ARENA_HEADER ((sizeof(struct arena_chunk) + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1))
 
 void arena_init(struct arena *a, size_t limit)
 {
     memset(a, 0, sizeof *a);
     a->limit = limit;
+}
+
+void arena_init_inside(struct arena *a, struct arena *outer)
+{
+    arena_init(a, 0);
+    a->outer = outer;
+}
+
+// Counts what the arena takes (add) or gives back (drop). False: that is more than a limit allows.
+static bool arena_count(struct arena *a, size_t drop, size_t add)
+{
+    for (struct arena *o = a; o; o = o->outer) {
+        size_t rest = o->total - drop;
+        if (add > drop && o->limit && (rest > o->limit || add > o->limit - rest)) {
+            return false;
+        }
+    }
+    for (struct arena *o = a; o; o = o->outer) {
+        o->total += add - drop;
+    }
+    return true;
 }
 
 void arena_free(struct arena *a)
@@ -32,7 +59,15 @@ void arena_free(struct arena *a)
         free(a->chunks);
         a->chunks = older;
     }
+    while (a->blocks) {
+        struct arena_block *older = a->blocks->older;
+        free(a->blocks);
+        a->blocks = older;
+    }
+    struct arena *outer = a->outer;
+    arena_count(a, a->total, 0);
     arena_init(a, a->limit);
+    a->outer = outer;
 }
 
 static void *arena_failed(struct arena *a)
@@ -55,17 +90,19 @@ static bool arena_more(struct arena *a, size_t need)
     if (size < need + ARENA_HEADER) {
         size = need + ARENA_HEADER;
     }
-    if (a->limit && (a->total > a->limit || size > a->limit - a->total)) {
+    size_t counted = size;
+    if (!arena_count(a, 0, size)) {
         return false;
     }
     struct arena_chunk *c = arena_pages(&size);
     if (!c) {
+        arena_count(a, counted, 0);
         return false;
     }
+    arena_count(a, counted, size);
     c->older = a->chunks;
     c->size = size;
     a->chunks = c;
-    a->total += size;
     a->next = (char *)c + ARENA_HEADER;
     a->end = (char *)c + size;
     return true;
@@ -116,6 +153,58 @@ void *arena_grow(struct arena *a, void *p, size_t old_size, size_t new_size)
         memcpy(q, p, old_size);
     }
     return q;
+}
+
+static void arena_link(struct arena *a, struct arena_block *b)
+{
+    if (b->older) {
+        b->older->newer = b;
+    }
+    if (b->newer) {
+        b->newer->older = b;
+    } else {
+        a->blocks = b;
+    }
+}
+
+void *arena_resize(struct arena *a, void *p, size_t size)
+{
+    struct arena_block *old = p ? (struct arena_block *)p - 1 : NULL, *b = NULL;
+    size_t had = old ? old->size : 0;
+    if (size <= SIZE_MAX - sizeof *b && arena_count(a, had, size)) {
+        b = realloc(old, sizeof *b + size);
+        if (!b) {
+            arena_count(a, size, had);
+        }
+    }
+    if (!b) {
+        return arena_failed(a);
+    }
+    if (!p) {
+        b->older = a->blocks;
+        b->newer = NULL;
+    }
+    b->size = size;
+    arena_link(a, b);
+    return b + 1;
+}
+
+void arena_drop(struct arena *a, void *p)
+{
+    if (!p) {
+        return;
+    }
+    struct arena_block *b = (struct arena_block *)p - 1;
+    if (b->older) {
+        b->older->newer = b->newer;
+    }
+    if (b->newer) {
+        b->newer->older = b->older;
+    } else {
+        a->blocks = b->older;
+    }
+    arena_count(a, b->size, 0);
+    free(b);
 }
 
 void *arena_dup(struct arena *a, const void *p, size_t size)

@@ -7,16 +7,22 @@
 #include <stdint.h>
 
 struct arena_chunk;
+struct arena_block;
 
 struct arena {
     struct arena_chunk *chunks;
-    char *next, *end; // free part of the newest chunk
-    size_t total;     // bytes taken from the system
-    size_t limit;     // most bytes to take from the system; 0 = no limit
+    struct arena_block *blocks; // those of arena_resize
+    struct arena *outer;        // the arena whose memory this is part of; NULL = none
+    char *next, *end;           // free part of the newest chunk
+    size_t total;               // bytes taken from the system
+    size_t limit;               // most bytes to take from the system; 0 = no limit
     jmp_buf *on_fail; // if set, a failed allocation jumps here with 1 instead of returning NULL
 };
 
 void arena_init(struct arena *a, size_t limit);
+// An arena that can be freed before `outer` is. What it takes counts as outer's, whose limit holds.
+// Whoever frees outer frees this one first.
+void arena_init_inside(struct arena *a, struct arena *outer);
 void arena_free(struct arena *a);
 
 // size bytes aligned for any type, not cleared; NULL (or a jump) when memory or the limit is
@@ -26,6 +32,11 @@ void *arena_alloc(struct arena *a, size_t size);
 void *arena_calloc(struct arena *a, size_t n, size_t size);
 // Like realloc; the old bytes are kept in place when p was the last allocation.
 void *arena_grow(struct arena *a, void *p, size_t old_size, size_t new_size);
+// realloc and free for arrays that grow much: the arena counts such a block and frees it at its
+// end, but the system may move it without a copy, and it can be given back early. p = NULL is a new
+// block; new bytes are not cleared.
+void *arena_resize(struct arena *a, void *p, size_t size);
+void arena_drop(struct arena *a, void *p);
 // Copies; arena_strndup adds a NUL.
 void *arena_dup(struct arena *a, const void *p, size_t size);
 char *arena_strndup(struct arena *a, const char *s, size_t n);

@@ -1,9 +1,12 @@
 // A code tree to the bytes of a .mpy file.
 //
 // Facts: MicroPython py/persistentcode.c (mp_raw_code_save), releases 1.19 to 1.29.
+#include <stdlib.h>
+
 #include "format/mpy/mpy.h"
 
 enum {
+    WRITE_LEVELS = 16, // of functions in functions that have room at once
     WRITE_FLAG_ARCH_FLAGS = 0x40,
     // Scope flags of viper code that say which parts of a natmod payload follow it.
     WRITE_VIPER_RELOCS = 0x10,
@@ -98,7 +101,7 @@ static void write_code_extra(const struct mpy_code *c, struct bytes_out *out)
     }
 }
 
-static void write_code(const struct mpy_code *c, struct bytes_out *out)
+static void write_one_code(const struct mpy_code *c, struct bytes_out *out)
 {
     bool children = c->n_children > 0;
     bytes_put_varuint(out, (uint64_t)c->size << 3 | (uint64_t)children << 2 | (unsigned)c->kind);
@@ -106,10 +109,56 @@ static void write_code(const struct mpy_code *c, struct bytes_out *out)
     write_code_extra(c, out);
     if (children) {
         bytes_put_varuint(out, c->n_children);
-        for (uint32_t i = 0; i < c->n_children; i++) {
-            write_code(c->children[i], out);
+    }
+}
+
+// Code whose children are being written.
+struct write_level {
+    const struct mpy_code *code;
+    uint32_t next; // child
+};
+
+struct write_levels {
+    struct write_level *at;
+    size_t n, cap;
+};
+
+static bool write_push(struct write_levels *l, const struct mpy_code *c)
+{
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? l->cap * 2 : WRITE_LEVELS;
+        struct write_level *at = realloc(l->at, cap * sizeof *at);
+        if (!at) {
+            return false;
+        }
+        l->at = at;
+        l->cap = cap;
+    }
+    l->at[l->n++] = (struct write_level){c, 0};
+    return true;
+}
+
+// Depth first. Not by recursion: functions in functions may be thousands deep.
+static void write_code(const struct mpy_code *root, struct bytes_out *out)
+{
+    struct write_levels l = {0};
+    const struct mpy_code *c = root;
+    while (c) {
+        write_one_code(c, out);
+        if (c->n_children && !write_push(&l, c)) {
+            out->failed = true;
+            break;
+        }
+        while (l.n && l.at[l.n - 1].next == l.at[l.n - 1].code->n_children) {
+            l.n--;
+        }
+        c = NULL;
+        if (l.n) {
+            struct write_level *top = &l.at[l.n - 1];
+            c = top->code->children[top->next++];
         }
     }
+    free(l.at);
 }
 
 void mpy_write(const struct mpy_module *m, struct bytes_out *out)

@@ -1,8 +1,15 @@
 // Facts: MicroPython py/compile.c, releases 1.19 to 1.29.
 #include "packer/compiler/codegen.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "packer/compiler/stack.h"
+
+enum {
+    GEN_STACK_ALWAYS = 32 << 10,  // any thread has so much
+    GEN_STACK_UNKNOWN = 96 << 10, // most that is used where the system does not say what there is
+    GEN_STACK_RESERVE = 64 << 10, // for what is called with the tree's nodes, and the passes after
+};
 
 uint32_t codegen_use_name(struct codegen *c, uint32_t name)
 {
@@ -261,8 +268,28 @@ static void gen_leaf(struct codegen *c, node n)
     }
 }
 
+// The first time that the stack grows beyond what every thread has, the system is asked for more.
+static void gen_check_stack(struct codegen *c, size_t used)
+{
+    if (!c->stack_asked && !c->u->options.max_stack) {
+        size_t left = stack_left(stack_here());
+        c->stack_asked = true;
+        c->stack_limit = left > GEN_STACK_RESERVE ? used + left - GEN_STACK_RESERVE
+                         : left                   ? 0
+                                                  : GEN_STACK_UNKNOWN;
+    }
+    if (used > c->stack_limit) {
+        unit_too_deep(c->u, (struct unit_place){c->line, NULL});
+    }
+}
+
 void gen_enter(struct codegen *c)
 {
+    // Stacks grow downwards on all that this is built for; the other way is not limited.
+    ptrdiff_t used = c->stack_base - stack_here();
+    if (used > 0 && (size_t)used > c->stack_limit) {
+        gen_check_stack(c, (size_t)used);
+    }
     if (++c->depth > c->u->options.max_depth) {
         unit_too_deep(c->u, (struct unit_place){c->line, NULL});
     }
@@ -321,6 +348,8 @@ void codegen(struct unit *u, const struct ast *ast)
     struct codegen *c = u->codegen = arena_calloc(&u->work, 1, sizeof *c);
     c->u = u;
     c->ast = ast;
+    c->stack_base = stack_here();
+    c->stack_limit = u->options.max_stack ? u->options.max_stack : GEN_STACK_ALWAYS;
     c->lines = u->options.opt_level < 3 && !u->options.no_source_lines;
     codegen_use_name(c, name_intern(u, u->options.source_name, strlen(u->options.source_name)));
     scope_add(u, &c->scopes, SCOPE_MODULE, 0, ast->root, u->names.known[NAME_MODULE]);
@@ -329,16 +358,5 @@ void codegen(struct unit *u, const struct ast *ast)
     }
     for (uint32_t i = 0; i < c->scopes.n; i++) {
         scope_number(u, &c->scopes, &c->scopes.at[i]);
-    }
-}
-
-void codegen_free(struct unit *u)
-{
-    struct codegen *c = u->codegen;
-    if (c) {
-        words_free(&c->ir);
-        words_free(&c->qstrs);
-        free(c->scopes.at);
-        u->codegen = NULL;
     }
 }

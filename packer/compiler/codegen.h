@@ -18,11 +18,14 @@ struct codegen {
     // The scope being walked.
     uint32_t scope; // its index
     uint32_t labels;
-    uint32_t line;       // of the last IR_LINE
-    const char *pending; // text of an error whose line is not known yet
-    uint32_t depth;      // of nodes within nodes
-    bool lines;          // source lines are wanted
-    bool have_star;      // the parameters have passed a *
+    uint32_t line;          // of the last IR_LINE
+    const char *pending;    // text of an error whose line is not known yet
+    uint32_t depth;         // of nodes within nodes
+    const char *stack_base; // of the C stack, and the bytes of it that may be used
+    size_t stack_limit;
+    bool stack_asked; // the limit is what the system says
+    bool lines;       // source lines are wanted
+    bool have_star;   // the parameters have passed a *
     uint32_t positional_defaults, keyword_defaults;
     uint32_t break_label, continue_label; // break_label with IR_FROM_FOR
     uint32_t except_level, loop_except_level;
@@ -30,7 +33,6 @@ struct codegen {
 
 // Walks all scopes; u->codegen holds the result. Ends the compilation at an error.
 void codegen(struct unit *u, const struct ast *ast);
-void codegen_free(struct unit *u);
 // The place of a name in the module's qstr table, which it enters if it is new.
 uint32_t codegen_use_name(struct codegen *c, uint32_t name);
 

@@ -1,7 +1,6 @@
 // The passes in order.
 #include "packer/compiler/compiler.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "packer/compiler/emit.h"
@@ -9,13 +8,9 @@
 
 enum {
     COMPILER_SMALL_INT_BITS = 31,
-// Nodes within nodes: they take up to 200 bytes of C stack each, so that 8 MB hold them all.
-// Sanitizers take ten times as much.
-#ifdef __SANITIZE_ADDRESS__
-    COMPILER_MAX_DEPTH = 2500,
-#else
+    // Nodes within nodes: they take up to 200 bytes of C stack each, so that 8 MB hold them all. A
+    // smaller stack ends earlier, with the same error.
     COMPILER_MAX_DEPTH = 25000,
-#endif
     COMPILER_SIZE_MAX = 1 << 29, // offsets and lines are 32-bit, with room
 };
 
@@ -117,14 +112,13 @@ static struct mpy_module *compiler_module(struct unit *u, const struct mpy_code 
 
 static const struct mpy_code *compiler_emit(struct unit *u)
 {
-    struct emit *e = u->emit = arena_calloc(&u->work, 1, sizeof *e);
+    struct emit *e = ARENA_NEW(&u->work, struct emit);
     const struct emitter *emitter = &emitter_bytecode;
     struct codegen *c = u->codegen;
     e->u = u;
     e->c = c;
     e->codes = arena_calloc(u->out, c->scopes.n, sizeof *e->codes);
     emitter->begin(e);
-    u->emitter = emitter;
     for (uint32_t i = 0; i < c->scopes.n; i++) {
         emitter->scope(e, i);
     }
@@ -140,21 +134,8 @@ static void compiler_passes(struct unit *u, const void *source, size_t size, str
     name_intern(u, u->options.source_name, strlen(u->options.source_name));
     parse(u, ast);
     codegen(u, ast);
-    words_free(&ast->words); // the emitters need only the operations
+    words_free(u, &ast->words); // the emitters need only the operations
     *out = compiler_module(u, compiler_emit(u));
-}
-
-static void compiler_free(struct unit *u, struct ast *ast)
-{
-    if (u->emitter) {
-        u->emitter->end(u->emit);
-    }
-    parser_free(u);
-    codegen_free(u);
-    names_free(&u->names);
-    values_free(&u->values);
-    words_free(&ast->words);
-    arena_free(&u->work);
 }
 
 // What a jump out of the passes must find: not on the stack, where it may be lost.
@@ -168,16 +149,17 @@ enum diag_code compiler_tree(const void *source, size_t size, const char *file,
                              const struct compiler_options *options, struct arena *a,
                              struct diag *d, struct mpy_module **out)
 {
-    struct compiler_run *run = calloc(1, sizeof *run);
+    struct compiler_run *run = arena_resize(a, NULL, sizeof *run);
     if (!run) {
         return diag_nomem(d);
     }
+    memset(run, 0, sizeof *run);
     struct unit *u = &run->u;
     jmp_buf *outer = a->on_fail;
     u->file = file ? file : "<string>";
     u->out = a;
     u->diag = d;
-    arena_init(&u->work, 0);
+    arena_init_inside(&u->work, a);
     compiler_defaults(u, options);
     a->on_fail = u->work.on_fail = &run->memory;
     if (setjmp(run->memory)) {
@@ -187,8 +169,8 @@ enum diag_code compiler_tree(const void *source, size_t size, const char *file,
     }
     a->on_fail = outer;
     enum diag_code code = u->code;
-    compiler_free(u, &run->ast);
-    free(run);
+    arena_free(&u->work);
+    arena_drop(a, run);
     return code;
 }
 

@@ -1,6 +1,6 @@
 // The compiler as a library: a buffer of Python source to a code tree, or to .mpy bytes. No
-// globals, re-entrant, errors as values; all memory comes from the caller's arena. Its contract is
-// byte equality with upstream's mpy-cross of the chosen release.
+// globals, re-entrant, errors as values; all memory comes from the caller's arena, whose limit
+// bounds it. Its contract is byte equality with upstream's mpy-cross of the chosen release.
 #ifndef PACKER_COMPILER_COMPILER_H
 #define PACKER_COMPILER_COMPILER_H
 
@@ -29,8 +29,9 @@ struct compiler_options {
     unsigned small_int_bits;                // 0 = 31; 256 = no limit, which is 0 in the file
     const char *arch;                       // -march: what machine code would be for; NULL = none
     bool no_source_lines;                   // -X no-source-lines
-    unsigned max_depth;                     // nesting limit; 0 = default
-    uint64_t max_fold_bits;                 // size limit of a folded int; 0 = default
+    unsigned max_depth;                     // nesting limit, nodes; 0 = default
+    size_t max_stack;       // bytes of C stack that nesting may take; 0 = what the thread has
+    uint64_t max_fold_bits; // size limit of a folded int; 0 = default
     bool padded; // COMPILER_PAD NULs follow the source: it need not be copied, and must outlive the
                  // tree
     struct compiler_trace *trace; // out, may be NULL

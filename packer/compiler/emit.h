@@ -16,9 +16,8 @@ struct emit { // what emitters share while a module is emitted
 
 struct emitter {
     const char *name;
-    // Readies e->state before the first scope, and frees it after the last.
+    // Readies e->state before the first scope.
     void (*begin)(struct emit *e);
-    void (*end)(struct emit *e);
     // Fills e->codes[scope]. Names and constants are entered into the module's tables in the order
     // of their use.
     void (*scope)(struct emit *e, uint32_t scope);

@@ -3,8 +3,6 @@
 // line table depends on it: all long, then by the offsets of the pass before, until nothing moves.
 //
 // Facts: MicroPython py/emitbc.c, py/bc.h, py/bc0.h, releases 1.19 to 1.29.
-#include <stdlib.h>
-
 #include "packer/compiler/emit.h"
 
 enum {
@@ -147,11 +145,7 @@ static void bc_mark(struct bytecode *b, enum bc_mark_kind kind, uint8_t opcode, 
 {
     if (b->n_marks == b->cap_marks) {
         size_t cap = b->cap_marks ? b->cap_marks * 2 : 256;
-        struct bc_mark *marks = realloc(b->marks, cap * sizeof *marks);
-        if (!marks) {
-            unit_fail(b->u, DIAG_NOMEM);
-        }
-        b->marks = marks;
+        b->marks = arena_resize(&b->u->work, b->marks, cap * sizeof *b->marks);
         b->cap_marks = cap;
     }
     b->marks[b->n_marks++] = (struct bc_mark){(uint32_t)b->code.n, (uint8_t)kind, opcode, arg};
@@ -713,14 +707,4 @@ static void bc_begin(struct emit *e)
     e->state = b;
 }
 
-static void bc_end(struct emit *e)
-{
-    struct bytecode *b = e->state;
-    text_free(&b->code);
-    text_free(&b->names);
-    text_free(&b->out);
-    words_free(&b->children);
-    free(b->marks);
-}
-
-const struct emitter emitter_bytecode = {"bytecode", bc_begin, bc_end, bc_scope};
+const struct emitter emitter_bytecode = {"bytecode", bc_begin, bc_scope};

@@ -15,7 +15,7 @@ static uint32_t gen_join_dotted(struct codegen *c, node n)
     }
     char *joined = arena_dup(&u->work, t.at, t.n);
     size_t len = t.n;
-    text_free(&t);
+    text_free(c->u, &t);
     return name_intern(u, joined, len);
 }
 

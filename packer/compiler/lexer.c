@@ -393,7 +393,7 @@ void lexer_init(struct lexer *lx, struct unit *u)
 
 void lexer_free(struct lexer *lx)
 {
-    words_free(&lx->indents);
-    text_free(&lx->buffer);
-    text_free(&lx->arguments);
+    words_free(lx->u, &lx->indents);
+    text_free(lx->u, &lx->buffer);
+    text_free(lx->u, &lx->arguments);
 }

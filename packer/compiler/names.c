@@ -1,6 +1,5 @@
 #include "packer/compiler/names.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "packer/compiler/token.h"
@@ -133,10 +132,8 @@ static void names_grow_table(struct unit *u, struct names *names, uint32_t size)
 {
     struct names_entry *old = names->table;
     uint32_t old_size = old ? names->mask + 1 : 0;
-    struct names_entry *table = calloc(size, sizeof *table);
-    if (!table) {
-        unit_fail(u, DIAG_NOMEM);
-    }
+    struct names_entry *table = arena_resize(&u->work, NULL, size * sizeof *table);
+    memset(table, 0, size * sizeof *table);
     names->table = table;
     names->mask = size - 1;
     for (uint32_t i = 0; i < old_size; i++) {
@@ -148,7 +145,7 @@ static void names_grow_table(struct unit *u, struct names *names, uint32_t size)
             table[to] = old[i];
         }
     }
-    free(old);
+    arena_drop(&u->work, old);
 }
 
 static void names_grow(struct unit *u, struct names *names)
@@ -157,11 +154,7 @@ static void names_grow(struct unit *u, struct names *names)
     if (cap > UINT32_MAX / 4) {
         unit_fail(u, DIAG_NOMEM);
     }
-    struct name *at = realloc(names->at, cap * sizeof *at);
-    if (!at) {
-        unit_fail(u, DIAG_NOMEM);
-    }
-    names->at = at;
+    names->at = arena_resize(&u->work, names->at, cap * sizeof *names->at);
     names->cap = cap;
     names_grow_table(u, names, cap * 2);
 }
@@ -224,14 +217,6 @@ void names_init(struct unit *u)
     for (unsigned i = 0; i < NAME_KNOWN_COUNT; i++) {
         u->names.known[i] = names_enter(u, names_known[i]);
     }
-}
-
-void names_free(struct names *names)
-{
-    free(names->at);
-    free(names->table);
-    names->at = NULL;
-    names->table = NULL;
 }
 
 uint32_t name_intern(struct unit *u, const char *data, size_t len)

@@ -73,7 +73,6 @@ struct names {
 
 // Enters the static qstrs, the keywords and what the release's compiler knows from the start.
 void names_init(struct unit *u);
-void names_free(struct names *names);
 // The name of these bytes, which are copied when new. RuntimeError: name too long.
 uint32_t name_intern(struct unit *u, const char *data, size_t len);
 // The same, or 0 if nobody has interned it.

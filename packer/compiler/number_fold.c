@@ -337,7 +337,7 @@ static jmp_buf *fold_begin(struct fold *f)
 {
     jmp_buf *on_fail = f->arena->on_fail;
     f->arena->on_fail = NULL;
-    arena_init(&f->scratch, 0);
+    arena_init_inside(&f->scratch, f->arena);
     return on_fail;
 }
 

@@ -1,7 +1,6 @@
 // Facts: MicroPython py/parse.c, releases 1.19 to 1.29.
 #include "packer/compiler/parser.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { PARSER_FIRST_FRAMES = 128 };
@@ -156,11 +155,7 @@ void parser_push_token(struct parser *ps, bool is_atom)
 static void parser_grow(struct parser *ps)
 {
     size_t cap = ps->cap ? ps->cap * 2 : PARSER_FIRST_FRAMES;
-    struct parser_frame *frames = realloc(ps->frames, cap * sizeof *frames);
-    if (!frames) {
-        unit_fail(ps->u, DIAG_NOMEM);
-    }
-    ps->frames = frames;
+    ps->frames = arena_resize(&ps->u->work, ps->frames, cap * sizeof *ps->frames);
     ps->cap = cap;
 }
 
@@ -408,21 +403,12 @@ static void parser_file(struct parser *ps)
 
 void parse(struct unit *u, struct ast *ast)
 {
-    struct parser *ps = u->parser = arena_calloc(&u->work, 1, sizeof *ps);
+    struct parser *ps = ARENA_NEW(&u->work, struct parser);
     ps->u = u;
     ps->ast = ast;
     lexer_init(&ps->lexer, u);
     parser_file(ps);
-    parser_free(u);
-}
-
-void parser_free(struct unit *u)
-{
-    struct parser *ps = u->parser;
-    if (ps) {
-        lexer_free(&ps->lexer);
-        words_free(&ps->results);
-        free(ps->frames);
-        u->parser = NULL;
-    }
+    lexer_free(&ps->lexer);
+    words_free(u, &ps->results);
+    arena_drop(&u->work, ps->frames);
 }

@@ -8,9 +8,6 @@
 // Parses u->text. Ends the compilation at an error. Constants are folded on the way.
 void parse(struct unit *u, struct ast *ast);
 
-// Frees what an error has left behind.
-void parser_free(struct unit *u);
-
 // For the parts of the parser: a rule that has begun.
 struct parser_frame {
     uint16_t rule;

@@ -10,7 +10,7 @@ enum {
     SCOPE_FIRST_IDS = 4,
     SCOPE_LINEAR = 8, // up to so many identifiers a search is faster than a hash
     SCOPE_NOT_FOUND = UINT32_MAX,
-    SCOPE_DEPTH = 10000, // code within code; whoever reads the file must follow
+    SCOPE_DEPTH = 8000, // code within code: the reader, format/mpy/read.c, follows 8192
 };
 
 struct scope *scope_parent(const struct scopes *all, const struct scope *s)
@@ -23,11 +23,7 @@ struct scope *scope_add(struct unit *u, struct scopes *all, enum scope_kind kind
 {
     if (all->n == all->cap) {
         uint32_t cap = all->cap ? all->cap * 2 : SCOPE_FIRST_CAP;
-        struct scope *at = realloc(all->at, cap * sizeof *at);
-        if (!at) {
-            unit_fail(u, DIAG_NOMEM);
-        }
-        all->at = at;
+        all->at = arena_resize(&u->work, all->at, cap * sizeof *all->at);
         all->cap = cap;
     }
     struct scope *s = &all->at[all->n++];

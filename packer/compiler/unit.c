@@ -2,7 +2,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { UNIT_FIRST_CAP = 256 };
@@ -132,19 +131,15 @@ uint32_t *words_reserve(struct unit *u, struct words *w, size_t n)
 {
     if (n > w->cap - w->n) {
         size_t cap = unit_capacity(u, w->n, w->cap, n, sizeof *w->at);
-        uint32_t *at = realloc(w->at, cap * sizeof *at);
-        if (!at) {
-            unit_fail(u, DIAG_NOMEM);
-        }
-        w->at = at;
+        w->at = arena_resize(&u->work, w->at, cap * sizeof *w->at);
         w->cap = cap;
     }
     return w->at + w->n;
 }
 
-void words_free(struct words *w)
+void words_free(struct unit *u, struct words *w)
 {
-    free(w->at);
+    arena_drop(&u->work, w->at);
     *w = (struct words){0};
 }
 
@@ -152,11 +147,7 @@ void text_reserve(struct unit *u, struct text *t, size_t n)
 {
     if (n > t->cap - t->n) {
         size_t cap = unit_capacity(u, t->n, t->cap, n, 1);
-        char *at = realloc(t->at, cap);
-        if (!at) {
-            unit_fail(u, DIAG_NOMEM);
-        }
-        t->at = at;
+        t->at = arena_resize(&u->work, t->at, cap);
         t->cap = cap;
     }
 }
@@ -178,8 +169,8 @@ void text_insert(struct unit *u, struct text *t, size_t at, const void *s, size_
     t->n += n;
 }
 
-void text_free(struct text *t)
+void text_free(struct unit *u, struct text *t)
 {
-    free(t->at);
+    arena_drop(&u->work, t->at);
     *t = (struct text){0};
 }

@@ -13,10 +13,7 @@
 #include "packer/compiler/release.h"
 #include "packer/compiler/values.h"
 
-struct parser;
 struct codegen;
-struct emitter;
-struct emit;
 
 struct unit {
     const struct compiler_release *release;
@@ -25,7 +22,7 @@ struct unit {
     const uint8_t *text; // the source with line ends made LF, with an LF and NULs at the end
     size_t size;         // without the NULs
     struct arena *out;   // the caller's: what the tree keeps
-    struct arena work;   // freed at the end of the compilation
+    struct arena work;   // inside of it, freed at the end of the compilation
     struct diag *diag;
     enum diag_code code;        // of the error that jumped
     uint32_t machine_code_line; // of a decorator that asked for machine code; 0 = none
@@ -33,10 +30,7 @@ struct unit {
     jmp_buf fail;
     struct names names;
     struct values values;
-    struct parser *parser;         // while parsing
-    struct codegen *codegen;       // from code generation on
-    const struct emitter *emitter; // while emitting, with
-    struct emit *emit;             // its state
+    struct codegen *codegen; // from code generation on
 };
 
 #define UNIT_NOWHERE ((struct unit_place){0, NULL})
@@ -62,7 +56,7 @@ noreturn void unit_raise(struct unit *u, const char *type, struct unit_place pla
 noreturn void unit_too_deep(struct unit *u, struct unit_place place);
 noreturn void unit_fail(struct unit *u, enum diag_code code);
 
-// Growing arrays live outside the arenas, where the system can move them without a copy.
+// Growing arrays are blocks of their own in u->work; an early free is for the sake of memory only.
 struct words {
     uint32_t *at;
     size_t n, cap;
@@ -70,7 +64,7 @@ struct words {
 
 // Makes room for n more words and returns where they go; n is not yet counted.
 uint32_t *words_reserve(struct unit *u, struct words *w, size_t n);
-void words_free(struct words *w);
+void words_free(struct unit *u, struct words *w);
 
 static inline void words_push(struct unit *u, struct words *w, uint32_t word)
 {
@@ -88,7 +82,7 @@ struct text { // a growing string
 void text_reserve(struct unit *u, struct text *t, size_t n);
 void text_put(struct unit *u, struct text *t, const void *s, size_t n);
 void text_insert(struct unit *u, struct text *t, size_t at, const void *s, size_t n);
-void text_free(struct text *t);
+void text_free(struct unit *u, struct text *t);
 
 static inline void text_byte(struct unit *u, struct text *t, uint8_t c)
 {

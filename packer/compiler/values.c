@@ -1,6 +1,5 @@
 #include "packer/compiler/values.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "packer/compiler/unit.h"
@@ -13,12 +12,8 @@ static void *values_grow(struct unit *u, void *at, uint32_t *cap, size_t item)
     if (want > UINT32_MAX / 4) {
         unit_fail(u, DIAG_NOMEM);
     }
-    void *p = realloc(at, want * item);
-    if (!p) {
-        unit_fail(u, DIAG_NOMEM);
-    }
     *cap = want;
-    return p;
+    return arena_resize(&u->work, at, want * item);
 }
 
 uint32_t values_add(struct unit *u, struct value v)
@@ -29,14 +24,6 @@ uint32_t values_add(struct unit *u, struct value v)
     }
     s->at[s->n] = v;
     return s->n++;
-}
-
-void values_free(struct values *s)
-{
-    free(s->at);
-    free(s->table);
-    free(s->index);
-    *s = (struct values){0};
 }
 
 bool value_to_number(const struct value *v, struct number *out)
@@ -203,11 +190,9 @@ static bool value_same(const struct unit *u, const struct value *a, const struct
 static void values_reindex(struct unit *u, struct values *s)
 {
     uint32_t size = s->mask ? (s->mask + 1) * 2 : VALUES_FIRST_CAP * 2;
-    free(s->index);
-    s->index = calloc(size, sizeof *s->index);
-    if (!s->index) {
-        unit_fail(u, DIAG_NOMEM);
-    }
+    arena_drop(&u->work, s->index);
+    s->index = arena_resize(&u->work, NULL, size * sizeof *s->index);
+    memset(s->index, 0, size * sizeof *s->index);
     s->mask = size - 1;
     for (uint32_t i = 0; i < s->n_table; i++) {
         uint32_t to = value_hash(u, &s->at[s->table[i]]) & s->mask;

@@ -51,7 +51,6 @@ struct values {
 uint32_t values_add(struct unit *u, struct value v);
 // The place of value `at[i]` in the constant table; equal values share one.
 uint32_t values_use(struct unit *u, uint32_t i);
-void values_free(struct values *values);
 
 bool value_is_true(const struct unit *u, const struct value *v);
 // False if v is not a number.

@@ -1080,7 +1080,7 @@ enum diag_code tree_parse(const char *text, size_t size, const char *file, struc
     p.u.file = file;
     p.u.out = a;
     p.u.diag = d;
-    arena_init(&p.u.work, 0);
+    arena_init_inside(&p.u.work, a);
     *out = NULL;
     if (setjmp(p.u.fail) == 0) {
         // An allocation that fails must free what the lexer holds: it comes back here as well.
@@ -1094,9 +1094,6 @@ enum diag_code tree_parse(const char *text, size_t size, const char *file, struc
         p.u.code = DIAG_OK;
     }
     a->on_fail = on_fail;
-    lexer_free(&p.lx);
-    names_free(&p.u.names);
-    values_free(&p.u.values);
     arena_free(&p.u.work);
     *unsupported = p.unsupported;
     return p.u.code == DIAG_NOMEM ? diag_nomem(d) : p.u.code;

@@ -98,8 +98,9 @@ static void repeat(struct bytes_out *out, const char *s, unsigned n)
     }
 }
 
-// Nesting of every kind ends in an error, never on the C stack.
-Test(compiler, deep_nesting_is_bounded)
+// Nesting of every kind ends in an error, never on the C stack: by default the compiler asks the
+// system what the thread has, be that megabytes or little.
+static void *compile_deep(void *result)
 {
     const char *const kinds[][2] = {
         {"(", ")"},
@@ -127,6 +128,53 @@ Test(compiler, deep_nesting_is_bounded)
         bytes_out_free(&text);
         bytes_out_free(&out);
     }
+    return result;
+}
+
+Test(compiler, deep_nesting_is_bounded)
+{
+    compile_deep(NULL);
+}
+
+Test(compiler, deep_nesting_is_bounded_in_threads)
+{
+    static const size_t sizes[] = {8 << 20, 1 << 20, 512 << 10};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        pthread_attr_t attributes;
+        pthread_t thread;
+        pthread_attr_init(&attributes);
+        cr_assert_eq(pthread_attr_setstacksize(&attributes, sizes[i]), 0);
+        cr_assert_eq(pthread_create(&thread, &attributes, compile_deep, NULL), 0);
+        pthread_join(thread, NULL);
+        pthread_attr_destroy(&attributes);
+    }
+}
+
+static enum diag_code compile_nested(unsigned depth, size_t max_stack)
+{
+    struct compiler_options options = {.max_stack = max_stack};
+    struct bytes_out text, out;
+    struct arena a;
+    struct diag d;
+    arena_init(&a, 0);
+    diag_init(&d);
+    bytes_out_init(&text);
+    bytes_out_init(&out);
+    repeat(&text, "[", depth);
+    repeat(&text, "]", depth);
+    enum diag_code err = compiler_mpy(text.data, text.size, "t.py", &options, &a, &d, &out);
+    cr_expect(!err || strcmp(d.text, "RuntimeError: maximum recursion depth exceeded") == 0);
+    bytes_out_free(&text);
+    bytes_out_free(&out);
+    arena_free(&a);
+    return err;
+}
+
+Test(compiler, stack_can_be_limited)
+{
+    cr_expect_eq(compile_nested(10, 64 << 10), DIAG_OK);
+    cr_expect_eq(compile_nested(5000, 64 << 10), DIAG_MALFORMED);
+    cr_expect_eq(compile_nested(5000, 0), DIAG_OK);
 }
 
 Test(compiler, folding_is_bounded)
@@ -164,7 +212,8 @@ Test(compiler, many_cells_are_refused)
 Test(compiler, limited_memory_is_an_error)
 {
     const char text[] = "def f(a, b):\n    return [a, 'a long enough string', b, 12345678901]\n";
-    for (size_t limit = 1; limit < 40000; limit += 997) {
+    bool reached = false;
+    for (size_t limit = 1; limit < 200000; limit += 997) {
         struct arena a;
         struct diag d;
         struct bytes_out out;
@@ -172,10 +221,37 @@ Test(compiler, limited_memory_is_an_error)
         diag_init(&d);
         bytes_out_init(&out);
         enum diag_code err = compiler_mpy(text, sizeof text - 1, "t.py", NULL, &a, &d, &out);
-        cr_expect(err == DIAG_OK || err == DIAG_NOMEM);
+        cr_expect(err == (reached ? DIAG_OK : DIAG_NOMEM) || err == DIAG_OK);
+        cr_expect(a.total <= limit, "%zu > %zu", a.total, limit);
+        reached |= err == DIAG_OK;
         bytes_out_free(&out);
         arena_free(&a);
     }
+    cr_expect(reached);
+}
+
+// All that a compilation takes counts against the limit of the caller's arena, whatever it is for.
+Test(compiler, large_scripts_stay_within_the_limit)
+{
+    struct bytes_out text, out;
+    struct diag d;
+    struct arena a;
+    bytes_out_init(&text);
+    for (unsigned i = 0; i < 20000; i++) {
+        bytes_printf(&text, "x%u = [lambda a: a + %u, 'some string %u', {a for a in b}]\n", i, i,
+                     i);
+    }
+    for (size_t limit = 1 << 20; limit <= 64 << 20; limit *= 4) {
+        arena_init(&a, limit);
+        diag_init(&d);
+        bytes_out_init(&out);
+        enum diag_code err = compiler_mpy(text.data, text.size, "t.py", NULL, &a, &d, &out);
+        cr_expect_eq(err, limit < 64 << 20 ? DIAG_NOMEM : DIAG_OK);
+        cr_expect(a.total <= limit);
+        bytes_out_free(&out);
+        arena_free(&a);
+    }
+    bytes_out_free(&text);
 }
 
 static void *compile_in_thread(void *result)
