@@ -1,14 +1,8 @@
 #!/usr/bin/env bash
 # Many signatures on one product, room for them, and the same bytes wherever a product is made.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-. tests/lib/firmware.sh
-stock=$(realpath "$(hub_firmware primehub 2>"$work/why")") || { tail -1 "$work/why"; exit 77; }
+. "$(dirname "$0")/../lib/script.sh"
+stock=$(hub_firmware primehub 2>"$work/why") || skip "$(tail -1 "$work/why")"
 keys=$PWD/tests/keys
-failures=0
-wrong() { echo "wrong: $*"; failures=$((failures + 1)); }
 expect() { # exit code, command
     local code=$1 got
     shift
