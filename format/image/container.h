@@ -46,6 +46,7 @@ struct image_ops {
                           struct bytes_out *out, struct diag *d);
     enum diag_code (*remove)(const struct image *img, const struct image_undo *undo,
                              struct bytes_out *out, struct diag *d);
+    uint64_t (*room)(const struct image *img, uint64_t addr, uint64_t space); // NULL: no limit
 };
 
 extern const struct image_ops image_elf_ops, image_bin_ops, image_uf2_ops, image_dfuse_ops,

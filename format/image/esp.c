@@ -280,6 +280,20 @@ static enum diag_code esp_add(const struct image *img, const struct image_run *r
     return err ? err : esp_put_rest(img, out->size - start - (size_t)e->app.at, out, d);
 }
 
+// An app may grow to the end of its partition, where the flash behind it is erased.
+static uint64_t esp_image_room(const struct image *img, uint64_t addr, uint64_t space)
+{
+    const struct esp_image *e = img->container;
+    if (img->kind == IMAGE_ESP_FLASH) {
+        uint64_t end = esp_app_end(&e->app), to = end;
+        while (to < e->limit && (to >= img->file_size || e->file[to] == IMAGE_FILL)) {
+            to = to >= img->file_size ? e->limit : to + 1;
+        }
+        space = to - e->app.at;
+    }
+    return esp_room(&e->app, space, addr);
+}
+
 static enum diag_code esp_undo(const struct image *img, uint64_t addr, uint64_t size,
                                struct bytes_out *out, struct diag *d)
 {
@@ -317,7 +331,7 @@ static enum diag_code esp_remove(const struct image *img, const struct image_und
 
 #define ESP_OPS                                                                                    \
     .granule = 4, .describe = esp_describe, .write = esp_write, .seal = esp_seal_image,            \
-    .undo = esp_undo, .add = esp_add, .remove = esp_remove
+    .undo = esp_undo, .add = esp_add, .remove = esp_remove, .room = esp_image_room
 
 const struct image_ops image_esp_app_ops = {
     .kind = IMAGE_ESP_APP,

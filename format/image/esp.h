@@ -21,6 +21,7 @@ struct esp_chip {
     enum image_machine machine;
     uint32_t drom, drom_end, irom, irom_end; // mapped flash; equal ranges: one space for both
     uint32_t iram, iram_end;                 // executable RAM
+    bool shared_mmu; // both windows show the same pages: an entry serves either of them
 };
 
 struct esp_segment {
@@ -42,7 +43,8 @@ struct esp_app { // offsets count from the start of the file
     bool md5;                // length before, MD5 behind the mapped part
 };
 
-unsigned esp_header(const struct esp_app *app); // bytes of the header
+unsigned esp_header(const struct esp_app *app);               // bytes of the header
+bool esp_in_range(uint32_t addr, uint32_t from, uint32_t to); // to is exclusive
 // True if flash can be mapped at addr.
 bool esp_is_mapped(const struct esp_chip *c, uint32_t addr);
 // Parses the app at offset at of data, where limit is the end of its space, and checks its sums if
@@ -63,6 +65,8 @@ enum diag_code esp_grow(const struct image *img, const struct esp_app *app, cons
                         const struct image_run *run, struct bytes_out *out, struct diag *d);
 enum diag_code esp_shrink(const struct esp_app *app, const uint8_t *file, struct bytes_in *undo,
                           struct bytes_out *out);
+// The most bytes that esp_grow can add at addr when the app with its sums must fit in space.
+uint64_t esp_room(const struct esp_app *app, uint64_t space, uint64_t addr);
 // Where in the file the app of an ESP image lies, with its sums.
 void esp_app_range(const struct image *img, uint64_t *at, uint64_t *end);
 // Appends what esp_shrink will need.

@@ -11,26 +11,27 @@ enum {
     ESP_SECTOR = 4096,
     ESP_APP_MARK = 0xabcd5432, // first word of the read-only data: the application descriptor
 };
+// The S2's window for data ends where its buses for RAM begin.
 static const struct esp_chip esp_chips[] = {
-    {-1, "ESP8266", IMAGE_ISA_XTENSA, 0, 0, ESP8266_FLASH, 0x40300000, 0x40100000, 0x40110000},
+    {-1, "ESP8266", IMAGE_ISA_XTENSA, 0, 0, ESP8266_FLASH, 0x40300000, 0x40100000, 0x40110000, 0},
     {0, "ESP32", IMAGE_ISA_XTENSA, 0x3f400000, 0x3f800000, 0x400d0000, 0x40400000, 0x40080000,
-     0x400c2000},
-    {2, "ESP32-S2", IMAGE_ISA_XTENSA, 0x3f000000, 0x3ff80000, 0x40080000, 0x40800000, 0x40020000,
-     0x40080000},
+     0x400c2000, 0},
+    {2, "ESP32-S2", IMAGE_ISA_XTENSA, 0x3f000000, 0x3f400000, 0x40080000, 0x40800000, 0x40020000,
+     0x40080000, 0},
     {9, "ESP32-S3", IMAGE_ISA_XTENSA, 0x3c000000, 0x3e000000, 0x42000000, 0x44000000, 0x40370000,
-     0x403e0000},
+     0x403e0000, 1},
     {5, "ESP32-C3", IMAGE_ISA_RV32, 0x3c000000, 0x3c800000, 0x42000000, 0x42800000, 0x4037c000,
-     0x403e0000},
+     0x403e0000, 1},
     {12, "ESP32-C2", IMAGE_ISA_RV32, 0x3c000000, 0x3c400000, 0x42000000, 0x42400000, 0x4037c000,
-     0x403c0000},
+     0x403c0000, 1},
     {13, "ESP32-C6", IMAGE_ISA_RV32, 0x42000000, 0x43000000, 0x42000000, 0x43000000, 0x40800000,
-     0x40880000},
+     0x40880000, 0},
     {16, "ESP32-H2", IMAGE_ISA_RV32, 0x42000000, 0x43000000, 0x42000000, 0x43000000, 0x40800000,
-     0x40850000},
+     0x40850000, 0},
     {23, "ESP32-C5", IMAGE_ISA_RV32, 0x42000000, 0x44000000, 0x42000000, 0x44000000, 0x40800000,
-     0x40860000},
+     0x40860000, 0},
     {18, "ESP32-P4", IMAGE_ISA_RV32, 0x40000000, 0x4c000000, 0x40000000, 0x4c000000, 0x4ff00000,
-     0x4ffc0000},
+     0x4ffc0000, 0},
 };
 
 static bool esp_is_8266(const uint8_t *p)
@@ -208,29 +209,29 @@ enum diag_code esp_parse(const uint8_t *data, uint64_t limit, uint64_t at, bool 
     return err;
 }
 
-static bool esp_in(uint32_t addr, uint32_t from, uint32_t to)
+bool esp_in_range(uint32_t addr, uint32_t from, uint32_t to)
 {
     return addr >= from && addr < to;
 }
 
 bool esp_is_mapped(const struct esp_chip *c, uint32_t addr)
 {
-    return esp_in(addr, c->drom, c->drom_end) || esp_in(addr, c->irom, c->irom_end);
+    return esp_in_range(addr, c->drom, c->drom_end) || esp_in_range(addr, c->irom, c->irom_end);
 }
 
 static void esp_classify(const struct esp_chip *c, struct image_segment *s)
 {
     uint32_t addr = (uint32_t)s->addr;
     bool shared = c->drom == c->irom;
-    bool data =
-        shared ? s->size >= 4 && ld32(s->data) == ESP_APP_MARK : esp_in(addr, c->drom, c->drom_end);
+    bool data = shared ? s->size >= 4 && ld32(s->data) == ESP_APP_MARK
+                       : esp_in_range(addr, c->drom, c->drom_end);
     if (data && esp_is_mapped(c, addr)) {
         s->name = "DROM";
         s->flags = IMAGE_R;
-    } else if (esp_in(addr, c->irom, c->irom_end)) {
+    } else if (esp_in_range(addr, c->irom, c->irom_end)) {
         s->name = "IROM";
         s->flags = IMAGE_R | IMAGE_X;
-    } else if (esp_in(addr, c->iram, c->iram_end)) {
+    } else if (esp_in_range(addr, c->iram, c->iram_end)) {
         s->name = "IRAM";
         s->flags = IMAGE_R | IMAGE_W | IMAGE_X;
     } else {

@@ -5,6 +5,8 @@
 enum {
     ESP_IROM = 0xff,    // as a segment: the ESP8266's flash part
     ESP_PADDING = 0xfe, // in an order: a segment of filling for address 0, which boot loaders skip
+    ESP_SEGMENT_HEADER = 8,
+    ESP_SEGMENT_MAX = 0xfffffc,
     ESP_BETWEEN_MAX = 12, // segments before the next mapped one that are considered for moving
 };
 
@@ -41,21 +43,37 @@ static struct esp_segment esp_target_segment(const struct esp_app *app, unsigned
     return i < app->n ? app->segments[i] : (struct esp_segment){0};
 }
 
-// The pages that the grown segment needs must not be mapped for another one.
-static bool esp_pages_free(const struct esp_app *app, unsigned target, uint64_t end)
+// The place of a mapped address in the flash MMU's table: where code and data share its entries,
+// both windows count from 0.
+static uint64_t esp_linear(const struct esp_chip *c, uint32_t addr)
+{
+    if (!c->shared_mmu) {
+        return addr;
+    }
+    return addr - (esp_in_range(addr, c->drom, c->drom_end) ? c->drom : c->irom);
+}
+
+// The first address that the target cannot grow to: the end of its window, or the page in which
+// another mapped segment begins. Boot loaders take no segment of 16 MiB and more.
+static uint64_t esp_growth_end(const struct esp_app *app, unsigned target)
 {
     const struct esp_chip *c = app->chip;
     uint32_t addr = app->segments[target].addr;
-    uint64_t from = addr & ~(uint64_t)(ESP_PAGE - 1);
-    uint64_t to = (end + ESP_PAGE - 1) & ~(uint64_t)(ESP_PAGE - 1);
+    uint64_t page = esp_linear(c, addr) & ~(uint64_t)(ESP_PAGE - 1);
+    uint64_t first = addr & ~(uint64_t)(ESP_PAGE - 1);
+    uint64_t end = esp_in_range(addr, c->drom, c->drom_end) ? c->drom_end : c->irom_end;
+    end = end - addr < ESP_SEGMENT_MAX ? end : (uint64_t)addr + ESP_SEGMENT_MAX;
     for (unsigned i = 0; i < app->n; i++) {
         const struct esp_segment *s = &app->segments[i];
-        if (i != target && s->size && esp_is_mapped(c, s->addr) && s->addr < to &&
-            from < (uint64_t)s->addr + s->size) {
-            return false;
+        if (i == target || !s->size || !esp_is_mapped(c, s->addr)) {
+            continue;
+        }
+        uint64_t other = esp_linear(c, s->addr), begin = other & ~(uint64_t)(ESP_PAGE - 1);
+        if (page < other + s->size && first + (begin - page) < end) {
+            end = begin > page ? first + (begin - page) : 0;
         }
     }
-    return end <= (addr >= c->drom && addr < c->drom_end ? c->drom_end : c->irom_end);
+    return end;
 }
 
 // Index of the first mapped segment behind target; the number of segments if there is none.
@@ -69,38 +87,55 @@ static unsigned esp_next_mapped(const struct esp_app *app, unsigned target)
     return i;
 }
 
-// Which of the segments between target and next go to the end of the file, so that next can stay
-// where it is though target has grown: the choice that lets the file grow least, as a set of bits.
-// 0 if there is none that is better than a padding segment.
-static unsigned esp_choose_moved(const struct esp_app *app, unsigned target, unsigned next,
-                                 uint32_t growth, uint32_t *best)
+static uint64_t esp_moved_size(const struct esp_app *app, unsigned first, unsigned set)
 {
-    unsigned n = next - target - 1, chosen = 0;
-    for (unsigned set = 1; n <= ESP_BETWEEN_MAX && set < 1u << n; set++) {
-        uint64_t moved = 0;
-        for (unsigned i = 0; i < n; i++) {
-            moved += set >> i & 1 ? app->segments[target + 1 + i].size + (uint64_t)8 : 0;
-        }
-        bool fits = moved == growth || moved >= (uint64_t)growth + 8;
-        if (fits && moved < *best) {
-            *best = (uint32_t)moved;
+    uint64_t size = 0;
+    for (unsigned i = 0; set >> i; i++) {
+        size += set >> i & 1 ? app->segments[first + i].size + (uint64_t)ESP_SEGMENT_HEADER : 0;
+    }
+    return size;
+}
+
+// Number of the segments between target and the next mapped one that may go to the end of the file.
+static unsigned esp_movable(const struct esp_app *app, unsigned target)
+{
+    unsigned n = esp_next_mapped(app, target) - target - 1;
+    return n <= ESP_BETWEEN_MAX ? n : 0;
+}
+
+// The mapped segment behind a target that has grown must stay congruent to its address. What has
+// grown, less what moves from between the two to the end of the file, is filled up to whole pages.
+// This chooses what moves, as a set of bits, so that the file grows least; *cost are the bytes it
+// grows by.
+static unsigned esp_choose_moved(const struct esp_app *app, unsigned target, uint32_t growth,
+                                 uint64_t *cost)
+{
+    unsigned n = esp_movable(app, target), chosen = 0;
+    *cost = UINT64_MAX;
+    for (unsigned set = 0; set < 1u << n; set++) {
+        uint64_t fill = (esp_moved_size(app, target + 1, set) - growth) % ESP_PAGE;
+        if (growth + fill < *cost) {
+            *cost = growth + fill;
             chosen = set;
         }
     }
     return chosen;
 }
 
-// Decides the order of the segments and the padding.
+// Decides the order of the segments and the padding, which is a segment of its own where it is
+// large enough for one.
 static void esp_arrange(const struct esp_app *app, struct esp_edit *edit)
 {
     unsigned target = edit->segment, next = esp_next_mapped(app, target), moved = 0;
-    uint32_t growth = edit->size - app->segments[target].size, rest = growth % ESP_PAGE;
-    if (next < app->n && rest) {
-        // A padding segment up to the next page, or less if others make room.
-        uint32_t padding = ESP_PAGE - rest >= 8 ? ESP_PAGE - rest : 2 * ESP_PAGE - rest;
-        uint32_t cost = growth + padding;
-        moved = esp_choose_moved(app, target, next, growth, &cost);
-        edit->padding = cost - growth;
+    uint32_t growth = edit->size - app->segments[target].size;
+    if (next < app->n) {
+        uint64_t cost;
+        moved = esp_choose_moved(app, target, growth, &cost);
+        edit->padding = (uint32_t)(cost - growth);
+    }
+    if (edit->padding < ESP_SEGMENT_HEADER) {
+        edit->size += edit->padding;
+        edit->padding = 0;
     }
     for (unsigned pass = 0; pass < 2; pass++) { // those that stay, then those that move
         for (unsigned i = 0; i < app->n; i++) {
@@ -209,8 +244,8 @@ static enum diag_code esp_plan(const struct image *img, const struct esp_app *ap
     }
     struct esp_segment s = esp_target_segment(app, (unsigned)target);
     uint64_t end = run->addr + run->size;
-    bool free =
-        target == ESP_IROM ? end < app->chip->irom_end : esp_pages_free(app, (unsigned)target, end);
+    bool free = target == ESP_IROM ? end < app->chip->irom_end
+                                   : end <= esp_growth_end(app, (unsigned)target);
     if (!free || end > UINT32_MAX - 3) {
         return diag_set(d, DIAG_NO, img->name,
                         "the flash pages up to 0x%llx are not free for the segment at 0x%x",
@@ -225,6 +260,43 @@ static enum diag_code esp_plan(const struct image *img, const struct esp_app *ap
                ? DIAG_OK
                : diag_set(d, DIAG_NO, img->name, "has %u segments already, one more is needed",
                           app->n);
+}
+
+// The most that a segment can grow by when the file may grow by limit bytes: the file grows by what
+// moves, and by whole pages.
+static uint64_t esp_most_growth(const struct esp_app *app, unsigned target, uint64_t limit)
+{
+    uint64_t most = 0;
+    if (esp_next_mapped(app, target) == app->n) {
+        return limit;
+    }
+    unsigned n = esp_movable(app, target);
+    for (unsigned set = 0; set < 1u << n; set++) {
+        uint64_t rest = esp_moved_size(app, target + 1, set) % ESP_PAGE;
+        uint64_t growth = limit < rest ? 0 : limit - (limit - rest) % ESP_PAGE;
+        most = growth > most ? growth : most;
+    }
+    return most;
+}
+
+uint64_t esp_room(const struct esp_app *app, uint64_t space, uint64_t addr)
+{
+    int target = esp_target(app, addr);
+    if (target < 0 || target == ESP_IROM) {
+        return target < 0 ? 0 : app->chip->irom_end - addr;
+    }
+    const struct esp_segment *s = &app->segments[target], *last = &app->segments[app->n - 1];
+    uint64_t used = last->at + last->size - app->at, tail = app->hash ? ESP_HASH : 0;
+    uint64_t room = space < tail ? 0 : (space - tail) & ~(uint64_t)15,
+             gap = addr - s->addr - s->size;
+    if (room <= used) {
+        return 0;
+    }
+    uint64_t growth = esp_most_growth(app, (unsigned)target, (room - used - 1) & ~(uint64_t)3);
+    uint64_t end = esp_growth_end(app, (unsigned)target), start = (uint64_t)s->addr + s->size;
+    uint64_t most = end < start ? 0 : end - start;
+    most = growth < most ? growth : most;
+    return most < gap ? 0 : most - gap;
 }
 
 enum diag_code esp_grow(const struct image *img, const struct esp_app *app, const uint8_t *file,

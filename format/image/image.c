@@ -350,6 +350,12 @@ static enum diag_code image_check_add(const struct image *img, uint64_t addr, ui
     return DIAG_OK;
 }
 
+uint64_t image_room(const struct image *img, uint64_t addr, uint64_t space)
+{
+    const struct image_ops *ops = image_ops_of(img->kind);
+    return ops->room ? ops->room(img, addr, space) : UINT64_MAX;
+}
+
 enum diag_code image_undo(const struct image *img, uint64_t addr, uint64_t size,
                           struct bytes_out *out, struct diag *d)
 {

@@ -126,6 +126,10 @@ enum diag_code image_poke(struct image *img, uint64_t addr, const uint8_t *bytes
 // image_add wants addr and size to be multiples of this; what is missing is filled (UF2: with
 // zeros).
 uint64_t image_granule(const struct image *img);
+// The most bytes that image_add takes at addr, as far as the container sets a limit; else
+// UINT64_MAX. An Espressif app on its own does not know its partition: space are the bytes that the
+// whole app may take there (UINT64_MAX: any number); a full-flash image has the partition's size.
+uint64_t image_room(const struct image *img, uint64_t addr, uint64_t space);
 // What image_remove will need to restore the container after image_add(addr, size): appended to
 // out. Depends on the base and on (addr, size) only; at most a few hundred bytes.
 enum diag_code image_undo(const struct image *img, uint64_t addr, uint64_t size,

@@ -537,6 +537,12 @@ static enum diag_code uf2_remove(const struct image *img, const struct image_und
     return DIAG_OK;
 }
 
+static uint64_t uf2_room(const struct image *img, uint64_t addr, uint64_t space)
+{
+    const struct uf2_app *app = uf2_app_of(img);
+    return app ? esp_room(&app->app, space, addr) : UINT64_MAX;
+}
+
 const struct image_ops image_uf2_ops = {
     .kind = IMAGE_UF2,
     .name = "uf2",
@@ -550,4 +556,5 @@ const struct image_ops image_uf2_ops = {
     .undo = uf2_undo,
     .add = uf2_add,
     .remove = uf2_remove,
+    .room = uf2_room,
 };

@@ -435,7 +435,13 @@ static void make_esp32(struct bytes_out *out)
 
 static void make_esp_s3(struct bytes_out *out)
 {
-    put_esp(out, 9, 0x3c000000, 0x40374000, 0x42000000);
+    put_esp(out, 9, 0x3c100000, 0x40374000, 0x42000000);
+}
+
+// Code and data share the entries of the MMU; here the code's come behind the data's.
+static void make_esp_s3_above(struct bytes_out *out)
+{
+    put_esp(out, 9, 0x3c000000, 0x40374000, 0x42120000);
 }
 
 static void make_esp_c6(struct bytes_out *out)
@@ -533,14 +539,15 @@ const struct image_sample image_samples[] = {
     {"uf2", IMAGE_UF2, make_uf2, 0x10000300, 0},
     {"uf2-families", IMAGE_UF2, make_uf2_families, 0x10004000, 0},
     {"uf2-shared", IMAGE_UF2, make_uf2_shared, 0x2300, 0},
-    {"uf2-esp", IMAGE_UF2, make_uf2_esp, 0x3c0001c0, 0},
+    {"uf2-esp", IMAGE_UF2, make_uf2_esp, 0x3c1001c0, 0},
     {"dfuse", IMAGE_DFUSE, make_dfuse, 0x8020100, 0},
     {"dfuse-targets", IMAGE_DFUSE, make_dfuse_targets, 0x8100000, 0},
     {"ihex", IMAGE_IHEX, make_hex, 0x8010100, 0},
     {"ihex-segments", IMAGE_IHEX, make_hex_segments, 0x40000, 0},
     {"ihex-universal", IMAGE_IHEX, make_hex_universal, 0x18000, 0},
     {"esp32", IMAGE_ESP_APP, make_esp32, 0x3f4001c0, 0},
-    {"esp32-s3", IMAGE_ESP_APP, make_esp_s3, 0x3c0001c0, 0},
+    {"esp32-s3", IMAGE_ESP_APP, make_esp_s3, 0x3c1001c0, 0},
+    {"esp32-s3-above", IMAGE_ESP_APP, make_esp_s3_above, 0x3c0001c0, 0},
     {"esp32-c6", IMAGE_ESP_APP, make_esp_c6, 0x421001c0, 0},
     {"esp32-c3-data", IMAGE_ESP_APP, make_esp_c3_data_only, 0x3c0001c0, 0},
     {"esp8266", IMAGE_ESP_APP, make_esp8266, 0x40201200, 0},

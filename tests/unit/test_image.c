@@ -589,3 +589,89 @@ Test(image, uf2_families_by_name_or_number)
     cr_assert_not(image_uf2_family("z80", &f));
     cr_assert_not(image_uf2_family("0x123456789", &f));
 }
+
+// Every mapped segment lies at an address and at a file offset that agree within a page of 64 KiB.
+static void check_congruent(const struct image *img, const char *name)
+{
+    uint64_t start = strcmp(name, "esp-flash-1000") == 0 ? 0x1000 : 0;
+    for (unsigned i = 0; i < img->n_segments; i++) {
+        const struct image_segment *g = &img->segments[i];
+        if (strcmp(g->name, "DROM") == 0 || strcmp(g->name, "IROM") == 0) {
+            cr_assert_eq((start + g->file_offset) % 0x10000, g->addr % 0x10000, "%s: %s", name,
+                         g->name);
+        }
+    }
+}
+
+// Adds size bytes and takes them away again.
+static enum diag_code grow_and_shrink(const struct image_sample *s, uint64_t size)
+{
+    struct work w;
+    struct bytes_out undo, file, base;
+    open_sample(&w, s);
+    bytes_out_init(&undo);
+    bytes_out_init(&file);
+    bytes_out_init(&base);
+    uint8_t *bytes = arena_calloc(&w.arena, size, 1);
+    enum diag_code err = image_undo(w.image, s->add, size, &undo, &w.diag);
+    err = err ? err : image_add(w.image, s->add, bytes, size, IMAGE_R, &w.diag);
+    err = err ? err : image_write(w.image, &file, &w.diag);
+    if (!err) {
+        struct image *again;
+        cr_assert_eq(image_read(file.data, file.size, s->name, s->kind, &w.arena, &w.diag, &again),
+                     DIAG_OK, "%s: %s", s->name, w.diag.text);
+        check_congruent(again, s->name);
+        cr_assert_eq(image_remove(again, s->add, size, undo.data, undo.size, &w.diag), DIAG_OK,
+                     "%s, %llu: %s", s->name, (unsigned long long)size, w.diag.text);
+        cr_assert_eq(image_write(again, &base, &w.diag), DIAG_OK);
+        cr_assert_eq(base.size, w.file.size, "%s", s->name);
+        cr_assert_arr_eq(base.data, w.file.data, base.size, "%s", s->name);
+    }
+    bytes_out_free(&undo);
+    bytes_out_free(&file);
+    bytes_out_free(&base);
+    close_work(&w);
+    return err;
+}
+
+// An app grows by whole pages of the flash MMU, up to the end of its partition and not past it.
+Test(image, esp_apps_grow_by_pages_to_the_end_of_their_partition)
+{
+    static const char *const names[] = {"esp32",     "esp32-s3",       "esp32-c6",
+                                        "esp-flash", "esp-flash-1000", "esp-flash-ota"};
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct image_sample *s = sample(names[i]);
+        struct work w;
+        open_sample(&w, s);
+        bool whole = s->kind == IMAGE_ESP_FLASH;
+        uint64_t room = image_room(w.image, s->add, 0x30000);
+        uint64_t end = image_room(w.image, s->add, UINT64_MAX);
+        cr_assert_eq(room == end, whole, "%s", s->name);
+        cr_assert_geq(room, 0x20000 - 1000, "%s: %llu", s->name, (unsigned long long)room);
+        cr_assert_lt(room, 0x30000, "%s", s->name);
+        close_work(&w);
+        for (uint64_t size = 64; size <= room; size += 0x3ffc) {
+            cr_assert_eq(grow_and_shrink(s, size), DIAG_OK, "%s, %llu", s->name,
+                         (unsigned long long)size);
+        }
+        cr_assert_eq(grow_and_shrink(s, room), DIAG_OK, "%s", s->name);
+        cr_assert_eq(grow_and_shrink(s, room + 4), whole ? DIAG_NO : DIAG_OK, "%s", s->name);
+    }
+}
+
+// Where code and data share the entries of the MMU, data ends where the code of the other window
+// has its page.
+Test(image, esp_data_does_not_grow_over_code_of_the_other_window)
+{
+    struct work w;
+    open_sample(&w, sample("esp32-s3-above"));
+    cr_assert_eq(image_room(w.image, 0x3c0001c0, UINT64_MAX), 0x120000 - 0x1c0);
+    close_work(&w);
+    open_sample(&w, sample("esp32-s3"));
+    cr_assert_eq(image_room(w.image, 0x3c1001c0, UINT64_MAX), 0xfffffc - 0x1a0);
+    close_work(&w);
+    open_sample(&w, sample("esp32"));
+    cr_assert_eq(image_room(w.image, 0x3f4001c0, UINT64_MAX), 0x400000 - 0x1c0);
+    cr_assert_eq(image_room(w.image, 0x3f500000, UINT64_MAX), 0);
+    close_work(&w);
+}
