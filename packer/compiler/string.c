@@ -11,7 +11,7 @@ enum {
     // Rewriting may repeat the text once for each level of nesting; beyond this the script is made
     // to hurt.
     STRING_INJECT_FACTOR = 64,
-    STRING_INJECT_FREE = 1 << 20,
+    STRING_INJECT_FREE = 1 << 14,
     STRING_TEMPLATE_ARGS = 255, // a call has at most this many; upstream then passes a tuple
 };
 
