@@ -158,6 +158,7 @@ struct firmware {
     struct fw_module *modules;
     uint64_t
         find_frozen_function; // mp_find_frozen_module (or what it was inlined into), 0 = unknown
+    unsigned pool_words;      // aligned words of the image that hold the address of the last pool
     struct fw_refs names_refs, content_refs, pool_refs, str_sizes_refs, str_content_refs;
     unsigned n_free;
     struct fw_region *free;

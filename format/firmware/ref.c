@@ -291,6 +291,16 @@ static enum diag_code str_refs(struct scan *s)
     return r.nomem ? diag_nomem(s->diag) : DIAG_OK;
 }
 
+static unsigned count_words(const struct scan *s, uint64_t addr)
+{
+    unsigned n = 0;
+    uint32_t i = 0;
+    uint64_t at;
+    while (n < REF_EACH_MAX && view_users(&s->view, addr, &i, &at))
+        n++;
+    return n;
+}
+
 enum diag_code ref_scan(struct scan *s)
 {
     struct firmware *fw = s->fw;
@@ -305,6 +315,7 @@ enum diag_code ref_scan(struct scan *s)
     fw->content_refs = take(&s->sweep, fw->content);
     fw->names_refs = take(&s->sweep, fw->names);
     fw->pool_refs = take(&s->sweep, fw->pools[fw->n_pools - 1].addr);
+    fw->pool_words = count_words(s, fw->pools[fw->n_pools - 1].addr);
     find_folded(s);
     find_lookup(s);
     if ((c = str_refs(s)))

@@ -270,6 +270,15 @@ void build_free(struct build *b)
     bytes_out_free(&b->blob);
 }
 
+static uint64_t module_bytes(const struct build *b)
+{
+    uint64_t total = 0;
+    for (unsigned i = 0; i < b->list.n; i++) {
+        total += b->plan->module_sizes[i];
+    }
+    return total;
+}
+
 static void report_json(const struct build *b, struct bytes_out *out)
 {
     const struct splice_plan *p = b->plan;
@@ -291,6 +300,7 @@ static void report_json(const struct build *b, struct bytes_out *out)
         json_object_end(&j);
     }
     json_array_end(&j);
+    json_uint(&j, "module_bytes", module_bytes(b));
     json_addr(&j, "address", p->blob.addr);
     json_addr(&j, "end", p->blob.addr + p->size);
     json_uint(&j, "bytes", p->size);
@@ -300,7 +310,10 @@ static void report_json(const struct build *b, struct bytes_out *out)
     json_uint(&j, "hidden_stock_modules", p->frozen->n_replaced);
     json_uint(&j, "references", p->n_references);
     json_uint(&j, "patches", p->blob.n_patches);
+    json_bool(&j, "pool_swapped", p->frozen->n_words != 0);
     json_uint(&j, "free_bytes", p->left);
+    json_addr(&j, "region_end", p->region.addr + p->region.size);
+    json_str(&j, "region_why", p->region.why);
     production_json(&b->production, &j);
     json_object_end(&j);
     json_end(&j);
@@ -309,21 +322,20 @@ static void report_json(const struct build *b, struct bytes_out *out)
 static void report_table(const struct build *b, struct bytes_out *out)
 {
     const struct splice_plan *p = b->plan;
-    uint64_t total = 0;
     for (unsigned i = 0; i < b->list.n; i++) {
         bytes_printf(out, "%8llu  %s\n", (unsigned long long)p->module_sizes[i],
                      b->modules[i].in.name);
-        total += p->module_sizes[i];
     }
-    bytes_printf(out, "%8llu  in %u module%s\n", (unsigned long long)total, b->list.n,
+    bytes_printf(out, "%8llu  in %u module%s\n", (unsigned long long)module_bytes(b), b->list.n,
                  b->list.n == 1 ? "" : "s");
     bytes_printf(out, "blob      0x%llx to 0x%llx, %llu bytes, %s%s\n",
                  (unsigned long long)p->blob.addr, (unsigned long long)(p->blob.addr + p->size),
                  (unsigned long long)p->size, b->keys.n ? "signed" : "not signed",
                  b->taken_out ? "; it replaces the one that was there" : "");
     bytes_printf(out,
-                 "patched   %u references in %u places; %u new names, %u stock modules hidden\n",
-                 p->n_references, p->blob.n_patches, p->frozen->n_qstrs, p->frozen->n_replaced);
+                 "patched   %u references in %u places; %u new names, %u stock modules hidden%s\n",
+                 p->n_references, p->blob.n_patches, p->frozen->n_qstrs, p->frozen->n_replaced,
+                 p->frozen->n_words ? "; the last qstr pool swapped where it was" : "");
     bytes_printf(out, "free      %llu bytes left in the region that ends at 0x%llx%s%s\n",
                  (unsigned long long)p->left, (unsigned long long)(p->region.addr + p->region.size),
                  p->region.why ? ": " : "", p->region.why ? p->region.why : "");

@@ -198,15 +198,50 @@ static enum diag_code put_modules(struct freezer *f, const struct freeze_input *
     return DIAG_OK;
 }
 
-static void put_pools(struct freezer *f, struct freeze *out)
+static void add_word(struct freeze *out, uint64_t *addr, unsigned ptr, bool inside, uint64_t value)
+{
+    out->words[out->n_words++] = (struct freeze_word){*addr, inside, value};
+    *addr += ptr;
+}
+
+// py/qstr.h, qstr_pool_t: the new last pool where the firmware's last one was.
+static enum diag_code put_in_place(struct freezer *f, struct freeze *out)
+{
+    struct qstrs_head head;
+    uint32_t at[4];
+    unsigned ptr = f->fw->ptr;
+    uint64_t addr = f->fw->pools[f->fw->n_pools - 1].addr;
+    if (!qstrs_write_in_place(&f->qstrs, &f->pieces, &head)) {
+        return missing(f->fw, f->diag, "its last qstr pool does not lie in the image");
+    }
+    const struct place places[] = {head.prev, head.hashes, head.lengths, head.text};
+    pieces_flush(&f->pieces, places, 4, at);
+    add_word(out, &addr, ptr, true, at[0]);
+    add_word(out, &addr, ptr, false, head.total);
+    add_word(out, &addr, ptr, false, 1); // alloc
+    add_word(out, &addr, ptr, false, 1); // len
+    if (f->fw->qstr_hash_bytes) {
+        add_word(out, &addr, ptr, true, at[1]);
+    }
+    add_word(out, &addr, ptr, true, at[2]);
+    add_word(out, &addr, ptr, true, at[3]);
+    return DIAG_OK;
+}
+
+static enum diag_code put_pools(struct freezer *f, struct freeze *out)
 {
     struct place last;
     out->n_qstrs = f->qstrs.n - f->qstrs.n_stock;
     out->pool = FREEZE_NONE;
-    if (out->n_qstrs) { // an empty pool would break the VM's search (py/qstr.c: len - 1)
-        qstrs_write(&f->qstrs, &f->pieces, &last);
-        pieces_flush(&f->pieces, &last, 1, &out->pool);
+    if (!out->n_qstrs) { // an empty pool would break the VM's search (py/qstr.c: len - 1)
+        return DIAG_OK;
     }
+    if (f->pools == FREEZE_POOLS_IN_PLACE) {
+        return put_in_place(f, out);
+    }
+    qstrs_write(&f->qstrs, &f->pieces, &last);
+    pieces_flush(&f->pieces, &last, 1, &out->pool);
+    return DIAG_OK;
 }
 
 static int by_offset(const void *a, const void *b)
@@ -279,16 +314,17 @@ static enum diag_code make(struct freezer *f, const struct freeze_input *inputs,
     if (err) {
         return err;
     }
-    put_pools(f, out);
-    err = put_modules(f, inputs, n, offsets, out->spans);
+    err = put_pools(f, out);
+    err = err ? err : put_modules(f, inputs, n, offsets, out->spans);
     err = err ? err : freeze_tables(f, inputs, n, offsets, out);
     return err ? err : finish(f, out);
 }
 
 enum diag_code freeze_make(const struct firmware *fw, const struct freeze_input *inputs, unsigned n,
-                           struct arena *a, struct diag *d, struct freeze **out)
+                           enum freeze_pools pools, struct arena *a, struct diag *d,
+                           struct freeze **out)
 {
-    struct freezer f = {.fw = fw, .arena = a, .diag = d};
+    struct freezer f = {.fw = fw, .arena = a, .diag = d, .pools = pools};
     struct freeze *result = ARENA_NEW(a, struct freeze);
     pieces_init(&f.pieces, fw->ptr, a);
     enum diag_code err = make(&f, inputs, n, result);

@@ -37,6 +37,22 @@ struct freeze_span { // bytes that belong to one module alone
     uint32_t offset, size;
 };
 
+// How the new qstr pools join the firmware's chain.
+enum freeze_pools {
+    FREEZE_POOLS_BEHIND, // behind its last pool: what refers to that one must be changed
+    // The last new pool, of one qstr, overwrites the firmware's last one, whose copy goes to the
+    // payload: nothing that refers to it need be known. It costs the bytes of the copy.
+    FREEZE_POOLS_IN_PLACE,
+};
+
+struct freeze_word { // a word of the firmware's data that must change
+    uint64_t addr;
+    bool inside; // value is an offset in the payload; else plain
+    uint64_t value;
+};
+
+enum { FREEZE_WORDS_MAX = 7 };
+
 struct freeze {
     uint32_t size;
     uint8_t *data;
@@ -50,6 +66,8 @@ struct freeze {
     // What the firmware must use instead of its own tables, as offsets in the payload;
     // FREEZE_NONE where its own stays in use.
     uint32_t pool, names, content, str_sizes, str_content;
+    unsigned n_words; // of IN_PLACE; 0 where no qstr is new
+    struct freeze_word words[FREEZE_WORDS_MAX];
 };
 
 // DIAG_NO when the firmware can hold no frozen modules at all, or what every module needs to know
@@ -60,7 +78,8 @@ enum diag_code freeze_possible(const struct firmware *fw, struct diag *d);
 // them (with the module, the constant and the reason), DIAG_MALFORMED for inputs that contradict
 // themselves, DIAG_USAGE for two of one name.
 enum diag_code freeze_make(const struct firmware *fw, const struct freeze_input *inputs, unsigned n,
-                           struct arena *a, struct diag *d, struct freeze **out);
+                           enum freeze_pools pools, struct arena *a, struct diag *d,
+                           struct freeze **out);
 // Fills in the pointers for a payload at addr, a multiple of FREEZE_ALIGN. May be repeated.
 void freeze_place(struct freeze *f, uint64_t addr);
 

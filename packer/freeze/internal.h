@@ -24,6 +24,7 @@ struct freezer {
     uint32_t run;         // number of the current run, from 1 on
     uint32_t *bytes_base; // offset of PART_BYTES in the payload, by run
     bool executable;
+    enum freeze_pools pools;
     // Of the module at work, for machine code that points to them.
     struct place qstr_table, obj_table;
     bool has_objects;

@@ -244,6 +244,12 @@ static void write_text(const struct qstrs *q, struct pieces *p, uint32_t from, u
     }
 }
 
+static uint64_t total_word(const struct qstrs *q, uint32_t from, bool sorted)
+{
+    uint64_t flag = sorted ? UINT64_C(1) << (8 * q->fw->ptr - 1) : 0;
+    return (stock_total(q->fw) + from) | flag;
+}
+
 // py/qstr.h: {prev, total_prev_len (top bit: is_sorted), alloc, len, hashes?, lengths, qstrs[]}.
 // len >= alloc must hold, or the VM would write into the pool.
 static struct place write_pool(const struct qstrs *q, struct pieces *p, const struct place *prev,
@@ -258,8 +264,7 @@ static struct place write_pool(const struct qstrs *q, struct pieces *p, const st
     } else {
         pieces_pointer_out(p, fw->pools[fw->n_pools - 1].addr);
     }
-    uint64_t flag = sorted ? UINT64_C(1) << (8 * fw->ptr - 1) : 0;
-    pieces_word(p, (stock_total(fw) + from) | flag);
+    pieces_word(p, total_word(q, from, sorted));
     pieces_word(p, n < POOL_ALLOC_MAX ? n : POOL_ALLOC_MAX);
     pieces_word(p, n);
     if (fw->qstr_hash_bytes) {
@@ -270,15 +275,60 @@ static struct place write_pool(const struct qstrs *q, struct pieces *p, const st
     return at;
 }
 
+// The new qstrs [0, n) as pools behind *last, which is NULL for the firmware's last one.
+static void write_pools(const struct qstrs *q, struct pieces *p, uint32_t n,
+                        const struct place *last, struct place *at)
+{
+    uint32_t n_nul = q->n_nul < n ? q->n_nul : n;
+    if (n_nul) {
+        *at = write_pool(q, p, last, 0, n_nul, false);
+    }
+    if (n > n_nul) {
+        struct place nul = *at;
+        *at = write_pool(q, p, n_nul ? &nul : last, n_nul, n - n_nul,
+                         q->fw->profile->pool_sorted_flag);
+    }
+}
+
 void qstrs_write(const struct qstrs *q, struct pieces *p, struct place *last)
 {
-    uint32_t n_new = q->n - q->n_stock;
-    if (q->n_nul) {
-        *last = write_pool(q, p, NULL, 0, q->n_nul, false);
+    write_pools(q, p, q->n - q->n_stock, NULL, last);
+}
+
+// A copy of the firmware's last pool; its tables stay where they are.
+static bool copy_last(const struct qstrs *q, struct pieces *p, struct place *at)
+{
+    const struct firmware *fw = q->fw;
+    const struct fw_qstr_pool *pool = &fw->pools[fw->n_pools - 1];
+    uint64_t plain = 4, words = (pool->qstrs - pool->addr) / fw->ptr + pool->len;
+    *at = pieces_at(p, PART_WORDS);
+    for (uint64_t i = 0; i < words; i++) {
+        uint64_t word;
+        if (!fw->image || !image_word(fw->image, pool->addr + i * fw->ptr, fw->ptr, &word)) {
+            return false;
+        }
+        if ((i && i < plain) || !word) { // prev is NULL where the last pool is the first
+            pieces_word(p, word);
+        } else {
+            pieces_pointer_out(p, word);
+        }
     }
-    if (n_new > q->n_nul) {
-        struct place nul = *last;
-        *last = write_pool(q, p, q->n_nul ? &nul : NULL, q->n_nul, n_new - q->n_nul,
-                           q->fw->profile->pool_sorted_flag);
+    return true;
+}
+
+bool qstrs_write_in_place(const struct qstrs *q, struct pieces *p, struct qstrs_head *head)
+{
+    uint32_t last = q->n - q->n_stock - 1;
+    struct place old;
+    if (!copy_last(q, p, &old)) {
+        return false;
     }
+    head->prev = old;
+    write_pools(q, p, last, &old, &head->prev);
+    bool sorted = q->fw->profile->pool_sorted_flag && last >= q->n_nul;
+    head->total = total_word(q, last, sorted);
+    head->hashes = q->fw->qstr_hash_bytes ? write_hashes(q, p, last, 1) : (struct place){0};
+    head->lengths = write_lengths(q, p, last, 1);
+    head->text = (struct place){PART_BYTES, *place_texts(q, p, last, 1)};
+    return true;
 }

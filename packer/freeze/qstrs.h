@@ -33,6 +33,14 @@ enum diag_code qstrs_number(struct qstrs *q, struct diag *d);
 // Writes the new pools into the current run; *last is the place of the one that ends the chain.
 // There must be at least one new qstr.
 void qstrs_write(const struct qstrs *q, struct pieces *p, struct place *last);
+// The same with a copy of the firmware's last pool ahead of them, and without the last qstr: that
+// one alone is the pool that head describes, for the old place of the last pool. False when that
+// pool is not in the image.
+struct qstrs_head {
+    struct place prev, hashes, lengths, text;
+    uint64_t total; // with the flag
+};
+bool qstrs_write_in_place(const struct qstrs *q, struct pieces *p, struct qstrs_head *head);
 
 // The hash as the firmware keeps it in string objects and pools (py/qstr.c).
 uint32_t qstrs_hash(const struct firmware *fw, const void *s, size_t n);

@@ -25,6 +25,8 @@ struct planner {
     uint64_t table;         // offset of the relocation table in the payload
     uint64_t lookup;        // the function that a veneer replaces, 0 = none
     uint64_t finder;        // offset of its replacement in the payload
+    enum freeze_pools pools;
+    bool pool_failed; // a reference to the last qstr pool could not be changed
     struct splice_plan *plan;
 };
 
@@ -33,13 +35,18 @@ static const char *image_name(const struct planner *p)
     return p->fw->image->name;
 }
 
+static bool is_pic(const struct planner *p)
+{
+    return p->fw->image->pic;
+}
+
 static enum diag_code freeze_modules(struct planner *p)
 {
     struct freeze_input *inputs = ARENA_ARRAY(p->arena, struct freeze_input, p->n);
     for (unsigned i = 0; i < p->n; i++) {
         inputs[i] = p->modules[i].in;
     }
-    enum diag_code err = freeze_make(p->fw, inputs, p->n, p->arena, p->diag, &p->frozen);
+    enum diag_code err = freeze_make(p->fw, inputs, p->n, p->pools, p->arena, p->diag, &p->frozen);
     if (err) {
         return err;
     }
@@ -121,6 +128,30 @@ static enum diag_code check_references(struct planner *p)
     return DIAG_OK;
 }
 
+static enum diag_code patch_reference(struct planner *p, const struct fw_ref *ref, uint64_t target,
+                                      const char *what)
+{
+    if (ref->kind == FW_REF_WORD_RELATIVE && is_pic(p)) {
+        p->patches.n_references++;
+        return dynamic_redirect(&p->dynamic, ref->addr, target - (uint64_t)ref->addend,
+                                &p->patches);
+    }
+    return patches_reference(&p->patches, ref, target, what);
+}
+
+// The words of the firmware's last qstr pool, where the new one takes its place.
+static enum diag_code patch_words(struct planner *p, uint64_t payload)
+{
+    enum diag_code err = DIAG_OK;
+    for (unsigned i = 0; i < p->frozen->n_words && !err; i++) {
+        const struct freeze_word *w = &p->frozen->words[i];
+        uint64_t value = w->inside ? payload + w->value : w->value;
+        err = w->inside && is_pic(p) ? dynamic_redirect(&p->dynamic, w->addr, value, &p->patches)
+                                     : patches_write(&p->patches, w->addr, value, p->fw->ptr);
+    }
+    return err;
+}
+
 // Number of patches, before addresses are known. An upper bound would do for the size of the blob
 // only if it were exact: so the patches are made for a trial address first.
 static enum diag_code make_patches(struct planner *p, uint64_t payload)
@@ -132,21 +163,16 @@ static enum diag_code make_patches(struct planner *p, uint64_t payload)
     patches_init(patches, p->fw, p->arena, p->diag);
     for (int i = 0; i < 5 && !err; i++) {
         for (unsigned k = 0; list[i].offset != FREEZE_NONE && k < list[i].refs->n && !err; k++) {
-            const struct fw_ref *ref = &list[i].refs->refs[k];
-            uint64_t target = payload + list[i].offset;
-            if (ref->kind == FW_REF_WORD_RELATIVE && p->fw->image->pic) {
-                patches->n_references++;
-                err = dynamic_redirect(&p->dynamic, ref->addr, target - (uint64_t)ref->addend,
-                                       patches);
-            } else {
-                err = patches_reference(patches, ref, target, list[i].what);
-            }
+            err =
+                patch_reference(p, &list[i].refs->refs[k], payload + list[i].offset, list[i].what);
         }
+        p->pool_failed |= err && i == 0;
     }
+    err = err ? err : patch_words(p, payload);
     if (!err && p->lookup) {
         err = veneer_patch(patches, p->lookup, payload + p->finder);
     }
-    if (!err && p->fw->image->pic) {
+    if (!err && is_pic(p)) {
         err = dynamic_use(&p->dynamic, payload + p->table, patches);
     }
     struct blob *b = &p->plan->blob;
@@ -160,7 +186,7 @@ static enum diag_code lay_out(struct planner *p, uint64_t addr)
     uint64_t payload = addr + BLOB_HEADER;
     b->addr = addr;
     freeze_place(p->frozen, payload);
-    if (p->fw->image->pic) {
+    if (is_pic(p)) {
         dynamic_make(&p->dynamic, p->frozen, payload, p->arena);
     }
     enum diag_code err = make_patches(p, payload);
@@ -169,7 +195,7 @@ static enum diag_code lay_out(struct planner *p, uint64_t addr)
     }
     uint8_t *bytes = arena_calloc(p->arena, b->payload_size, 1);
     memcpy(bytes, p->frozen->data, p->frozen->size);
-    if (p->fw->image->pic) {
+    if (is_pic(p)) {
         memcpy(bytes + p->table, p->dynamic.table, dynamic_size(&p->dynamic, p->dynamic.n));
     }
     if (p->lookup) {
@@ -183,7 +209,7 @@ static enum diag_code size_payload(struct planner *p)
 {
     struct blob *b = &p->plan->blob;
     uint64_t size = p->frozen->size;
-    if (p->fw->image->pic) {
+    if (is_pic(p)) {
         enum diag_code err = dynamic_find(p->fw, p->diag, &p->dynamic);
         if (err) {
             return err;
@@ -339,8 +365,7 @@ static enum diag_code find_place(struct planner *p)
 // In a position-independent program the loader writes the pointers, so the run must be writable.
 static unsigned run_flags(const struct planner *p)
 {
-    return IMAGE_R | (p->fw->image->pic ? IMAGE_W : 0) |
-           (p->frozen->executable || p->lookup ? IMAGE_X : 0);
+    return IMAGE_R | (is_pic(p) ? IMAGE_W : 0) | (p->frozen->executable || p->lookup ? IMAGE_X : 0);
 }
 
 static enum diag_code describe(struct planner *p)
@@ -373,6 +398,26 @@ static enum diag_code plan(struct planner *p)
     return err;
 }
 
+// Can the references to the last qstr pool be trusted to be all? Where code loads addresses as
+// literal words, a word that holds the pool's address and is no reference is one that was missed.
+static bool pool_is_sure(const struct firmware *fw)
+{
+    bool literals =
+        fw->isa == IMAGE_ISA_THUMB || fw->isa == IMAGE_ISA_ARM || fw->isa == IMAGE_ISA_XTENSA;
+    unsigned n = 0;
+    for (unsigned i = 0; i < fw->pool_refs.n; i++) {
+        n += fw->pool_refs.refs[i].kind == FW_REF_WORD && !fw->pool_refs.refs[i].addend;
+    }
+    return fw->pool_refs.n && fw->pool_refs.n <= REFERENCES_MAX &&
+           (!literals || fw->image->pic || fw->pool_words <= n);
+}
+
+// The first pool of a position-independent program has no relocated word to link a new one to.
+static bool pool_can_move(const struct firmware *fw)
+{
+    return fw->n_pools > 1 || !fw->image->pic;
+}
+
 enum diag_code splice_plan(const struct firmware *fw, const struct splice_module *modules,
                            unsigned n, const struct splice_options *options, struct arena *a,
                            struct diag *d, struct splice_plan **out)
@@ -384,7 +429,22 @@ enum diag_code splice_plan(const struct firmware *fw, const struct splice_module
                         .arena = a,
                         .diag = d,
                         .plan = ARENA_NEW(a, struct splice_plan)};
+    bool can_move = pool_can_move(fw);
+    p.pools = pool_is_sure(fw) || !can_move ? FREEZE_POOLS_BEHIND : FREEZE_POOLS_IN_PLACE;
     enum diag_code err = plan(&p);
+    if (err && p.pool_failed && can_move) {
+        struct planner again = {.fw = fw,
+                                .modules = modules,
+                                .n = n,
+                                .options = options,
+                                .arena = a,
+                                .diag = d,
+                                .pools = FREEZE_POOLS_IN_PLACE,
+                                .plan = ARENA_NEW(a, struct splice_plan)};
+        diag_init(d);
+        p = again;
+        err = plan(&p);
+    }
     *out = err ? NULL : p.plan;
     return err;
 }

@@ -28,6 +28,26 @@ assert all(size > 0 for size in names.values())
 assert int(report["end"], 16) - int(report["address"], 16) == report["bytes"]
 assert report["references"] >= 3 and report["free_bytes"] > 0 and report["signed"] is False
 PY
+# The table says the same.
+mpy-freeze build -f "$stock" -o "$work/out/tabled" samples/hub >"$work/table" 2>/dev/null || wrong "build"
+python3 - "$work/report" "$work/table" <<'PY' || wrong "the table and the JSON report differ: $(cat "$work/table")"
+import json, sys
+r = json.load(open(sys.argv[1]))
+rows = [(m["bytes"], m["name"]) for m in r["modules"]]
+want = ["%8d  %s" % row for row in rows]
+want.append("%8d  in %d modules" % (r["module_bytes"], len(rows)))
+want.append("blob      %s to %s, %d bytes, %s" % (r["address"], r["end"], r["bytes"],
+                                                  "signed" if r["signed"] else "not signed"))
+want.append("patched   %d references in %d places; %d new names, %d stock modules hidden%s" % (
+    r["references"], r["patches"], r["new_names"], r["hidden_stock_modules"],
+    "; the last qstr pool swapped where it was" if r["pool_swapped"] else ""))
+want.append("free      %d bytes left in the region that ends at %s%s" % (
+    r["free_bytes"], r["region_end"], ": " + r["region_why"] if r["region_why"] else ""))
+assert r["module_bytes"] == sum(size for size, _ in rows)
+got = open(sys.argv[2]).read().splitlines()
+assert got == want, (got, want)
+PY
+rm -f "$work/out/tabled"
 mpy-freeze build -f "$stock" -o "$work/again" samples/hub --json >/dev/null 2>&1
 cmp "$product" "$work/again" || wrong "two builds differ"
 mpy-freeze build -f "$stock" -o "$work/there" samples/hub --region 0x80a0001:64K >"$work/table" 2>/dev/null || wrong "--region"

@@ -63,7 +63,7 @@ void fix_end(struct fix *x)
 
 enum diag_code fix_freeze(struct fix *x, const struct freeze_input *inputs, unsigned n)
 {
-    enum diag_code err = freeze_make(&x->fw, inputs, n, &x->arena, &x->diag, &x->out);
+    enum diag_code err = freeze_make(&x->fw, inputs, n, x->pools, &x->arena, &x->diag, &x->out);
     if (!err) {
         freeze_place(x->out, FIX_ADDR);
     }

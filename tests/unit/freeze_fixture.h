@@ -15,6 +15,7 @@ struct fix {
     struct fw_qstr_pool pool;
     struct fw_ref ref;
     struct firmware fw;
+    enum freeze_pools pools;
     struct freeze *out;
 };
 

@@ -65,7 +65,43 @@ static const uint8_t module_mpy[] = "M\x06\x00\x1e\x02\x01"
                                     "a constant text.\0"
                                     "\x28\x00\x02\x01\x51\x63";
 
-static void check_splice(struct bench *b)
+// How the references to the last qstr pool are lost before the splice.
+enum loss { LOSS_NONE, LOSS_ALL, LOSS_SOME, LOSS_OUT_OF_REACH };
+
+static void lose(struct bench *b, enum loss loss)
+{
+    struct fw_refs *refs = &b->fw->pool_refs;
+    if (loss == LOSS_OUT_OF_REACH) {
+        refs->refs[0].kind = FW_REF_ADR;
+        refs->refs[0].addr = b->fw->names;
+    } else if (loss != LOSS_NONE) {
+        refs->n = loss == LOSS_ALL ? 0 : refs->n - 1;
+    }
+}
+
+// The product as a stranger reads it: the chain ends where the firmware's did, or behind it, and
+// every string is there once, old ones under their old ids.
+static void check_pools(struct bench *b, const struct bytes_out *product, bool in_place)
+{
+    struct image *img;
+    struct firmware *fw;
+    cr_assert_eq(
+        image_read(product->data, product->size, "p.bin", IMAGE_BIN, &b->arena, &b->diag, &img),
+        DIAG_OK);
+    cr_assert_eq(firmware_scan(img, &b->diag, &fw), DIAG_OK, "%s", b->diag.text);
+    uint64_t last = fw->pools[fw->n_pools - 1].addr;
+    cr_assert_eq(last == b->synth.last_pool, in_place);
+    cr_assert_geq(fw->pool_refs.n, 3);
+    cr_assert_eq(fw->n_qstrs, b->fw->n_qstrs + 2);
+    for (unsigned i = 1; i < b->fw->n_qstrs; i++) {
+        const struct fw_qstr *q = &b->fw->qstrs[i];
+        cr_assert_eq(firmware_qstr(fw, q->data, q->len), i, "%s", q->data);
+    }
+    cr_assert(firmware_qstr(fw, "new.py", 6) >= b->fw->n_qstrs);
+    cr_assert(firmware_qstr(fw, "a constant text.", 16) >= b->fw->n_qstrs);
+}
+
+static void check_splice(struct bench *b, enum loss loss)
 {
     struct mpy_module *mpy;
     struct splice_plan *plan;
@@ -78,6 +114,7 @@ static void check_splice(struct bench *b)
                  DIAG_OK, "%s", b->diag.text);
     struct splice_module in = {
         .in = {.kind = FW_MODULE_MPY, .name = "new.py", .file = "new.mpy", .mpy = mpy}};
+    lose(b, loss);
     enum diag_code err =
         splice_plan(b->fw, &in, 1, &(struct splice_options){0}, &b->arena, &b->diag, &plan);
     cr_assert_eq(err, DIAG_OK, "%s", b->diag.text);
@@ -87,6 +124,7 @@ static void check_splice(struct bench *b)
               : splice_apply(b->synth.image.data, b->synth.image.size, "synth.bin", IMAGE_BIN, blob,
                              &b->arena, &b->diag, &product);
     cr_assert_eq(err, DIAG_OK, "%s", b->diag.text);
+    check_pools(b, &product, loss != LOSS_NONE);
     err = splice_remove(product.data, product.size, "product.bin", IMAGE_BIN, &b->arena, &b->diag,
                         &taken, &base);
     cr_assert_eq(err, DIAG_OK, "%s", b->diag.text);
@@ -97,14 +135,19 @@ static void check_splice(struct bench *b)
     bytes_out_free(&base);
 }
 
-static void round_trip(const struct synth_spec *spec)
+static void round_trip_without(const struct synth_spec *spec, enum loss loss)
 {
     struct bench b;
     cr_assert_eq(scan(&b, spec), DIAG_OK, "1.%u %s: %s", spec->minor, fw_isa_name(spec->isa),
                  b.diag.text);
     check_found(&b, spec);
-    check_splice(&b);
+    check_splice(&b, loss);
     end(&b);
+}
+
+static void round_trip(const struct synth_spec *spec)
+{
+    round_trip_without(spec, LOSS_NONE);
 }
 
 Test(synth, every_release_and_instruction_set)
@@ -119,6 +162,35 @@ Test(synth, every_release_and_instruction_set)
             round_trip(&spec);
         }
     }
+}
+
+// The last qstr pool is swapped where it is when the code that refers to it is not known.
+Test(synth, the_last_pool_is_swapped_in_place_when_no_reference_is_known)
+{
+    for (unsigned minor = 19; minor <= 29; minor++) {
+        struct synth_spec spec = synth_default();
+        spec.minor = minor;
+        round_trip_without(&spec, LOSS_ALL);
+    }
+    struct synth_spec spec = synth_default();
+    spec.hash_bytes = 0;
+    spec.len_bytes = 2;
+    round_trip_without(&spec, LOSS_ALL);
+    spec = synth_default();
+    spec.isa = IMAGE_ISA_RV32;
+    round_trip_without(&spec, LOSS_ALL);
+}
+
+Test(synth, the_last_pool_is_swapped_in_place_when_a_word_with_its_address_is_no_known_reference)
+{
+    struct synth_spec spec = synth_default();
+    round_trip_without(&spec, LOSS_SOME);
+}
+
+Test(synth, the_last_pool_is_swapped_in_place_when_a_reference_cannot_reach)
+{
+    struct synth_spec spec = synth_default();
+    round_trip_without(&spec, LOSS_OUT_OF_REACH);
 }
 
 Test(synth, every_layout_option)
