@@ -24,16 +24,21 @@ struct sign_random { // the system's random source
 enum diag_code sign_random_open(struct sign_random *r, struct diag *d);
 void sign_random_close(struct sign_random *r);
 
+// A second or two; more is an attack on the reader's time.
+enum { SIGN_ITERATIONS_MAX = 2000000 };
+
 enum sign_pbes2 {
     SIGN_PBES2_OK,
     SIGN_PBES2_OTHER,
     SIGN_PBES2_BROKEN,
     SIGN_PBES2_WRONG,
-    SIGN_PBES2_NOMEM
+    SIGN_PBES2_NOMEM,
+    SIGN_PBES2_COSTLY
 };
 
 // Decrypts an EncryptedPrivateKeyInfo into plain[0..size), which has room for it. OTHER: a scheme
-// other than PBES2 with PBKDF2 and AES-CBC. BROKEN: not well formed, or over a limit. WRONG: the
+// other than PBES2 with PBKDF2 and AES-CBC. BROKEN: not well formed. COSTLY:
+// more iterations than SIGN_ITERATIONS_MAX, whatever the scheme. WRONG: the
 // padding is not what the passphrase would give.
 enum sign_pbes2 sign_pbes2_decrypt(const uint8_t *der, size_t size, const char *passphrase,
                                    uint8_t *plain, size_t *plain_size);

@@ -44,7 +44,8 @@ struct key_source {
     const char *name;
     const struct sign_passphrase *pass;
     struct sign_random *random;
-    bool pem, encrypted;
+    bool pem;
+    bool sound_encryption; // what mbedTLS does not read then is not broken, but unknown to it
 };
 
 static enum diag_code key_wrong(const struct key_source *in, struct diag *d)
@@ -58,6 +59,25 @@ static enum diag_code key_broken(const struct key_source *in, struct diag *d)
     diag_help(d, "allowed are PEM or DER files as SEC1, PKCS#1 or PKCS#8, plain or encrypted, of "
                  "the types ecdsa-p256, ecdsa-p384 and rsa-3072");
     return err;
+}
+
+static enum diag_code key_unsupported(const struct key_source *in, struct diag *d)
+{
+    enum diag_code err = diag_set(d, DIAG_NO, in->name,
+                                  "is a key of a kind, or encrypted in a way, that is not "
+                                  "supported");
+    diag_help(d,
+              "allowed are ecdsa-p256, ecdsa-p384 and rsa-3072; encryptions: PBES2 with PBKDF2 "
+              "and AES-CBC or 3DES, and PEM's own. To convert it: openssl pkcs8 -topk8 -in %s",
+              in->name);
+    return err;
+}
+
+static enum diag_code key_costly(const struct key_source *in, struct diag *d)
+{
+    return diag_set(d, DIAG_NO, in->name,
+                    "its encryption asks for more than %d iterations of the key derivation",
+                    SIGN_ITERATIONS_MAX);
 }
 
 static int key_try(const struct key_source *in, const char *passphrase, mbedtls_pk_context *pk)
@@ -85,13 +105,38 @@ static enum diag_code key_parse_plain(const struct key_source *in, const char *p
         return answer ? diag_nomem(d) : DIAG_OK;
     }
     bool wrong = err == MBEDTLS_ERR_PK_PASSWORD_MISMATCH || err == MBEDTLS_ERR_PK_PASSWORD_REQUIRED;
-    return wrong ? key_wrong(in, d) : key_broken(in, d);
+    return wrong                                             ? key_wrong(in, d)
+           : crypto_unsupported(err) || in->sound_encryption ? key_unsupported(in, d)
+                                                             : key_broken(in, d);
+}
+
+// True if a SEQUENCE fills p[0..n): what a wrong passphrase gives hardly ever does.
+static bool key_is_sequence(const uint8_t *p, size_t n)
+{
+    unsigned char *in = (unsigned char *)p;
+    size_t size;
+    return mbedtls_asn1_get_tag(&in, p + n, &size,
+                                MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE) == 0 &&
+           in + size == p + n;
+}
+
+// What was decrypted. One in 256 wrong passphrases gets as far as this.
+static enum diag_code key_parse_decrypted(const struct key_source *in, const uint8_t *plain,
+                                          size_t n, struct diag *d, mbedtls_pk_context *pk)
+{
+    int err = CRYPTO_PARSE_KEY(pk, plain, n, NULL, 0, mbedtls_ctr_drbg_random, &in->random->drbg);
+    enum diag_code answer = crypto_answer(err);
+    if (answer != DIAG_NO) {
+        return answer ? diag_nomem(d) : DIAG_OK;
+    }
+    return key_is_sequence(plain, n) ? key_unsupported(in, d) : key_wrong(in, d);
 }
 
 static enum diag_code key_decrypt(const struct key_source *in, const uint8_t *der, size_t size,
                                   const char *passphrase, struct diag *d, mbedtls_pk_context *pk)
 {
     size_t n;
+    struct key_source other = *in;
     uint8_t *plain = malloc(size + 1);
     if (!plain) {
         return diag_nomem(d);
@@ -99,22 +144,20 @@ static enum diag_code key_decrypt(const struct key_source *in, const uint8_t *de
     enum diag_code err = DIAG_OK;
     switch (sign_pbes2_decrypt(der, size, passphrase, plain, &n)) {
     case SIGN_PBES2_OK:
-        if (CRYPTO_PARSE_KEY(pk, plain, n, NULL, 0, mbedtls_ctr_drbg_random, &in->random->drbg)) {
-            err = key_wrong(in, d); // one in 256 wrong passphrases gets as far as this
-        }
+        err = key_parse_decrypted(in, plain, n, d, pk);
         break;
     case SIGN_PBES2_OTHER:
-        err = key_parse_plain(in, passphrase, d, pk);
-        if (err) {
-            diag_help(d, "encryptions that are read: PBES2 with PBKDF2 and AES-CBC or 3DES, and "
-                         "PEM's own");
-        }
+        other.sound_encryption = true;
+        err = key_parse_plain(&other, passphrase, d, pk);
         break;
     case SIGN_PBES2_BROKEN:
         err = key_broken(in, d);
         break;
     case SIGN_PBES2_WRONG:
         err = key_wrong(in, d);
+        break;
+    case SIGN_PBES2_COSTLY:
+        err = key_costly(in, d);
         break;
     case SIGN_PBES2_NOMEM:
         err = diag_nomem(d);

@@ -9,8 +9,7 @@
 
 enum {
     PBES2_SALT_MAX = 64,
-    PBES2_ITERATIONS_MAX = 2000000, // a second or two; more is an attack on the reader's time
-    PBES2_ITERATIONS = 600000,      // for keys written here: OWASP's advice for SHA-256
+    PBES2_ITERATIONS = 600000, // for keys written here: OWASP's advice for SHA-256
     PBES2_BLOCK = 16,
     PBES2_KEY_MAX = 32
 };
@@ -86,8 +85,11 @@ static enum sign_pbes2 pbes2_kdf(struct der *in, struct pbes2 *out)
     int key_size = 0;
     if (!der_next(in, MBEDTLS_ASN1_OCTET_STRING, &out->salt) ||
         mbedtls_asn1_get_int(&in->p, in->end, &out->iterations) != 0 || out->iterations < 1 ||
-        out->iterations > PBES2_ITERATIONS_MAX || der_left(&out->salt) > PBES2_SALT_MAX) {
+        der_left(&out->salt) > PBES2_SALT_MAX) {
         return SIGN_PBES2_BROKEN;
+    }
+    if (out->iterations > SIGN_ITERATIONS_MAX) {
+        return SIGN_PBES2_COSTLY;
     }
     if (der_left(in) > 0 && *in->p == MBEDTLS_ASN1_INTEGER &&
         mbedtls_asn1_get_int(&in->p, in->end, &key_size) != 0) {
@@ -134,6 +136,18 @@ static enum sign_pbes2 pbes2_cipher(struct der *in, struct pbes2 *out)
     return ok ? SIGN_PBES2_OK : SIGN_PBES2_BROKEN;
 }
 
+// The older schemes of PKCS#5 and PKCS#12 are not decrypted here, but count, too: salt, iterations.
+static enum sign_pbes2 pbes1_iterations(struct der *algorithm)
+{
+    struct der params, salt;
+    int iterations;
+    bool costly = der_sequence(algorithm, &params) &&
+                  der_next(&params, MBEDTLS_ASN1_OCTET_STRING, &salt) &&
+                  mbedtls_asn1_get_int(&params.p, params.end, &iterations) == 0 &&
+                  iterations > SIGN_ITERATIONS_MAX;
+    return costly ? SIGN_PBES2_COSTLY : SIGN_PBES2_OTHER;
+}
+
 static enum sign_pbes2 pbes2_parse(const uint8_t *der, size_t size, struct pbes2 *out)
 {
     struct der in = {(uint8_t *)der, der + size};
@@ -144,7 +158,7 @@ static enum sign_pbes2 pbes2_parse(const uint8_t *der, size_t size, struct pbes2
         return SIGN_PBES2_BROKEN;
     }
     if (!der_is(&oid, pbes2_oid, sizeof pbes2_oid)) {
-        return SIGN_PBES2_OTHER;
+        return pbes1_iterations(&algorithm);
     }
     if (!der_sequence(&algorithm, &params) || !der_sequence(&params, &kdf) ||
         !der_next(&kdf, MBEDTLS_ASN1_OID, &oid) || !der_sequence(&params, &cipher)) {

@@ -146,15 +146,20 @@ enum diag_code sign_blob(uint8_t *blob, size_t size, const struct sign_key *key,
     return sign_insert(blob, size, key->algorithm, key->id, signature, d);
 }
 
+// One INTEGER of DER, to n bytes: not negative, without needless zeros, not longer than the order.
 static bool sign_der_int(const uint8_t **p, const uint8_t *end, uint8_t *to, size_t n)
 {
-    size_t size;
-    if (mbedtls_asn1_get_tag((unsigned char **)p, end, &size, MBEDTLS_ASN1_INTEGER) != 0) {
+    const uint8_t *q = *p;
+    if (end - q < 2 || q[0] != MBEDTLS_ASN1_INTEGER || q[1] == 0 || q[1] > end - q - 2) {
         return false;
     }
-    const uint8_t *q = *p;
-    *p += size;
-    while (size > 0 && *q == 0) {
+    size_t size = q[1];
+    q += 2;
+    *p = q + size;
+    if (q[0] >= 0x80 || (size > 1 && q[0] == 0 && q[1] < 0x80)) {
+        return false;
+    }
+    if (q[0] == 0) {
         q++;
         size--;
     }
@@ -166,15 +171,28 @@ static bool sign_der_int(const uint8_t **p, const uint8_t *end, uint8_t *to, siz
     return true;
 }
 
-// Ecdsa-Sig-Value: SEQUENCE { r INTEGER, s INTEGER }, to r and s of n bytes each.
+// Ecdsa-Sig-Value: SEQUENCE { r INTEGER, s INTEGER }, to r and s of n bytes each. Canonical DER and
+// nothing else: the curves' signatures are so short that every length is one byte.
 static bool sign_from_der(const uint8_t *der, size_t size, uint8_t *to, size_t n)
 {
-    const uint8_t *p = der, *end = der + size;
-    size_t inner;
-    return mbedtls_asn1_get_tag((unsigned char **)&p, end, &inner,
-                                MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE) == 0 &&
-           p + inner == end && sign_der_int(&p, end, to, n) && sign_der_int(&p, end, to + n, n) &&
-           p == end;
+    const uint8_t *p = der + 2, *end = der + size;
+    return size > 2 && der[0] == (MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE) &&
+           der[1] < 0x80 && der[1] == size - 2 && sign_der_int(&p, end, to, n) &&
+           sign_der_int(&p, end, to + n, n) && p == end;
+}
+
+// raw gets the signature as it is in a blob. One that could be either is DER: the chance that raw
+// bytes look like it is one in 2^40.
+static bool sign_raw(enum blob_algorithm a, const uint8_t *signature, size_t size, uint8_t *raw)
+{
+    uint32_t n = blob_layout_signature_size((uint32_t)a);
+    if (a != BLOB_RSA_PSS_3072 && sign_from_der(signature, size, raw, n / 2)) {
+        return true;
+    }
+    if (size == n) {
+        memcpy(raw, signature, n);
+    }
+    return size == n;
 }
 
 enum diag_code sign_put(uint8_t *blob, size_t size, const struct verify_key *key,
@@ -187,9 +205,7 @@ enum diag_code sign_put(uint8_t *blob, size_t size, const struct verify_key *key
     if (size < BLOB_HEADER) {
         return diag_set(d, DIAG_MALFORMED, NULL, "too short for a blob");
     }
-    if (signature_size == n) {
-        memcpy(raw, signature, n);
-    } else if (a == BLOB_RSA_PSS_3072 || !sign_from_der(signature, signature_size, raw, n / 2)) {
+    if (!sign_raw(a, signature, signature_size, raw)) {
         enum diag_code err =
             diag_set(d, DIAG_MALFORMED, name, "is not a signature by %s", blob_algorithm_name(a));
         diag_help(d, "found %zu bytes; allowed are %u bytes%s", signature_size, (unsigned)n,

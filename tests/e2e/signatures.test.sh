@@ -63,7 +63,7 @@ for name in a c b; do
 done
 touch -d 2001-01-01 "$work"/z/deeper/b/src/*.py
 (cd "$work/a" && build product TZ=UTC && build ../rsa.1 && mpy-freeze build -f stock.bin -o ../rsa.1 src -k "$keys/rsa3072.pem" >/dev/null 2>&1)
-(cd "$work/z/deeper/b" && build product -i PATH="$PATH" HOME=/nonexistent USER=nobody LC_ALL=C.UTF-8 TZ=Asia/Tokyo \
+(cd "$work/z/deeper/b" && build product -i PATH="$PATH" LD_LIBRARY_PATH="${LD_LIBRARY_PATH-}" HOME=/nonexistent USER=nobody LC_ALL=C.UTF-8 TZ=Asia/Tokyo \
     SOURCE_DATE_EPOCH=1 && mpy-freeze build -f "$PWD/stock.bin" -o ../rsa.2 "$PWD/src" -k "$keys/rsa3072.pem" >/dev/null 2>&1)
 cmp "$work/a/product" "$work/z/deeper/b/product" || wrong "the product depends on where it is made"
 cmp "$work/rsa.1" "$work/z/deeper/rsa.2" || wrong "the RSA product depends on where it is made"

@@ -74,6 +74,20 @@ enum diag_code crypto_answer(int ret)
     return no_memory ? DIAG_NOMEM : DIAG_NO;
 }
 
+bool crypto_unsupported(int ret)
+{
+    enum { HIGH = 0xff80 };
+    static const int high[] = {
+        MBEDTLS_ERR_PK_UNKNOWN_PK_ALG,       MBEDTLS_ERR_PK_UNKNOWN_NAMED_CURVE,
+        MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE,  MBEDTLS_ERR_PEM_UNKNOWN_ENC_ALG,
+        MBEDTLS_ERR_PEM_FEATURE_UNAVAILABLE, MBEDTLS_ERR_ECP_FEATURE_UNAVAILABLE};
+    bool found = false;
+    for (unsigned i = 0; i < sizeof high / sizeof *high; i++) {
+        found = found || (-ret & HIGH) == -high[i];
+    }
+    return found;
+}
+
 // r and s of 0, or not below the order, are refused by mbedTLS itself.
 static enum diag_code crypto_check_ecdsa(mbedtls_ecp_keypair *ec, const uint8_t *digest,
                                          size_t digest_size, const uint8_t *signature, size_t size)

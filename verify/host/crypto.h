@@ -37,6 +37,9 @@ mbedtls_md_type_t crypto_hash(enum blob_algorithm a);
 bool crypto_key_id(const mbedtls_pk_context *pk, uint8_t id[BLOB_DIGEST]);
 // What a return value of mbedTLS means: DIAG_OK, DIAG_NOMEM, or DIAG_NO.
 enum diag_code crypto_answer(int ret);
+// True if it means a well-formed key of a kind, on a curve, or encrypted in a way that is not
+// known.
+bool crypto_unsupported(int ret);
 // Checks a signature in a blob's form over a digest: DIAG_OK, DIAG_NO, or DIAG_NOMEM when mbedTLS
 // had no memory to find out.
 enum diag_code crypto_check(const mbedtls_pk_context *pk, enum blob_algorithm a,

@@ -70,12 +70,17 @@ static enum diag_code key_fill(struct verify_key *key, const uint8_t *data, size
         diag_help(d, "make the public key with: mpy-freeze pubkey -k %s -o PUB.pem", name);
         return err;
     }
-    enum diag_code answer = size ? crypto_answer(key_load(&key->pk, data, size)) : DIAG_NO;
+    int loaded = size ? key_load(&key->pk, data, size) : MBEDTLS_ERR_PK_KEY_INVALID_FORMAT;
+    enum diag_code answer = crypto_answer(loaded);
     if (answer == DIAG_NOMEM) {
         return diag_nomem(d);
     }
     if (answer) {
-        enum diag_code err = diag_set(d, DIAG_MALFORMED, name, "is not a public key");
+        enum diag_code err = crypto_unsupported(loaded)
+                                 ? diag_set(d, DIAG_NO, name,
+                                            "is a key of a kind, or in a form, "
+                                            "that is not supported")
+                                 : diag_set(d, DIAG_MALFORMED, name, "is not a public key");
         diag_help(d, "allowed are a public key or an X.509 certificate, PEM or DER, of the types "
                      "ecdsa-p256, ecdsa-p384 and rsa-3072");
         return err;
