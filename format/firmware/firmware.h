@@ -159,6 +159,12 @@ struct firmware {
     uint64_t
         find_frozen_function; // mp_find_frozen_module (or what it was inlined into), 0 = unknown
     unsigned pool_words;      // aligned words of the image that hold the address of the last pool
+    // ESP32 family: constant data has the pages of the flash MMU up to mapped_end; 0 = not so.
+    // Pages behind it can be added when mapped_grows is FW_YES, if each of mapped_refs is made to
+    // give as many bytes more.
+    uint64_t mapped_end;
+    enum fw_tri mapped_grows;
+    struct fw_refs mapped_refs;
     struct fw_refs names_refs, content_refs, pool_refs, str_sizes_refs, str_content_refs;
     unsigned n_free;
     struct fw_region *free;

@@ -77,6 +77,32 @@ static uint64_t find_users(const struct view *v, uint64_t literal, unsigned *n)
     return first;
 }
 
+bool ref_xtensa_user(const struct view *v, uint64_t literal, uint64_t *from, uint64_t *user)
+{
+    for (unsigned i = 0; i < v->n; i++) {
+        const struct view_span *s = &v->spans[i];
+        if (!(s->flags & IMAGE_X) || s->run + s->size <= *from ||
+            s->run > literal + XTENSA_L32R_REACH)
+            continue;
+        uint64_t at = *from > s->run ? *from - s->run : 0;
+        uint64_t end = literal + XTENSA_L32R_REACH - s->run;
+        for (; at < end && in_range(at, 3, s->size); at++)
+            if (l32r_literal(s, at) == literal && is_instruction(s, at)) {
+                *user = *from = s->run + at;
+                return true;
+            }
+    }
+    return false;
+}
+
+bool ref_xtensa_load(const struct view *v, uint64_t addr, uint32_t *value)
+{
+    const struct view_span *s = view_span_at(v, addr);
+    uint64_t at = s ? addr - s->run : 0, literal;
+    return s && s->flags & IMAGE_X && in_range(at, 3, s->size) && (literal = l32r_literal(s, at)) &&
+           view_u32(v, literal, value) && is_instruction(s, at);
+}
+
 static uint64_t find_user(const struct view *v, uint64_t literal)
 {
     unsigned n;

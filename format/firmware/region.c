@@ -10,7 +10,6 @@ enum {
     REGION_MAX = 8,
     REGION_WORDS_MAX = 4096, // words that may be constants; real images have some dozens
     REGION_ALIGN = 16,
-    REGION_ESP_PAGE = 0x10000, // flash MMU page
     REGION_ELF_PAGE = 0x10000, // largest page of the hosts
     REGION_ELF_SIZE = 1 << 26, // more than any payload; within reach of all references
 };
@@ -51,20 +50,33 @@ static bool hosted_region(struct scan *s)
 
 // --- ESP32 family
 
+// An app on its own, or cut into blocks, does not say how large its partition is: it gets no more
+// than what its last page leaves.
 static bool esp_region(struct scan *s)
 {
     const struct image *img = s->view.image;
-    const struct image_segment *g = image_at(img, s->fw->pools[0].addr);
-    uint64_t end, from;
+    struct firmware *fw = s->fw;
+    const struct image_segment *g = image_at(img, fw->pools[0].addr);
+    uint64_t from;
     if (g && g->addr >> 21 == 0x402 >> 1) { // ESP8266: what follows the code may be the file system
         scan_note(s, "free space", g->addr + g->size, "the image does not tell its file system",
                   "unknown");
         return true;
     }
-    if (!g || !ck_align(g->addr + g->size, REGION_ESP_PAGE, &end) ||
-        !ck_align(g->addr + g->size, REGION_ALIGN, &from))
+    if (!g || !ck_align(g->addr + g->size, REGION_ALIGN, &from))
         return true;
-    return add_region(s, from, end, "the last flash page that is mapped for constant data", true);
+    if (!mapped_scan(s, g))
+        return false;
+    uint64_t room = image_room(img, from, UINT64_MAX), slack = fw->mapped_end - from;
+    if (img->kind == IMAGE_ESP_FLASH && fw->mapped_grows == FW_YES)
+        return add_region(s, from, from + room, "the end of the app's partition", true);
+    if (img->kind != IMAGE_ESP_FLASH && fw->mapped_grows == FW_YES)
+        scan_note(s, "free space", fw->mapped_end, "an app on its own does not name its partition",
+                  "more with --board or --region");
+    return add_region(s, from, from + (slack < room ? slack : room),
+                      slack < room ? "the last flash page that is mapped for constant data"
+                                   : "the end of the app's partition",
+                      true);
 }
 
 // --- flash of microcontrollers

@@ -146,6 +146,8 @@ struct str_tables {
 };
 void str_collect(const struct scan *s, struct str_tables *out);
 void str_take(struct scan *s, uint64_t sizes, uint64_t content);
+// mapped.c: whether the constants of an ESP32-family image may take more pages; false: no memory
+bool mapped_scan(struct scan *s, const struct image_segment *data);
 enum diag_code symbol_confirm(struct scan *s); // symbol.c
 enum diag_code raw_scan(struct scan *s);       // raw.c
 enum diag_code region_scan(struct scan *s);    // region.c
@@ -174,6 +176,12 @@ bool ref_spend(struct ref_sweep *r, uint64_t bytes);
 void ref_add(struct ref_sweep *r, struct ref_target *t, const struct fw_ref *ref);
 extern const struct ref_isa ref_thumb, ref_arm, ref_x86, ref_x64, ref_aarch64, ref_rv32, ref_rv64,
     ref_xtensa;
+
+// --- ref_xtensa.c
+// The next instruction at or behind *from that loads the literal word; *from is left on it.
+bool ref_xtensa_user(const struct view *v, uint64_t literal, uint64_t *from, uint64_t *user);
+// The word that an l32r at addr loads; false if none stands there.
+bool ref_xtensa_load(const struct view *v, uint64_t addr, uint32_t *value);
 
 // --- profile.c
 extern const struct fw_profile fw_profiles[];

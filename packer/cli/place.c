@@ -52,6 +52,22 @@ static enum diag_code find_board(struct cli *cli, const struct build *b, const s
     return err;
 }
 
+// An Espressif app on its own does not know its partition; the board that the user names does.
+static void grow_in_partition(struct cli *cli, struct build *b, const struct board *board)
+{
+    const struct firmware *fw = b->fw;
+    if (!b->board || !board->by_offset || !board->app.n || fw->n_free != 1 ||
+        fw->mapped_grows != FW_YES || fw->image->kind == IMAGE_ESP_FLASH) {
+        return;
+    }
+    struct fw_region *r = ARENA_NEW(&cli->arena, struct fw_region);
+    *r = fw->free[0];
+    r->size = image_room(fw->image, r->addr, board->app.at[0].size);
+    r->why = "the end of the board's partition";
+    b->splice.regions = r;
+    b->splice.n_regions = 1;
+}
+
 enum diag_code build_place(struct cli *cli, struct build *b)
 {
     const struct board *board;
@@ -67,6 +83,7 @@ enum diag_code build_place(struct cli *cli, struct build *b)
         b->app_limit = board->app.at[0].size;
     }
     if (!err && board) {
+        grow_in_partition(cli, b, board);
         err = board_free(board, b->fw->image, &cli->arena, &cli->diag, &regions, &n);
     }
     if (!err && n) {

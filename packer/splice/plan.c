@@ -10,6 +10,8 @@ enum {
     REFERENCES_MAX = 12, // to one table: more means that something was mistaken for it
     LARGEST_SHOWN = 3,
     UNDO_ROUNDS = 8,
+    PAGE_ROUNDS = 4,       // patches make the blob larger, and a larger blob may take a page more
+    MAPPED_PAGE = 0x10000, // of the flash MMU
 };
 
 struct planner {
@@ -27,6 +29,7 @@ struct planner {
     uint64_t finder;        // offset of its replacement in the payload
     enum freeze_pools pools;
     bool pool_failed; // a reference to the last qstr pool could not be changed
+    uint64_t pages;   // of the flash MMU that constant data gets more, see firmware.mapped_end
     struct splice_plan *plan;
 };
 
@@ -152,6 +155,19 @@ static enum diag_code patch_words(struct planner *p, uint64_t payload)
     return err;
 }
 
+// More pages of the flash MMU: the firmware must not hand them out at run time.
+static enum diag_code keep_pages(struct planner *p)
+{
+    const struct fw_refs *refs = &p->fw->mapped_refs;
+    enum diag_code err = DIAG_OK;
+    for (unsigned i = 0; p->pages && i < refs->n && !err; i++) {
+        err = patches_reference(&p->patches, &refs->refs[i],
+                                refs->refs[i].target + p->pages * MAPPED_PAGE,
+                                "the end of the mapped flash pages");
+    }
+    return err;
+}
+
 // Number of patches, before addresses are known. An upper bound would do for the size of the blob
 // only if it were exact: so the patches are made for a trial address first.
 static enum diag_code make_patches(struct planner *p, uint64_t payload)
@@ -175,6 +191,7 @@ static enum diag_code make_patches(struct planner *p, uint64_t payload)
     if (!err && is_pic(p)) {
         err = dynamic_use(&p->dynamic, payload + p->table, patches);
     }
+    err = err ? err : keep_pages(p);
     struct blob *b = &p->plan->blob;
     return err ? err : patches_finish(patches, &b->n_patches, &b->patches);
 }
@@ -325,6 +342,12 @@ static enum diag_code no_room(const struct planner *p, uint64_t best, const stru
                    (unsigned long long)where->addr, (unsigned long long)best);
     diag_help(p->diag, "the region ends at 0x%llx: %s",
               (unsigned long long)(where->addr + where->size), where->why ? where->why : "");
+    if (p->fw->mapped_grows == FW_YES && where->addr + where->size == p->fw->mapped_end) {
+        diag_help(p->diag,
+                  "with --board NAME (which says how large the app's partition is), or with "
+                  "--region 0x%llx:SIZE, the app grows by further pages",
+                  (unsigned long long)where->addr);
+    }
     help_largest(p);
     return err;
 }
@@ -381,6 +404,45 @@ static enum diag_code describe(struct planner *p)
     return blob_set_base(b, fw->image, p->arena, p->diag);
 }
 
+// The pages of the flash MMU that the blob needs behind those of the firmware.
+static enum diag_code count_pages(const struct planner *p, uint64_t *pages)
+{
+    const struct firmware *fw = p->fw;
+    uint64_t end = p->plan->blob.addr + p->plan->size;
+    *pages = 0;
+    if (!fw->mapped_end || end <= fw->mapped_end) {
+        return DIAG_OK;
+    }
+    if (fw->mapped_grows != FW_YES) {
+        return diag_set(p->diag, DIAG_NO, image_name(p),
+                        "%llu bytes do not fit into the flash page that ends at 0x%llx, and the "
+                        "firmware may use those behind it",
+                        (unsigned long long)p->plan->size, (unsigned long long)fw->mapped_end);
+    }
+    *pages = (end - fw->mapped_end + MAPPED_PAGE - 1) / MAPPED_PAGE;
+    return DIAG_OK;
+}
+
+// The number of patches depends on the references and on the pages alone: any address in reach will
+// do for the first try.
+static enum diag_code place(struct planner *p)
+{
+    unsigned n;
+    const struct fw_region *list = regions(p, &n);
+    uint64_t addr = n ? list[0].addr & ~(uint64_t)(BLOB_ALIGN - 1) : 0;
+    for (int i = 0; i < PAGE_ROUNDS; i++) {
+        uint64_t pages;
+        enum diag_code err = lay_out(p, addr);
+        err = err ? err : find_place(p);
+        err = err ? err : count_pages(p, &pages);
+        if (err || pages == p->pages) {
+            return err;
+        }
+        p->pages = pages;
+    }
+    return diag_set(p->diag, DIAG_INTERNAL, image_name(p), "the number of pages does not settle");
+}
+
 static enum diag_code plan(struct planner *p)
 {
     enum diag_code err = freeze_modules(p);
@@ -388,11 +450,7 @@ static enum diag_code plan(struct planner *p)
     err = err ? err : list_modules(p);
     err = err ? err : size_payload(p);
     err = err ? err : describe(p);
-    // The number of patches depends on the references alone: any address in reach will do.
-    unsigned n;
-    const struct fw_region *list = regions(p, &n);
-    err = err ? err : lay_out(p, n ? list[0].addr & ~(uint64_t)(BLOB_ALIGN - 1) : 0);
-    err = err ? err : find_place(p);
+    err = err ? err : place(p);
     err = err ? err : lay_out(p, p->plan->blob.addr);
     p->plan->n_references = p->patches.n_references;
     return err;
