@@ -92,24 +92,61 @@ static void extent_return_none(const uint8_t *data, size_t limit, struct mpy_ext
     }
 }
 
+// A walk over a tail, and what it may still cost: jumps that lead all over a large function must
+// not make the check of their destinations slow.
+struct extent_walk {
+    const uint8_t *data;
+    size_t limit, steps;
+    const struct mpy_extent *live;
+};
+
+// Does an instruction begin at target, in the live part or (up to at) in the tail?
+static bool extent_begins(struct extent_walk *w, int64_t target, size_t at)
+{
+    struct mpy_insn i;
+    if (target < w->live->code || target > (int64_t)at) {
+        return false;
+    }
+    size_t to = (size_t)target, from = to < w->live->end ? w->live->code : w->live->end;
+    while (from < to && w->steps && mpy_insn_decode(w->data, w->limit, from, &i)) {
+        from += i.size;
+        w->steps--;
+    }
+    return from == to;
+}
+
+static bool extent_jumps_fit(struct extent_walk *w, size_t at)
+{
+    struct mpy_insn i;
+    for (size_t p = w->live->end; p < at; p += i.size) {
+        if (!mpy_insn_decode(w->data, w->limit, p, &i) ||
+            (i.info->jumped && !extent_begins(w, i.target, at))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Behind a jump the compiler is silent until the next label; so no function ends with a jump.
+static bool extent_may_end(const struct mpy_insn *i)
+{
+    return !i->info->after && !i->info->jumped;
+}
+
 void mpy_extent_tail(const uint8_t *data, size_t limit, struct mpy_extent *e)
 {
     struct mpy_extent tail = *e;
     struct mpy_insn i;
     size_t at = e->end;
-    int64_t lowest = e->code, furthest = e->end; // what the tail jumps to
-    bool closed = true;                          // the last instruction does not fall through
+    bool closed = true;
     while (at < limit && mpy_insn_decode(data, limit, at, &i)) {
         extent_insn(&tail, &i);
         at += i.size;
-        closed = !i.info->after;
-        if (i.info->jumped) {
-            lowest = i.target < lowest ? i.target : lowest;
-            furthest = i.target > furthest ? i.target : furthest;
-        }
+        closed = extent_may_end(&i);
     }
-    closed = closed && lowest >= e->code && furthest <= (int64_t)at;
-    if (closed && tail.n_children <= e->n_children && extent_zeros(data, at, limit)) {
+    struct extent_walk w = {.data = data, .limit = limit, .steps = 16 * limit, .live = e};
+    if (closed && tail.n_children <= e->n_children && extent_zeros(data, at, limit) &&
+        extent_jumps_fit(&w, at)) {
         tail.end = (uint32_t)at;
         *e = tail;
     } else {

@@ -21,8 +21,8 @@ const char *mpy_extent_find(const uint8_t *data, size_t available, struct mpy_ex
 
 // Compilers leave unreachable instructions at the end of some functions, if only the implicit
 // "return None". Moves e->end behind those when they fill the bytes up to limit (where the next
-// thing in memory begins) but for zero padding, and jump nowhere else; without that proof only
-// "return None" is taken.
+// thing in memory begins) but for zero padding, and jump to instructions of the function only;
+// without that proof only "return None" is taken.
 void mpy_extent_tail(const uint8_t *data, size_t limit, struct mpy_extent *e);
 
 #endif

@@ -211,4 +211,9 @@ Test(mpy_read, dead_code_is_told_from_what_follows)
     cr_expect_eq(extent_end(dead, sizeof dead), 10);
     cr_expect_eq(extent_end(ahead, sizeof ahead), 5);
     cr_expect_eq(extent_end(before, sizeof before), 5);
+    static const uint8_t aside[] = {0x10, 0x02, 0x01, 0x22, 0x81, 0x00,
+                                    0x63, 0x42, 0x3b, 0x51, 0x63, 0}; // into the constant
+    cr_expect_eq(extent_end(aside, sizeof aside), 7);
+    static const uint8_t open[] = {0x10, 0x02, 0x01, 0x51, 0x63, 0x42, 0x3c, 0, 0};
+    cr_expect_eq(extent_end(open, sizeof open), 5);
 }
