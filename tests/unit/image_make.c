@@ -88,19 +88,20 @@ static void put_symbol(const struct elf_maker *m, struct bytes_out *out, uint32_
     }
 }
 
-// Dynamic section, one RELA, one REL and a RELR table; lies at the start of the data segment, which
-// is loaded at address data.
+// Dynamic section, one RELA (64 bits; else 32 bits have REL alone), one REL and a RELR table; lies
+// at the start of the data segment, which is loaded at address data. One entry is counted as
+// RELATIVE.
 static void put_dynamic(const struct elf_maker *m, struct bytes_out *out, uint64_t data)
 {
     unsigned word = m->is64 ? 8 : 4;
     uint64_t tables = data + 8 * 2 * word, words = tables + 7 * word;
-    const uint64_t tags[8][2] = {{7, tables},
-                                 {8, 3 * word},
+    const uint64_t tags[8][2] = {{m->is64 ? 7 : 21, tables},
+                                 {m->is64 ? 8 : 21, 3 * word},
                                  {17, tables + 3 * word},
                                  {18, 2 * word},
                                  {36, tables + 5 * word},
                                  {35, 2 * word},
-                                 {30, 0},
+                                 {m->is64 ? 0x6ffffff9 : 0x6ffffffa, 1},
                                  {0, 0}};
     for (unsigned i = 0; i < 8; i++) {
         put_word(m, out, tags[i][0]);
