@@ -118,7 +118,10 @@ Test(freeze, a_name_longer_than_its_length_byte_is_refused)
     char *name = arena_alloc(&x.arena, 257);
     memset(name, 'n', 256);
     name[256] = 0;
-    const char *names[] = {name};
+    const char *names[] = {name}, *longest[] = {name + 1};
+    struct freeze_input fits = fix_module_of(&x, "m.py", NULL, 0, longest, 1);
+    cr_assert_eq(fix_freeze(&x, &fits, 1), DIAG_OK);
+    cr_assert_neq(fix_find(&x, name + 1, 255), 0);
     struct freeze_input in = fix_module_of(&x, "m.py", NULL, 0, names, 1);
     cr_assert_eq(fix_freeze(&x, &in, 1), DIAG_NO);
     x.fw.qstr_len_bytes = 2;
@@ -208,6 +211,11 @@ Test(freeze, long_ints_of_every_kind)
     cr_assert_eq(at % 8, 0);
     cr_assert_eq(fix_u32(&x, at + 8), 0);
     cr_assert_eq(fix_u32(&x, at + 12), 0x80000000);
+    struct mpy_obj largest = fix_obj(MPY_OBJ_INT, "9223372036854775807"),
+                   too_large = fix_obj(MPY_OBJ_INT, "9223372036854775808");
+    at = constant(&largest, 1, 0);
+    cr_assert_eq(fix_u32(&x, at + 12), 0x7fffffff);
+    refused(&too_large, "64-bit");
     x.fw.longint = FW_LONGINT_NONE;
     refused(&fits, "no long ints");
     x.fw.longint = FW_LONGINT_UNKNOWN;
@@ -220,6 +228,41 @@ Test(freeze, floats_beyond_flt_max_are_inf)
     cr_assert_eq(fix_u32(&x, constant(&o, 1, 0) + 4), 0x7f800000);
     struct mpy_obj negative = fix_obj(MPY_OBJ_FLOAT, "-1e+39");
     cr_assert_eq(fix_u32(&x, constant(&negative, 1, 0) + 4), 0xff800000);
+    struct mpy_obj largest = fix_obj(MPY_OBJ_FLOAT, "3.4028235e+38"); // FLT_MAX
+    cr_assert_eq(fix_u32(&x, constant(&largest, 1, 0) + 4), 0x7f7fffff);
+    struct mpy_obj rounds = fix_obj(MPY_OBJ_FLOAT, "3.4028235677973366e+38"); // half a step above
+    cr_assert_eq(fix_u32(&x, constant(&rounds, 1, 0) + 4), 0x7f800000);
+    x.fw.float_kind = FW_FLOAT_F64;
+    struct mpy_obj beyond = fix_obj(MPY_OBJ_FLOAT, "1e+999"); // DBL_MAX, too
+    cr_assert_eq(fix_u32(&x, constant(&beyond, 1, 0) + 12), 0x7ff00000);
+}
+
+// 64-bit objects on a 32-bit machine: tables of them, and tuples, begin at multiples of 8.
+Test(freeze, tables_of_64_bit_objects_are_aligned)
+{
+    struct mpy_obj items[] = {fix_obj(MPY_OBJ_INT, "-3"), fix_obj(MPY_OBJ_STR, "short")};
+    struct mpy_obj objs[] = {fix_obj(MPY_OBJ_BYTES, "odd"),
+                             {.kind = MPY_OBJ_TUPLE, .items = items, .len = 2},
+                             fix_obj(MPY_OBJ_INT, "70368744177663"), // 2**46 - 1
+                             fix_obj(MPY_OBJ_INT, "70368744177664")};
+    x.fw.repr = FW_REPR_D;
+    x.fw.small_int_bits = 47;
+    for (uint32_t first = 0; first < 3; first++) { // whatever stands before
+        struct freeze_input in = fix_module_of(&x, "m.py", objs + first, 4 - first, NULL, 0);
+        cr_assert_eq(fix_freeze(&x, &in, 1), DIAG_OK, "%s", x.diag.text);
+        cr_assert_eq(fix_module(&x, 0, 1) % 8, 0);
+    }
+    struct freeze_input in = fix_module_of(&x, "m.py", objs, 4, NULL, 0);
+    cr_assert_eq(fix_freeze(&x, &in, 1), DIAG_OK);
+    uint64_t table = fix_module(&x, 0, 1), tuple = fix_word(&x, table + 8);
+    cr_assert_eq(tuple % 8, 0);
+    cr_assert_eq(fix_word(&x, tuple + 4), 2);
+    cr_assert_eq(fix_u32(&x, tuple + 8), (uint32_t)-3 << 1 | 1);
+    cr_assert_eq(fix_u32(&x, tuple + 12), 0x0001ffff);
+    cr_assert_eq(fix_u32(&x, tuple + 20), 0x00020000);
+    cr_assert_eq(fix_u32(&x, table + 16), 0xffffffff);
+    cr_assert_eq(fix_u32(&x, table + 20), 0x00017fff);
+    cr_assert_eq(fix_u32(&x, table + 28), 0, "an object: one more is no small int");
 }
 
 Test(freeze, floats_by_representation)
