@@ -28,6 +28,7 @@ struct make {
     uint32_t text[SYNTH_NAMES_MAX]; // their addresses
     uint32_t types[FW_OBJECTS], none, no, yes, empty, code;
     uint32_t literal; // Xtensa: the next unused literal word
+    uint32_t base;    // address less offset in out
 };
 
 struct synth_spec synth_default(void)
@@ -46,7 +47,7 @@ struct synth_spec synth_default(void)
 
 static uint32_t here(const struct make *m)
 {
-    return (uint32_t)(SYNTH_BASE + m->out->size);
+    return (uint32_t)(m->base + m->out->size);
 }
 
 static uint32_t put_word(struct make *m, uint32_t value)
@@ -508,10 +509,48 @@ static uint32_t put_code(struct make *m, const uint32_t *addr, unsigned n)
     return at;
 }
 
+// Code of the flash mapper and what looks like it, far enough apart to be told apart.
+static void put_mapper(struct make *m, const uint32_t words[5], uint32_t literals)
+{
+    unsigned code = m->spec->esp->code;
+    const struct {
+        unsigned when, first, n;
+    } functions[] = {{SYNTH_MAPPER, 0, 3}, {SYNTH_MAPPER_ALONE, 3, 2}, {SYNTH_SHARED, 1, 1}};
+    for (unsigned i = 0; i < sizeof functions / sizeof *functions; i++) {
+        for (unsigned k = 0; k < SYNTH_FILLERS; k++) {
+            put_code(m, NULL, 0);
+        }
+        m->literal = literals + 4 * functions[i].first;
+        if (code & functions[i].when) {
+            put_code(m, words + functions[i].first, functions[i].n);
+        }
+    }
+    m->literal = literals + 4 * 5;
+    if (code & SYNTH_EXTERNAL) {
+        put_code(m, words, 1);
+    }
+}
+
+// The constants that such code has: begin and end of the constants, the end of the window.
+static uint32_t put_mapper_words(struct make *m, uint32_t words[5])
+{
+    enum { PAGE = 0x10000 };
+    uint32_t begin = synth_esp_data(m->spec->esp), end = (uint32_t)m->s->data_end, at = here(m);
+    uint32_t value = end + (m->spec->esp->code & SYNTH_ROUNDED ? PAGE - 1 : 0);
+    const uint32_t all[] = {begin, value, 0x43ffffff,
+                            begin, value, (end + PAGE - 1) & ~(uint32_t)(PAGE - 1)};
+    memcpy(words, all, 5 * sizeof *words);
+    for (unsigned i = 0; m->spec->isa == IMAGE_ISA_XTENSA && i < sizeof all / sizeof *all; i++) {
+        put_word(m, all[i]);
+    }
+    return at;
+}
+
 static void put_program(struct make *m)
 {
     const uint32_t lookup[] = {(uint32_t)m->s->names, (uint32_t)m->s->content};
     const uint32_t help[] = {(uint32_t)m->s->names}, pool[] = {(uint32_t)m->s->last_pool};
+    uint32_t words[5], literals = m->spec->esp ? put_mapper_words(m, words) : 0;
     m->literal = here(m);
     if (m->spec->isa == IMAGE_ISA_XTENSA) {
         const uint32_t all[] = {lookup[0], lookup[1], help[0], pool[0], pool[0], pool[0]};
@@ -527,6 +566,9 @@ static void put_program(struct make *m)
     for (unsigned i = 0; i < 3; i++) {
         put_code(m, pool, 1);
     }
+    if (m->spec->esp) {
+        put_mapper(m, words, literals);
+    }
     align(m);
     for (unsigned i = 0; i < 3; i++) { // mp_fun_table
         put_word(m, obj_constant(m, i));
@@ -537,14 +579,40 @@ static void put_program(struct make *m)
     }
 }
 
+static void put_vectors(struct make *m)
+{
+    m->s->base = m->base = SYNTH_BASE;
+    put_word(m, 0x20010000); // stack, reset
+    put_word(m, SYNTH_BASE + 0x101);
+    bytes_fill(m->out, 0, 0x100);
+}
+
+// Constants and code of a flash image are mapped at different addresses.
+static void put_flash_program(struct make *m)
+{
+    struct bytes_out content;
+    bytes_put_align(m->out, 16, 0);
+    uint32_t code = (uint32_t)m->out->size;
+    m->s->data_end = here(m);
+    m->base = synth_esp_code(m->spec->esp) - code;
+    put_program(m);
+    bytes_put_align(m->out, 4, 0);
+    content = *m->out;
+    bytes_out_init(m->out);
+    synth_esp_wrap(m->spec->esp, &content, code, m->out);
+    bytes_out_free(&content);
+}
+
 void synth_make(const struct synth_spec *spec, struct synth *s)
 {
     struct make m = {.spec = spec, .s = s, .out = &s->image};
     memset(s, 0, sizeof *s);
-    s->base = SYNTH_BASE;
-    put_word(&m, 0x20010000); // vectors: stack, reset
-    put_word(&m, SYNTH_BASE + 0x101);
-    bytes_fill(m.out, 0, 0x100);
+    if (spec->esp) {
+        s->base = m.base = synth_esp_data(spec->esp);
+        synth_esp_description(spec->esp, m.out);
+    } else {
+        put_vectors(&m);
+    }
     bytes_printf(m.out, "MicroPython v1.%u.0 on 2025-08-09; %s", spec->minor, spec->board);
     bytes_put_u8(m.out, 0);
     collect_names(&m);
@@ -554,5 +622,9 @@ void synth_make(const struct synth_spec *spec, struct synth *s)
     put_math(&m);
     put_sys(&m);
     put_frozen(&m);
-    put_program(&m);
+    if (spec->esp) {
+        put_flash_program(&m);
+    } else {
+        put_program(&m);
+    }
 }

@@ -5,6 +5,7 @@
 
 #include "format/bytes.h"
 #include "format/firmware/firmware.h"
+#include "tests/lib/synth_esp.h"
 
 struct synth_spec {
     unsigned minor;         // release 1.minor: 19 to 29
@@ -17,12 +18,14 @@ struct synth_spec {
     bool immediates, save, movw; // movw: movw/movt pairs instead of literals (thumb)
     bool ram_functions;          // some functions run in memory that the image does not fill
     const char *board;
+    const struct synth_esp *esp; // a full-flash image of that family; NULL: a raw image
 };
 
 struct synth {              // what was put where, to compare a scan with
-    struct bytes_out image; // a raw image for base
+    struct bytes_out image; // a raw image for base, or a flash image
     uint64_t base, names, content, last_pool, type_str, modules[2];
     unsigned n_qstrs;
+    uint64_t data_end; // of the constants of a flash image
 };
 
 enum { SYNTH_BASE = 0x08000000 };
