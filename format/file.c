@@ -13,11 +13,12 @@ static enum diag_code file_error(struct diag *d, const char *name, const char *w
     return diag_set(d, DIAG_IO, name, "%s: %s", what, strerror(errno));
 }
 
-// Reads fd to its end; size is a hint. Pipes have no size, so the buffer doubles.
+// Reads fd to its end; hint is the size if it is known, else 0. Pipes have no size, so the buffer
+// doubles.
 static enum diag_code file_drain(int fd, size_t hint, struct arena *a, struct diag *d,
                                  struct file *out)
 {
-    size_t cap = hint + 1, size = 0;
+    size_t cap = hint ? hint + 1 : 65536, size = 0;
     uint8_t *data = arena_alloc(a, cap + FILE_PAD);
     for (;;) {
         if (!data) {
@@ -34,6 +35,9 @@ static enum diag_code file_drain(int fd, size_t hint, struct arena *a, struct di
             break;
         }
         size += (size_t)n;
+        if (size == hint && size < cap) {
+            break; // all that the file has, and more was asked for
+        }
         if (size > FILE_LIMIT) {
             return diag_set(d, DIAG_IO, out->name, "is larger than %d bytes", FILE_LIMIT);
         }
@@ -66,7 +70,7 @@ enum diag_code file_read(const char *name, struct arena *a, struct diag *d, stru
         err = diag_set(d, DIAG_IO, name, "has %lld bytes, at most %d are allowed",
                        (long long)st.st_size, FILE_LIMIT);
     } else {
-        err = file_drain(fd, S_ISREG(st.st_mode) ? (size_t)st.st_size : 65536, a, d, out);
+        err = file_drain(fd, S_ISREG(st.st_mode) ? (size_t)st.st_size : 0, a, d, out);
     }
     if (!is_stdin) {
         close(fd);

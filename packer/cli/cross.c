@@ -10,7 +10,7 @@
 
 #include "packer/compiler/release.h"
 
-enum { CROSS_PATH_MAX = 4096, CROSS_MODE = 0644 };
+enum { CROSS_PATH_MAX = 4096, CROSS_COMPARE = 8192, CROSS_MODE = 0644 };
 
 struct cross_arch {
     const char *name;
@@ -285,10 +285,11 @@ static enum cross_parsed cross_refuse(struct cli *cli, const char *text)
 }
 
 // Several inputs go to their default outputs, or into a folder.
-static bool cross_outputs_fit(const struct cross *x)
+static bool cross_outputs_fit(struct cross *x)
 {
     struct stat st;
-    return x->inputs.n <= 1 || !x->output || (stat(x->output, &st) == 0 && S_ISDIR(st.st_mode));
+    x->into_folder = x->output && stat(x->output, &st) == 0 && S_ISDIR(st.st_mode);
+    return x->inputs.n <= 1 || !x->output || x->into_folder;
 }
 
 static enum cross_parsed cross_check(struct cli *cli, struct cross *x)
@@ -302,6 +303,7 @@ static enum cross_parsed cross_check(struct cli *cli, struct cross *x)
     if (!cross_outputs_fit(x)) {
         return cross_refuse(cli, "multiple input files");
     }
+    x->process = (long)getpid();
     if (!x->arch && x->release->arch_host) {
         x->arch = "host";
     }
@@ -320,6 +322,7 @@ enum cross_parsed cross_parse(struct cli *cli, struct cross *x, int argc, char *
         }
     }
     x->options.release = x->release;
+    x->options.cache = compiler_cache_new(&cli->arena);
     enum cross_parsed p = cross_release(cli, x, argc, argv);
     if (p == CROSS_RUN) {
         p = cross_implementations(cli, x, argc, argv);
@@ -339,11 +342,10 @@ static char *cross_default_name(const char *dir, const char *input, struct arena
 
 static const char *cross_output_name(const struct cross *x, const char *input, struct arena *a)
 {
-    struct stat st;
     if (!x->output) {
         return strcmp(input, "-") == 0 ? "-" : cross_default_name("", input, a);
     }
-    if (stat(x->output, &st) == 0 && S_ISDIR(st.st_mode)) {
+    if (x->into_folder) {
         const char *slash = strrchr(input, '/');
         return cross_default_name(x->output, slash ? slash + 1 : input, a);
     }
@@ -373,17 +375,55 @@ static bool cross_put(int fd, const uint8_t *p, size_t n)
     return true;
 }
 
-// Regular files appear whole or not at all. They can be made again, so nothing is synced.
-static enum diag_code cross_install(const char *name, const struct bytes_out *out,
-                                    struct cross_failure *f)
+static enum diag_code cross_overwrite(const char *name, const struct bytes_out *out,
+                                      struct cross_failure *f)
+{
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, CROSS_MODE);
+    if (fd < 0) {
+        return cross_os_error(f, name);
+    }
+    bool ok = cross_put(fd, out->data, out->size);
+    return close(fd) == 0 && ok ? DIAG_OK : cross_os_error(f, name);
+}
+
+// An output that is there already becomes new without being written, which takes disks much longer.
+static bool cross_touch(const char *name, const struct bytes_out *out)
+{
+    uint8_t there[CROSS_COMPARE];
+    size_t at = 0;
+    int fd = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return false;
+    }
+    for (;;) {
+        ssize_t n = read(fd, there, sizeof there);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0 || (size_t)n > out->size - at || memcmp(there, out->data + at, (size_t)n)) {
+            bool same = n == 0 && at == out->size && futimens(fd, NULL) == 0;
+            close(fd);
+            return same;
+        }
+        at += (size_t)n;
+    }
+}
+
+// Regular files appear whole or not at all. They can be made again, so nothing is synced. A file in
+// a folder that takes no other is written in place.
+static enum diag_code cross_install(const struct cross *x, const char *name, bool exists,
+                                    const struct bytes_out *out, struct cross_failure *f)
 {
     char temp[CROSS_PATH_MAX];
-    int n = snprintf(temp, sizeof temp, "%s.%ld.tmp", name, (long)getpid());
+    int n = snprintf(temp, sizeof temp, "%s.%ld.tmp", name, x->process);
     if (n < 0 || n >= (int)sizeof temp) {
         errno = ENAMETOOLONG;
         return cross_os_error(f, name);
     }
     int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, CROSS_MODE);
+    if (fd < 0 && exists && (errno == EACCES || errno == EPERM)) {
+        return cross_overwrite(name, out, f);
+    }
     if (fd < 0) {
         return cross_os_error(f, name);
     }
@@ -397,18 +437,7 @@ static enum diag_code cross_install(const char *name, const struct bytes_out *ou
     return DIAG_OK;
 }
 
-static enum diag_code cross_overwrite(const char *name, const struct bytes_out *out,
-                                      struct cross_failure *f)
-{
-    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, CROSS_MODE);
-    if (fd < 0) {
-        return cross_os_error(f, name);
-    }
-    bool ok = cross_put(fd, out->data, out->size);
-    return close(fd) == 0 && ok ? DIAG_OK : cross_os_error(f, name);
-}
-
-// Devices, pipes and links are written through; so is a file in a folder that takes no other.
+// Devices, pipes and links are written through.
 static enum diag_code cross_write(const struct cross *x, const char *name,
                                   const struct bytes_out *out, struct cross_failure *f)
 {
@@ -417,27 +446,30 @@ static enum diag_code cross_write(const struct cross *x, const char *name,
         return file_write("-", out->data, out->size, FILE_DATA, !x->drop_in, &f->diag);
     }
     bool exists = lstat(name, &st) == 0;
-    const char *slash = strrchr(name, '/');
-    char *folder = slash ? strndup(name, (size_t)(slash - name + 1)) : NULL;
-    bool closed = access(folder ? folder : ".", W_OK) != 0;
-    free(folder);
-    return exists && (!S_ISREG(st.st_mode) || closed) ? cross_overwrite(name, out, f)
-                                                      : cross_install(name, out, f);
+    if (exists && !S_ISREG(st.st_mode)) {
+        return cross_overwrite(name, out, f);
+    }
+    if (exists && (uint64_t)st.st_size == out->size && cross_touch(name, out)) {
+        return DIAG_OK;
+    }
+    return cross_install(x, name, exists, out, f);
 }
 
 static enum diag_code cross_read(const char *input, struct arena *a, struct cross_failure *f,
                                  struct file *file)
 {
+    enum diag_code err = file_read(input, a, &f->diag, file);
     struct stat st;
-    if (strcmp(input, "-") != 0) {
-        if (stat(input, &st) != 0) {
-            return cross_os_error(f, input);
-        }
-        if (S_ISDIR(st.st_mode)) {
-            f->os_error = EISDIR;
-        }
+    if (!err || strcmp(input, "-") == 0) {
+        return err;
     }
-    return file_read(input, a, &f->diag, file);
+    if (stat(input, &st) != 0 || access(input, R_OK) != 0) {
+        return cross_os_error(f, input);
+    }
+    if (S_ISDIR(st.st_mode)) {
+        f->os_error = EISDIR;
+    }
+    return err;
 }
 
 static enum diag_code cross_compile(struct cross *x, const struct file *file, struct arena *a,

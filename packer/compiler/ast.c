@@ -25,8 +25,21 @@ node node_new(struct unit *u, struct ast *ast, enum node_kind kind, uint32_t lin
 {
     node out;
     uint32_t *p = node_alloc(u, ast, kind, line, n, &out);
-    if (n) {
+    switch (n) { // most have few: no call for them
+    case 3:
+        p[2] = children[2];
+        __attribute__((fallthrough));
+    case 2:
+        p[1] = children[1];
+        __attribute__((fallthrough));
+    case 1:
+        p[0] = children[0];
+        break;
+    case 0:
+        break;
+    default:
         memcpy(p, children, n * sizeof *p);
+        break;
     }
     return out;
 }

@@ -10,6 +10,7 @@
 #include "format/mpy/mpy.h"
 
 struct compiler_release; // one row of the release table, release.h
+struct compiler_cache;   // what one compilation leaves to the next
 
 // Upstream's traceback of an error, for those who print it as upstream does. diag.text is the last
 // line of it.
@@ -35,7 +36,11 @@ struct compiler_options {
     bool padded; // COMPILER_PAD NULs follow the source: it need not be copied, and must outlive the
                  // tree
     struct compiler_trace *trace; // out, may be NULL
+    struct compiler_cache *cache; // saves the set-up of small scripts; NULL = none
 };
+
+// A cache for many compilations, of one thread at a time, in `a`. NULL without memory.
+struct compiler_cache *compiler_cache_new(struct arena *a);
 
 // source need not be NUL-terminated. file is the name in messages. On a wrong script:
 // DIAG_MALFORMED with line and column; d->text is upstream's message ("SyntaxError: invalid

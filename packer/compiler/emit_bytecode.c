@@ -466,6 +466,9 @@ static void bc_argument_names(struct bytecode *b)
 static uint32_t bc_line_entry(struct bytecode *b, struct text *out, uint32_t bytes, uint32_t lines)
 {
     uint32_t size = 0;
+    if (!out && bytes <= 0x1f && lines <= 3) {
+        return bytes || lines; // the common case
+    }
     while (bytes || lines) {
         uint32_t skip, down;
         if (lines <= 6 || bytes > 0xf) {

@@ -108,6 +108,16 @@ static uint32_t names_hash(const char *s, size_t n)
     return (uint32_t)(h >> 32);
 }
 
+// Most names are short, and a call would cost more than they do.
+static bool names_equal(const struct name *n, const char *data, size_t len)
+{
+    if (n->len != len) {
+        return false;
+    }
+    return len <= 8 ? names_load(n->data, len) == names_load(data, len)
+                    : memcmp(n->data, data, len) == 0;
+}
+
 static struct names_entry *names_probe(const struct names *names, uint32_t hash, const char *data,
                                        size_t len)
 {
@@ -116,8 +126,7 @@ static struct names_entry *names_probe(const struct names *names, uint32_t hash,
         if (!e->id) {
             return e;
         }
-        const struct name *n = &names->at[e->id];
-        if (e->hash == hash && n->len == len && memcmp(n->data, data, len) == 0) {
+        if (e->hash == hash && names_equal(&names->at[e->id], data, len)) {
             return e;
         }
     }
@@ -199,7 +208,40 @@ static void names_enter_keywords(struct unit *u)
     }
 }
 
-void names_init(struct unit *u)
+// to = from, with arrays of its own. False: no memory.
+static bool names_copy(struct arena *a, struct names *to, const struct names *from)
+{
+    size_t at = from->cap * sizeof *from->at,
+           table = (from->mask + (size_t)1) * sizeof *from->table;
+    *to = *from;
+    to->at = arena_resize(a, NULL, at);
+    to->table = to->at ? arena_resize(a, NULL, table) : NULL;
+    if (!to->table) {
+        return false;
+    }
+    memcpy(to->at, from->at, from->n * sizeof *from->at);
+    memcpy(to->table, from->table, table);
+    return true;
+}
+
+static void names_keep(struct unit *u, struct compiler_cache *cache)
+{
+    arena_drop(cache->arena, cache->names.at);
+    arena_drop(cache->arena, cache->names.table);
+    bool kept = names_copy(cache->arena, &cache->names, &u->names);
+    cache->release = kept ? u->release : NULL;
+}
+
+struct compiler_cache *compiler_cache_new(struct arena *a)
+{
+    struct compiler_cache *cache = ARENA_NEW(a, struct compiler_cache);
+    if (cache) {
+        cache->arena = a;
+    }
+    return cache;
+}
+
+static void names_enter_known(struct unit *u)
 {
     names_grow(u, &u->names);
     u->names.at[u->names.n++] = (struct name){"", 0, 0, 0}; // id 0 is no name
@@ -216,6 +258,19 @@ void names_init(struct unit *u)
     }
     for (unsigned i = 0; i < NAME_KNOWN_COUNT; i++) {
         u->names.known[i] = names_enter(u, names_known[i]);
+    }
+}
+
+void names_init(struct unit *u)
+{
+    struct compiler_cache *cache = u->options.cache;
+    if (cache && cache->release == u->release) {
+        names_copy(&u->work, &u->names, &cache->names); // a failure jumps
+        return;
+    }
+    names_enter_known(u);
+    if (cache) {
+        names_keep(u, cache);
     }
 }
 

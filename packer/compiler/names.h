@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct arena;
+struct compiler_release;
 struct unit;
 
 struct name {
@@ -69,6 +71,13 @@ struct names {
     uint32_t mask;
     uint32_t known[NAME_KNOWN_COUNT];
     uint8_t keyword[NAMES_KEYWORDS_MAX]; // token of a keyword, else 0
+};
+
+// The names as they are before a script of one release is read.
+struct compiler_cache {
+    struct arena *arena;
+    const struct compiler_release *release; // NULL = nothing is kept yet
+    struct names names;
 };
 
 // Enters the static qstrs, the keywords and what the release's compiler knows from the start.

@@ -112,11 +112,19 @@ def library(bench, sides):
             good.append(path)
         if len(good) == 507:
             break
-    out = os.path.join(bench.work, "out")
-    os.makedirs(out, exist_ok=True)
-    ours, _ = bench.time([sides.ours, "-o", out, *good], 3)
-    theirs = sum(bench.measure([sides.theirs, "-o", "r.mpy", p], 3)[0] for p in good)
-    yield Row(f"{len(good)} files of a library, one process", ours, theirs, needed=20)
+    # Both write their files for the first time, and then again.
+    outs = [os.path.join(bench.work, f"out{i}") for i in range(5)]
+    for out in outs:
+        os.makedirs(out)
+    first = min(bench.time([sides.ours, "-o", out, *good], 1)[0] for out in outs)
+    again, _ = bench.time([sides.ours, "-o", outs[0], *good], 5)
+    theirs_first, theirs_again = 0, 0
+    for i, path in enumerate(good):
+        command = [sides.theirs, "-o", f"r{i}.mpy", path]
+        theirs_first += bench.measure(command, 1)[1]
+        theirs_again += bench.measure(command, 3)[1]
+    yield Row(f"{len(good)} files of a library, one process", first, theirs_first, needed=20)
+    yield Row("  again, over the same outputs", again, theirs_again, needed=20)
 
 
 def rows(bench):

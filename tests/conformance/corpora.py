@@ -9,7 +9,8 @@ from oracle import pip_download, unpack
 HERE = os.path.dirname(os.path.abspath(__file__))
 PACKAGES = ["requests", "flask", "click", "jinja2", "attrs", "rich", "pyserial", "sympy", "networkx",
             "adafruit-circuitpython-bus-device", "pyyaml", "mpmath", "django", "bottle",
-            "micropython-lib"]
+            "micropython-lib", "numpy", "black", "mypy", "ansible-core", "pylint", "sqlalchemy",
+            "twisted"]
 MOST_BYTES = 400_000
 
 
