@@ -64,6 +64,7 @@ struct fw_ref {
     uint64_t next;  // base that a relative form counts from
     int64_t
         addend; // the code adds this to what the reference gives (anchors): target = value + addend
+    uint64_t user;     // an instruction that makes or loads it, 0 = unknown
     uint64_t function; // start of the function it lies in, 0 = unknown
     uint64_t target;   // the address it gives
     unsigned users;    // instructions that load through it; 0 = not counted

@@ -75,8 +75,8 @@ static uint16_t prelude_name(const struct scan *s, uint64_t addr, uint64_t qstr_
 static bool is_module_prelude(const struct scan *s, uint64_t addr, uint64_t qstr_table)
 {
     uint16_t name = prelude_name(s, addr, qstr_table), file;
-    return name && (name == FROZEN_MODULE_ID ||
-                    (view_u16(&s->view, qstr_table, &file) && name == file));
+    return name &&
+           (name == FROZEN_MODULE_ID || (view_u16(&s->view, qstr_table, &file) && name == file));
 }
 
 bool frozen_is_bytecode(const struct scan *s, uint64_t addr, uint64_t qstr_table)
@@ -404,7 +404,7 @@ enum diag_code frozen_scan(struct scan *s)
 
 // --- the table in use
 
-static unsigned count_refs(const struct scan *s, uint64_t addr)
+static unsigned count_refs(struct scan *s, uint64_t addr)
 {
     const struct ref_target *t = ref_target_at(&s->sweep, addr);
     return t ? t->refs.n : 0;
@@ -412,7 +412,7 @@ static unsigned count_refs(const struct scan *s, uint64_t addr)
 
 // Nothing refers to the middle of the list: the nearest place before the .mpy names, or they
 // themselves, that code refers to is the start.
-static uint64_t find_start(const struct scan *s, const struct frozen_table *t, unsigned *refs)
+static uint64_t find_start(struct scan *s, const struct frozen_table *t, unsigned *refs)
 {
     for (unsigned i = 0; i < t->n_starts; i++)
         if ((*refs = count_refs(s, t->starts[i])))

@@ -1,5 +1,5 @@
 // References from code: what is looked for, and which sweep looks.
-#include "format/firmware/scan.h"
+#include "format/firmware/flow.h"
 
 #include <stdlib.h>
 
@@ -11,6 +11,7 @@ enum {
 static const struct ref_isa *const isas[] = {
     &ref_thumb, &ref_arm, &ref_x86, &ref_x64, &ref_aarch64, &ref_rv32, &ref_rv64, &ref_xtensa,
 };
+enum { REF_ISAS = sizeof isas / sizeof *isas };
 
 static int compare_target(const void *a, const void *b)
 {
@@ -18,17 +19,31 @@ static int compare_target(const void *a, const void *b)
     return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
-struct ref_target *ref_target_at(const struct ref_sweep *r, uint64_t addr)
+// Every address of the image is a target; too many are left out.
+static struct ref_target *collected(struct ref_sweep *r, uint64_t addr)
+{
+    for (unsigned i = 0; i < r->n; i++)
+        if (r->targets[i].addr == addr)
+            return &r->targets[i];
+    if (r->n == REF_COLLECT_MAX || !view_span_at(&r->scan->view, addr))
+        return NULL;
+    r->targets[r->n] = (struct ref_target){.addr = addr};
+    return &r->targets[r->n++];
+}
+
+struct ref_target *ref_target_at(struct ref_sweep *r, uint64_t addr)
 {
     struct ref_target key = {.addr = addr};
+    if (r->collect)
+        return collected(r, addr);
     return r->n ? bsearch(&key, r->targets, r->n, sizeof key, compare_target) : NULL;
 }
 
 // A reference to a word that holds the wanted address: the word is what must change.
-static void add_slot(struct ref_sweep *r, uint64_t slot, uint64_t target, uint64_t function)
+static void add_slot(struct ref_sweep *r, uint64_t slot, uint64_t target, uint64_t user)
 {
     struct ref_target *t = ref_target_at(r, target);
-    struct fw_ref ref = {.kind = FW_REF_WORD_RELATIVE, .addr = slot, .function = function};
+    struct fw_ref ref = {.kind = FW_REF_WORD_RELATIVE, .addr = slot, .user = user};
     if (t && !t->slot_of)
         ref_add(r, t, &ref);
 }
@@ -42,7 +57,7 @@ bool ref_spend(struct ref_sweep *r, uint64_t bytes)
 void ref_add(struct ref_sweep *r, struct ref_target *t, const struct fw_ref *ref)
 {
     if (t->slot_of) {
-        add_slot(r, t->addr, t->slot_of, ref->function);
+        add_slot(r, t->addr, t->slot_of, ref->user);
         return;
     }
     for (unsigned i = 0; i < t->refs.n; i++)
@@ -65,7 +80,27 @@ void ref_add(struct ref_sweep *r, struct ref_target *t, const struct fw_ref *ref
     t->refs.refs[t->refs.n++].target = t->addr;
 }
 
-static void want(struct ref_sweep *r, uint64_t addr)
+bool ref_next_code(const struct ref_sweep *r, unsigned *i, struct view_span *out)
+{
+    const struct view *v = &r->scan->view;
+    for (; *i < v->n; ++*i) {
+        const struct view_span *p = &v->spans[*i];
+        uint64_t from = p->run, to = p->run + p->size;
+        if (r->to) {
+            from = r->from > from ? r->from : from;
+            to = r->to < to ? r->to : to;
+        }
+        if (!(p->flags & IMAGE_X) || from >= to)
+            continue;
+        *out = (struct view_span){from, to - from, p->data + (from - p->run),
+                                  p->pos + (uint32_t)(from - p->run), p->flags};
+        ++*i;
+        return true;
+    }
+    return false;
+}
+
+void ref_want(struct ref_sweep *r, uint64_t addr)
 {
     if (addr)
         r->targets[r->n++].addr = addr;
@@ -114,17 +149,16 @@ static bool collect_targets(struct scan *s, struct ref_sweep *r)
     if (!r->targets)
         return false;
     for (unsigned i = 0; i < s->fw->n_pools; i++)
-        want(r, s->fw->pools[i].addr);
+        ref_want(r, s->fw->pools[i].addr);
     for (unsigned i = 0; i < s->n_tables; i++) {
-        want(r, s->tables[i].content);
+        ref_want(r, s->tables[i].content);
         for (unsigned k = 0; k < s->tables[i].n_starts; k++)
-            want(r, s->tables[i].starts[k]);
+            ref_want(r, s->tables[i].starts[k]);
     }
-    drop_doubles(r);
-    return add_slots(s, r);
+    return true;
 }
 
-static struct fw_refs take(const struct ref_sweep *r, uint64_t addr)
+struct fw_refs ref_take(struct ref_sweep *r, uint64_t addr)
 {
     const struct ref_target *t = addr ? ref_target_at(r, addr) : NULL;
     return t ? t->refs : (struct fw_refs){0};
@@ -136,97 +170,135 @@ static bool is_arm(enum image_machine isa)
     return isa == IMAGE_ISA_THUMB || isa == IMAGE_ISA_ARM;
 }
 
-static bool applies(const struct ref_isa *r, enum image_machine isa)
+const struct ref_isa *ref_isa_of(const struct scan *s, unsigned *i)
 {
-    return r->isa == isa || (is_arm(isa) && is_arm(r->isa));
+    for (; *i < 2 * REF_ISAS; ++*i) {
+        const struct ref_isa *isa = isas[*i % REF_ISAS];
+        bool first = isa->isa == s->fw->isa;
+        if (*i < REF_ISAS ? first : !first && is_arm(isa->isa) && is_arm(s->fw->isa))
+            return ++*i, isa;
+    }
+    return NULL;
 }
 
 static void sweep_all(const struct scan *s, struct ref_sweep *r)
 {
-    for (unsigned i = 0; i < sizeof isas / sizeof *isas; i++)
-        if (applies(isas[i], s->fw->isa))
-            isas[i]->sweep(r);
+    const struct ref_isa *isa;
+    for (unsigned i = 0; (isa = ref_isa_of(s, &i));)
+        isa->sweep(r);
+}
+
+enum diag_code ref_sweep_targets(struct scan *s, struct ref_sweep *r)
+{
+    drop_doubles(r);
+    if (!add_slots(s, r))
+        return diag_nomem(s->diag);
+    sweep_all(s, r);
+    return r->nomem ? diag_nomem(s->diag) : DIAG_OK;
 }
 
 bool ref_uses_literals(const struct scan *s)
 {
-    for (unsigned i = 0; i < sizeof isas / sizeof *isas; i++)
-        if (applies(isas[i], s->fw->isa))
-            return isas[i]->user && !s->view.image->pic;
-    return false;
+    unsigned i = 0;
+    const struct ref_isa *isa = ref_isa_of(s, &i);
+    return isa && isa->user && !s->view.image->pic;
 }
 
-bool ref_loads_word(const struct scan *s, uint64_t addr)
+uint64_t ref_user_of_literal(const struct scan *s, uint64_t addr)
 {
-    for (unsigned i = 0; i < sizeof isas / sizeof *isas; i++)
-        if (applies(isas[i], s->fw->isa) && isas[i]->user && isas[i]->user(&s->view, addr))
-            return true;
-    return false;
+    const struct ref_isa *isa;
+    uint64_t user = 0;
+    for (unsigned i = 0; !user && (isa = ref_isa_of(s, &i));)
+        user = isa->user ? isa->user(&s->view, addr) : 0;
+    return user;
 }
 
-// The instruction and the function that load the literal word at addr.
-static uint64_t function_of_literal(const struct scan *s, uint64_t addr)
+// --- the functions of references
+
+enum { REF_USERS_MAX = 64 }; // whose functions are looked for
+
+static void find_functions(const struct scan *s, const struct ref_isa *isa, struct flow_user *users,
+                           unsigned n)
 {
-    for (unsigned i = 0; i < sizeof isas / sizeof *isas; i++) {
-        uint64_t user = applies(isas[i], s->fw->isa) && isas[i]->user && isas[i]->function
-                            ? isas[i]->user(&s->view, addr)
-                            : 0;
-        if (user)
-            return isas[i]->function(&s->view, user);
+    if (isa->function) {
+        for (unsigned i = 0; i < n; i++)
+            users[i].function = isa->function(&s->view, users[i].at);
+    } else {
+        flow_functions(&s->view, isa, users, n);
     }
-    return 0;
 }
 
-static bool is_called(const struct scan *s, uint64_t function)
+static unsigned list_users(struct fw_refs *const *lists, unsigned n_lists, struct fw_ref **refs)
 {
-    for (unsigned i = 0; i < sizeof isas / sizeof *isas; i++)
-        if (applies(isas[i], s->fw->isa) && isas[i]->is_called &&
-            isas[i]->is_called(&s->view, function))
-            return true;
-    return false;
+    unsigned n = 0;
+    for (unsigned k = 0; k < n_lists; k++)
+        for (unsigned i = 0; i < lists[k]->n && n < REF_USERS_MAX; i++)
+            if (lists[k]->refs[i].user && !lists[k]->refs[i].function)
+                refs[n++] = &lists[k]->refs[i];
+    return n;
 }
 
-// The function that looks modules up holds the reference to the array. A start that nothing calls
-// is not one: the function was inlined, or its start was not recognised.
+void ref_functions(const struct scan *s, struct fw_refs *const *lists, unsigned n_lists)
+{
+    struct fw_ref *refs[REF_USERS_MAX];
+    struct flow_user users[REF_USERS_MAX];
+    const struct ref_isa *isa;
+    for (unsigned k = 0; (isa = ref_isa_of(s, &k));) {
+        unsigned n = list_users(lists, n_lists, refs);
+        for (unsigned i = 0; i < n; i++)
+            users[i].at = refs[i]->user;
+        find_functions(s, isa, users, n);
+        for (unsigned i = 0; i < n; i++)
+            refs[i]->function = users[i].function;
+    }
+}
+
+// The function that looks modules up holds the reference to the array.
 static void find_lookup(struct scan *s)
 {
     struct firmware *fw = s->fw;
-    uint64_t function = fw->folded           ? function_of_literal(s, fw->folded)
-                        : fw->content_refs.n ? fw->content_refs.refs[0].function
-                                             : 0;
-    if (!function || !is_called(s, function))
+    if (!fw->content_refs.n || !fw->content_refs.refs[0].function)
         return;
-    fw->find_frozen_function = function;
-    scan_note(s, "lookup function", function, "it holds the reference to the modules and is called",
-              "0x%llx", (unsigned long long)function);
+    fw->find_frozen_function = fw->content_refs.refs[0].function;
+    scan_note(s, "lookup function", fw->find_frozen_function,
+              "it holds the reference to the modules", "0x%llx",
+              (unsigned long long)fw->find_frozen_function);
 }
 
 // With one module and link-time optimisation the "array" is the literal of the module's address.
 static void find_folded(struct scan *s)
 {
     struct firmware *fw = s->fw;
-    if (fw->content_refs.n || fw->n_modules - fw->n_str != 1 || !ref_loads_word(s, fw->content))
+    struct fw_ref ref = {.user = 0};
+    struct fw_refs list = {1, &ref}, *lists[] = {&list};
+    if (fw->content_refs.n || fw->n_modules - fw->n_str != 1 ||
+        !(ref.user = ref_user_of_literal(s, fw->content)))
         return;
     fw->folded = fw->content;
     fw->content = 0;
+    ref_functions(s, lists, 1);
+    fw->find_frozen_function = ref.function;
     scan_note(s, "frozen array", fw->folded, "code loads the module's address itself",
               "folded away by link-time optimisation");
 }
 
-// Does the lookup function, which has the reference to the modules, refer to t as well?
+// Does the lookup function, which has the reference to the modules, refer to t as well? Where a
+// function is not known, it may.
 static bool in_lookup(const struct firmware *fw, const struct fw_refs *refs)
 {
+    uint64_t lookup = fw->content_refs.n ? fw->content_refs.refs[0].function : 0;
     for (unsigned i = 0; i < refs->n; i++)
-        if (!fw->content_refs.n || refs->refs[i].function == fw->content_refs.refs[0].function)
+        if (!lookup || !refs->refs[i].function || refs->refs[i].function == lookup)
             return true;
     return false;
 }
 
-static void choose_str(struct scan *s, const struct ref_sweep *r, const struct str_tables *t)
+static void choose_str(struct scan *s, struct ref_sweep *r, const struct str_tables *t)
 {
     struct firmware *fw = s->fw;
     for (unsigned i = 0; i < t->n; i++) {
-        struct fw_refs sizes = take(r, t->sizes[i]), content = take(r, t->content[i]);
+        struct fw_refs sizes = ref_take(r, t->sizes[i]), content = ref_take(r, t->content[i]);
+        ref_functions(s, (struct fw_refs *[]){&sizes, &content}, 2);
         if (!in_lookup(fw, &sizes) || !in_lookup(fw, &content))
             continue;
         fw->str_sizes_refs = sizes;
@@ -234,35 +306,8 @@ static void choose_str(struct scan *s, const struct ref_sweep *r, const struct s
         str_take(s, t->sizes[i], t->content[i]);
         return;
     }
-    if (fw->n_str)
-        scan_note(s, "frozen sources", fw->names, "no sizes and texts that agree are referred to",
-                  "not found");
-}
-
-// Without any source both tables are there, empty, when the build supports them: a zero word, and
-// an empty text close by, both referred to by the lookup function. code has them as literals.
-static void collect_empty(const struct scan *s, struct str_tables *t)
-{
-    enum { POOL_REACH = 128, APART_MAX = 64 };
-    const struct fw_ref *c = s->fw->content_refs.refs;
-    uint64_t values[2 * POOL_REACH / 4], zero, other;
-    unsigned n = 0;
-    if (!s->fw->content_refs.n || c->kind != FW_REF_WORD || c->addend || !c->function)
-        return;
-    for (uint64_t at = c->addr - POOL_REACH; at < c->addr + POOL_REACH; at += 4)
-        if (view_is_pointer(&s->view, at, &other) && other != s->fw->names &&
-            other != s->fw->content && function_of_literal(s, at) == c->function)
-            values[n++] = other;
-    for (unsigned i = 0; i < n; i++)
-        for (unsigned k = 0; k < n && t->n < STR_PAIRS_MAX; k++)
-            if (i != k && view_word(&s->view, values[i], &zero) && !zero && !(values[i] & 3) &&
-                view_is_text(&s->view, values[k], "") &&
-                values[k] - values[i] + APART_MAX < 2 * APART_MAX) {
-                t->sizes[t->n] = values[i];
-                t->content[t->n++] = values[k];
-            }
-    if (t->n > 1) // cannot be told apart
-        t->n = 0;
+    scan_note(s, "frozen sources", fw->names, "no sizes and texts that agree are referred to",
+              "not found");
 }
 
 // The tables of source texts can be looked for only when the names are known: a second, small
@@ -275,20 +320,14 @@ static enum diag_code str_refs(struct scan *s)
     if (!t || !r.targets)
         return diag_nomem(s->diag);
     str_collect(s, t);
-    if (!s->fw->n_str)
-        collect_empty(s, t);
     for (unsigned i = 0; i < t->n; i++) {
-        want(&r, t->sizes[i]);
-        want(&r, t->content[i]);
+        ref_want(&r, t->sizes[i]);
+        ref_want(&r, t->content[i]);
     }
-    if (!t->n)
-        return DIAG_OK;
-    drop_doubles(&r);
-    if (!add_slots(s, &r))
-        return diag_nomem(s->diag);
-    sweep_all(s, &r);
-    choose_str(s, &r, t);
-    return r.nomem ? diag_nomem(s->diag) : DIAG_OK;
+    enum diag_code c = ref_sweep_targets(s, &r);
+    if (!c)
+        choose_str(s, &r, t);
+    return c;
 }
 
 static unsigned count_words(const struct scan *s, uint64_t addr)
@@ -306,20 +345,18 @@ enum diag_code ref_scan(struct scan *s)
     struct firmware *fw = s->fw;
     if (!collect_targets(s, &s->sweep))
         return diag_nomem(s->diag);
-    sweep_all(s, &s->sweep);
-    if (s->sweep.nomem)
-        return diag_nomem(s->diag);
-    enum diag_code c = frozen_choose(s);
-    if (c)
+    enum diag_code c = ref_sweep_targets(s, &s->sweep);
+    if (c || (c = frozen_choose(s)))
         return c;
-    fw->content_refs = take(&s->sweep, fw->content);
-    fw->names_refs = take(&s->sweep, fw->names);
-    fw->pool_refs = take(&s->sweep, fw->pools[fw->n_pools - 1].addr);
+    fw->content_refs = ref_take(&s->sweep, fw->content);
+    fw->names_refs = ref_take(&s->sweep, fw->names);
+    fw->pool_refs = ref_take(&s->sweep, fw->pools[fw->n_pools - 1].addr);
     fw->pool_words = count_words(s, fw->pools[fw->n_pools - 1].addr);
+    ref_functions(s, (struct fw_refs *[]){&fw->content_refs, &fw->names_refs, &fw->pool_refs}, 3);
     find_folded(s);
-    find_lookup(s);
-    if ((c = str_refs(s)))
+    if ((c = fw->n_str ? str_refs(s) : lookup_scan(s)))
         return c;
+    find_lookup(s);
     scan_note(s, "references", 0, "code that loads the addresses", "content %u, names %u, pool %u",
               fw->content_refs.n, fw->names_refs.n, fw->pool_refs.n);
     return DIAG_OK;

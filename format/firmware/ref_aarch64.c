@@ -2,7 +2,7 @@
 // adrp of each register is remembered.
 //
 // Facts: Arm Architecture Reference Manual for A-profile, C4.1 (encodings).
-#include "format/firmware/scan.h"
+#include "format/firmware/flow.h"
 
 enum {
     A64_REGISTERS = 32,
@@ -47,7 +47,9 @@ static void use(struct ref_sweep *r, const struct adrp *regs, uint32_t insn, uin
         return;
     struct ref_target *t = ref_target_at(r, regs[rn].page + offset);
     if (t)
-        ref_add(r, t, &(struct fw_ref){.kind = FW_REF_ADRP_ADD, .addr = regs[rn].at, .addr2 = at});
+        ref_add(r, t,
+                &(struct fw_ref){
+                    .kind = FW_REF_ADRP_ADD, .addr = regs[rn].at, .addr2 = at, .user = at});
 }
 
 // Marks the registers that an instruction writes; a call leaves x19 and up.
@@ -67,7 +69,7 @@ static void adr(struct ref_sweep *r, uint32_t insn, uint64_t at)
     uint64_t imm = (uint64_t)(insn >> 5 & 0x7ffff) << 2 | (insn >> 29 & 3);
     struct ref_target *t = ref_target_at(r, at + (uint64_t)((int64_t)(imm << 43) >> 43));
     if (t)
-        ref_add(r, t, &(struct fw_ref){.kind = FW_REF_ADR, .addr = at});
+        ref_add(r, t, &(struct fw_ref){.kind = FW_REF_ADR, .addr = at, .user = at});
 }
 
 static void sweep_span(struct ref_sweep *r, const struct view_span *span)
@@ -84,12 +86,53 @@ static void sweep_span(struct ref_sweep *r, const struct view_span *span)
     }
 }
 
-static void sweep(struct ref_sweep *r)
+// --- flow
+
+static uint64_t relative(uint64_t at, uint32_t imm, unsigned bits)
 {
-    const struct view *v = &r->scan->view;
-    for (unsigned i = 0; i < v->n; i++)
-        if (v->spans[i].flags & IMAGE_X)
-            sweep_span(r, &v->spans[i]);
+    return at + (uint64_t)((int64_t)((uint64_t)imm << (64 - bits)) >> (64 - bits) << 2);
 }
 
-const struct ref_isa ref_aarch64 = {IMAGE_ISA_AARCH64, sweep, NULL, NULL, NULL};
+static bool step(const struct view *v, uint64_t at, struct flow_step *s)
+{
+    uint32_t insn;
+    if (at & 3 || !view_u32(v, at, &insn))
+        return false;
+    s->size = 4;
+    if ((insn & 0x7c000000) == 0x14000000) { // b, bl
+        s->kind = insn >> 31 ? FLOW_CALL : FLOW_JUMP;
+        s->target = relative(at, insn & 0x3ffffff, 26);
+    } else if ((insn & 0xff000000) == 0x54000000 || (insn & 0x7e000000) == 0x34000000) {
+        s->kind = FLOW_BRANCH; // b.cond, cbz, cbnz
+        s->target = relative(at, insn >> 5 & 0x7ffff, 19);
+    } else if ((insn & 0x7e000000) == 0x36000000) { // tbz, tbnz
+        s->kind = FLOW_BRANCH;
+        s->target = relative(at, insn >> 5 & 0x3fff, 14);
+    } else if ((insn & 0xfffffc1f) == 0xd63f0000) {
+        s->kind = FLOW_CALL;
+    } else if ((insn & 0xffdffc1f) == 0xd61f0000 || (insn & 0xfffffbff) == 0xd65f0bff ||
+               (insn & 0xffe0001f) == 0xd4200000 || insn >> 16 == 0) {
+        s->kind = FLOW_END; // br, ret, authenticated ret, brk, udf
+    }
+    return true;
+}
+
+static bool may_call(const uint8_t *p, uint64_t left)
+{
+    return left >= 4 && (p[3] & 0xfc) == 0x94;
+}
+
+static void sweep(struct ref_sweep *r)
+{
+    struct view_span span;
+    for (unsigned i = 0; ref_next_code(r, &i, &span);)
+        sweep_span(r, &span);
+}
+
+const struct ref_isa ref_aarch64 = {
+    .isa = IMAGE_ISA_AARCH64,
+    .sweep = sweep,
+    .step = step,
+    .may_call = may_call,
+    .align = 4,
+};

@@ -4,12 +4,11 @@
 //
 // Facts: Arm Architecture Reference Manual, LDR (literal) A1, MOVW A2, MOVT A1; ELF for the Arm
 // Architecture (GOT-relative relocations).
-#include "format/firmware/scan.h"
+#include "format/firmware/flow.h"
 
 enum {
     ARM_LITERAL_REACH = 4096,
     ARM_PAIR_MAX = 256, // bytes between movw and movt, or ldr and add pc
-    ARM_FUNCTION_MAX = 16384,
 };
 
 static bool loads_literal(uint32_t insn, uint64_t at, uint64_t literal)
@@ -31,19 +30,6 @@ static uint64_t find_user(const struct view *v, uint64_t literal)
     return 0;
 }
 
-// The nearest push of lr before addr.
-static uint64_t function_of(const struct view *v, uint64_t addr)
-{
-    for (uint64_t at = addr; at + ARM_FUNCTION_MAX > addr && at >= 4; at -= 4) {
-        uint32_t insn;
-        if (!view_u32(v, at, &insn))
-            return 0;
-        if ((insn & 0xffff4000) == 0xe92d4000 || (insn & 0xffffffff) == 0xe52de004)
-            return at;
-    }
-    return 0;
-}
-
 static void literals_of(struct ref_sweep *r, struct ref_target *t)
 {
     const struct view *v = &r->scan->view;
@@ -52,9 +38,7 @@ static void literals_of(struct ref_sweep *r, struct ref_target *t)
     while (view_users(v, t->addr, &i, &at) && ref_spend(r, 2 * ARM_LITERAL_REACH)) {
         uint64_t user = find_user(v, at);
         if (user)
-            ref_add(r, t,
-                    &(struct fw_ref){
-                        .kind = FW_REF_WORD, .addr = at, .function = function_of(v, user)});
+            ref_add(r, t, &(struct fw_ref){.kind = FW_REF_WORD, .addr = at, .user = user});
     }
 }
 
@@ -82,7 +66,7 @@ static void moves(struct ref_sweep *r, const struct view_span *s, uint64_t at, u
                     &(struct fw_ref){.kind = FW_REF_MOVW_MOVT,
                                      .addr = s->run + at,
                                      .addr2 = s->run + k,
-                                     .function = function_of(&r->scan->view, s->run + at)});
+                                     .user = s->run + at});
         return;
     }
 }
@@ -105,14 +89,15 @@ static void sweep_moves(struct ref_sweep *r, const struct view_span *s)
 // --- position-independent code
 
 // A literal word at addr whose use adds base to it.
-static void pic_literal(struct ref_sweep *r, uint64_t addr, uint64_t base)
+static void pic_literal(struct ref_sweep *r, uint64_t addr, uint64_t base, uint64_t user)
 {
     uint32_t word;
     if (addr & 3 || !view_u32(&r->scan->view, addr, &word))
         return;
     struct ref_target *t = ref_target_at(r, (uint32_t)(word + base));
+    struct fw_ref ref = {.kind = FW_REF_PCREL_WORD, .addr = addr, .next = base, .user = user};
     if (t)
-        ref_add(r, t, &(struct fw_ref){.kind = FW_REF_PCREL_WORD, .addr = addr, .next = base});
+        ref_add(r, t, &ref);
 }
 
 // Thumb "ldr rt, [pc, #n]" at s->data[at]: the register and the literal's address.
@@ -136,7 +121,7 @@ static void thumb_add_pc(struct ref_sweep *r, const struct view_span *s, uint64_
     for (uint64_t k = at + 2; k < at + ARM_PAIR_MAX && in_range(k, 4, s->size); k += 2) {
         uint16_t insn = ld16(s->data + k);
         if ((insn & 0xff78) == 0x4478 && ((insn & 7) | (insn >> 4 & 8)) == rt)
-            pic_literal(r, literal, s->run + k + 4);
+            pic_literal(r, literal, s->run + k + 4, s->run + at);
     }
 }
 
@@ -150,7 +135,8 @@ static void a32_add_pc(struct ref_sweep *r, const struct view_span *s, uint64_t 
     for (uint64_t k = at + 4; k < at + ARM_PAIR_MAX && in_range(k, 4, s->size); k += 4) {
         uint32_t add = ld32(s->data + k);
         if ((add & 0x0fff0ff0) == 0x008f0000 && (add & 15) == rt) // add rd, pc, rt
-            pic_literal(r, insn & 0x00800000 ? pc + offset : pc - offset, s->run + k + 8);
+            pic_literal(r, insn & 0x00800000 ? pc + offset : pc - offset, s->run + k + 8,
+                        s->run + at);
     }
 }
 
@@ -159,10 +145,8 @@ static void sweep_pic(struct ref_sweep *r)
     const struct view *v = &r->scan->view;
     uint64_t got, literal;
     bool has_got = view_dynamic(v, VIEW_DT_PLTGOT, &got);
-    for (unsigned i = 0; r->n && i < v->n; i++) {
-        const struct view_span *s = &v->spans[i];
-        if (!(s->flags & IMAGE_X))
-            continue;
+    struct view_span span, *s = &span;
+    for (unsigned i = 0; ref_next_code(r, &i, s);) {
         for (uint64_t at = s->run & 1; in_range(at, 4, s->size); at += 2) {
             unsigned rt;
             if (!((s->run + at) & 3))
@@ -171,21 +155,63 @@ static void sweep_pic(struct ref_sweep *r)
                 continue;
             thumb_add_pc(r, s, at, rt, literal);
             if (has_got)
-                pic_literal(r, literal, got);
+                pic_literal(r, literal, got, s->run + at);
         }
     }
 }
 
+// --- flow
+
+static void always(uint32_t insn, struct flow_step *s, enum flow_kind kind)
+{
+    if (insn >> 28 == 14)
+        s->kind = kind;
+}
+
+static bool step(const struct view *v, uint64_t at, struct flow_step *s)
+{
+    uint32_t insn;
+    if (at & 3 || !view_u32(v, at, &insn))
+        return false;
+    s->size = 4;
+    uint64_t offset = insn & 0xfff;
+    if ((insn & 0x0f7f0000) == 0x051f0000)
+        s->literal = insn & 0x00800000 ? at + 8 + offset : at + 8 - offset;
+    if ((insn & 0x0e000000) == 0x0a000000 && insn >> 28 != 15) { // b, bl
+        s->target = at + 8 + (uint64_t)((int64_t)(int32_t)(insn << 8) >> 6);
+        s->kind = insn & 0x01000000 ? FLOW_CALL : insn >> 28 == 14 ? FLOW_JUMP : FLOW_BRANCH;
+    } else if ((insn & 0x0ffffff0) == 0x012fff30 || insn >> 25 == 0x7d) { // blx
+        s->kind = FLOW_CALL;
+    } else if ((insn & 0x0ffffff0) == 0x012fff10 || (insn & 0x0e108000) == 0x08108000 ||
+               (insn & 0x0c10f000) == 0x0410f000 || (insn & 0x0feff000) == 0x01a0f000) {
+        always(insn, s, FLOW_END); // bx, ldm with pc, ldr pc, mov pc
+    } else if ((insn & 0x0fff0000) == 0x008f0000 && (insn >> 12 & 15) == 15) {
+        always(insn, s, FLOW_END); // add pc, pc, n
+    }
+    return true;
+}
+
+static bool may_call(const uint8_t *p, uint64_t left)
+{
+    return left >= 4 && (p[3] & 15) == 11;
+}
+
 static void sweep(struct ref_sweep *r)
 {
-    const struct view *v = &r->scan->view;
-    for (unsigned i = 0; i < r->n; i++)
+    struct view_span span;
+    for (unsigned i = 0; !r->collect && i < r->n; i++)
         literals_of(r, &r->targets[i]);
-    for (unsigned i = 0; r->n && i < v->n; i++)
-        if (v->spans[i].flags & IMAGE_X)
-            sweep_moves(r, &v->spans[i]);
-    if (v->image->pic)
+    for (unsigned i = 0; ref_next_code(r, &i, &span);)
+        sweep_moves(r, &span);
+    if (r->scan->view.image->pic)
         sweep_pic(r);
 }
 
-const struct ref_isa ref_arm = {IMAGE_ISA_ARM, sweep, find_user, NULL, function_of};
+const struct ref_isa ref_arm = {
+    .isa = IMAGE_ISA_ARM,
+    .sweep = sweep,
+    .user = find_user,
+    .step = step,
+    .may_call = may_call,
+    .align = 4,
+};

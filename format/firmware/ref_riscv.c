@@ -2,7 +2,7 @@
 // part to that register. Code is read in order; the last high part of each register is remembered.
 //
 // Facts: RISC-V Unprivileged ISA, chapters 2 and 16 (C extension).
-#include "format/firmware/scan.h"
+#include "format/firmware/flow.h"
 
 enum {
     RV_REGISTERS = 32,
@@ -117,7 +117,9 @@ static void use(struct ref_sweep *r, const struct high *regs, uint32_t insn, uin
         return;
     struct ref_target *t = ref_target_at(r, (regs[rs].value + low) & mask);
     if (t)
-        ref_add(r, t, &(struct fw_ref){.kind = regs[rs].kind, .addr = regs[rs].at, .addr2 = at});
+        ref_add(
+            r, t,
+            &(struct fw_ref){.kind = regs[rs].kind, .addr = regs[rs].at, .addr2 = at, .user = at});
 }
 
 static void sweep_span(struct ref_sweep *r, const struct view_span *span)
@@ -139,13 +141,118 @@ static void sweep_span(struct ref_sweep *r, const struct view_span *span)
     }
 }
 
-static void sweep(struct ref_sweep *r)
+// --- flow
+
+static uint64_t jump_offset(uint32_t i) // J type
 {
-    const struct view *v = &r->scan->view;
-    for (unsigned i = 0; i < v->n; i++)
-        if (v->spans[i].flags & IMAGE_X)
-            sweep_span(r, &v->spans[i]);
+    return sign32((i >> 31 ? 0xfff00000 : 0) | (i & 0xff000) | (i >> 9 & 0x800) |
+                  (i >> 20 & 0x7fe));
 }
 
-const struct ref_isa ref_rv32 = {IMAGE_ISA_RV32, sweep, NULL, NULL, NULL};
-const struct ref_isa ref_rv64 = {IMAGE_ISA_RV64, sweep, NULL, NULL, NULL};
+static uint64_t branch_offset(uint32_t i) // B type
+{
+    return sign32((i >> 31 ? 0xfffff000 : 0) | (i << 4 & 0x800) | (i >> 20 & 0x7e0) |
+                  (i >> 7 & 0x1e));
+}
+
+static uint64_t short_jump_offset(uint32_t i) // c.j, c.jal
+{
+    return sign32((i & 0x1000 ? 0xfffff800 : 0) | (i << 2 & 0x400) | (i >> 1 & 0x300) |
+                  (i << 1 & 0x80) | (i >> 1 & 0x40) | (i << 3 & 0x20) | (i >> 7 & 0x10) |
+                  (i >> 2 & 0xe));
+}
+
+static uint64_t short_branch_offset(uint32_t i) // c.beqz, c.bnez
+{
+    return sign32((i & 0x1000 ? 0xffffff00 : 0) | (i << 1 & 0xc0) | (i << 3 & 0x20) |
+                  (i >> 7 & 0x18) | (i >> 2 & 6));
+}
+
+static void compressed_step(const struct view *v, uint64_t at, uint32_t i, struct flow_step *s)
+{
+    unsigned funct = i >> 13, rd = i >> 7 & 31, rs2 = i >> 2 & 31;
+    s->size = 2;
+    if (!i) {
+        s->kind = FLOW_END; // no instruction
+    } else if ((i & 3) == 1 && (funct == 5 || (funct == 1 && v->ptr == 4))) {
+        s->kind = funct == 5 ? FLOW_JUMP : FLOW_CALL;
+        s->target = at + short_jump_offset(i);
+    } else if ((i & 3) == 1 && funct >= 6) {
+        s->kind = FLOW_BRANCH;
+        s->target = at + short_branch_offset(i);
+    } else if ((i & 3) == 2 && funct == 4 && !rs2) { // c.jr, c.jalr, c.ebreak
+        s->kind = i & 0x1000 && rd ? FLOW_CALL : FLOW_END;
+    }
+}
+
+// auipc and jalr through the same register are one call or jump.
+static void far_step(const struct view *v, uint64_t at, uint32_t i, struct flow_step *s)
+{
+    uint32_t j, rd = i >> 7 & 31;
+    if (!view_u32(v, at + 4, &j) || (j & 0x7f) != 0x67 || (j >> 15 & 31) != rd || (j >> 7 & 31) > 1)
+        return;
+    s->size = 8;
+    s->kind = j >> 7 & 31 ? FLOW_CALL : FLOW_JUMP;
+    s->target = at + sign32(i & 0xfffff000) + (uint64_t)((int64_t)(int32_t)j >> 20);
+}
+
+static bool step(const struct view *v, uint64_t at, struct flow_step *s)
+{
+    uint32_t i = 0;
+    uint16_t half;
+    if (at & 1 || !view_u16(v, at, &half))
+        return false;
+    if ((half & 3) != 3) {
+        compressed_step(v, at, half, s);
+    } else if (view_u32(v, at, &i)) {
+        unsigned op = i & 0x7f, rd = i >> 7 & 31;
+        s->size = 4;
+        s->kind = op == 0x63        ? FLOW_BRANCH
+                  : op == 0x6f      ? (rd ? FLOW_CALL : FLOW_JUMP)
+                  : op == 0x67      ? (rd ? FLOW_CALL : FLOW_END)
+                  : i == 0x00100073 ? FLOW_END
+                                    : FLOW_NEXT;
+        s->target = op == 0x63 ? at + branch_offset(i) : op == 0x6f ? at + jump_offset(i) : 0;
+        if (op == 0x17)
+            far_step(v, at, i, s);
+    }
+    if (v->ptr == 4)
+        s->target &= UINT32_MAX;
+    return s->size != 0;
+}
+
+static bool may_call(const uint8_t *p, uint64_t left)
+{
+    if (left < 4)
+        return false;
+    return (ld16(p) & 0xfff) == 0x0ef || (ld16(p) & 0xfff) == 0x097 || (ld16(p) & 0xe003) == 0x2001;
+}
+
+static unsigned length(const uint8_t *p)
+{
+    return (*p & 3) == 3 ? 4 : 2;
+}
+
+static void sweep(struct ref_sweep *r)
+{
+    struct view_span span;
+    for (unsigned i = 0; ref_next_code(r, &i, &span);)
+        sweep_span(r, &span);
+}
+
+const struct ref_isa ref_rv32 = {
+    .isa = IMAGE_ISA_RV32,
+    .sweep = sweep,
+    .step = step,
+    .may_call = may_call,
+    .length = length,
+    .align = 2,
+};
+const struct ref_isa ref_rv64 = {
+    .isa = IMAGE_ISA_RV64,
+    .sweep = sweep,
+    .step = step,
+    .may_call = may_call,
+    .length = length,
+    .align = 2,
+};

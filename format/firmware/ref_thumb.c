@@ -1,13 +1,13 @@
 // References in Thumb code: literal words that an LDR loads, and movw/movt pairs.
 //
-// Facts: Arm Architecture Reference Manual, LDR (literal) T1 and T2, MOVW, MOVT.
-#include "format/firmware/scan.h"
+// Facts: Arm Architecture Reference Manual, LDR (literal) T1 and T2, MOVW, MOVT, and the encodings
+// of branches.
+#include "format/firmware/flow.h"
 
 enum {
     THUMB_T1_REACH = 1024, // bytes from a T1 LDR to its literal, at most
     THUMB_T2_REACH = 4096, // the same for T2, in both directions
-    THUMB_FUNCTION_MAX = 8192,
-    THUMB_PAIR_MAX = 256, // bytes between movw and movt
+    THUMB_PAIR_MAX = 256,  // bytes between movw and movt
 };
 
 static bool hw_at(const struct view *v, uint64_t addr, uint16_t *hw)
@@ -45,22 +45,6 @@ static uint64_t find_load(const struct view *v, uint64_t literal, unsigned *rt)
     return 0;
 }
 
-// The nearest push of lr before addr: where its function starts, in compiled code. 0 = none.
-static uint64_t function_of(const struct view *v, uint64_t addr)
-{
-    uint64_t from = addr > THUMB_FUNCTION_MAX ? addr - THUMB_FUNCTION_MAX : 0;
-    for (uint64_t at = addr; at >= from && at <= addr; at -= 2) {
-        uint16_t a, b;
-        if (!hw_at(v, at, &a))
-            return 0;
-        if ((a & 0xff00) == 0xb500)
-            return at;
-        if (a == 0xe92d && hw_at(v, at + 2, &b) && (b & 0x4000))
-            return at;
-    }
-    return 0;
-}
-
 static uint64_t find_user(const struct view *v, uint64_t literal)
 {
     unsigned rt;
@@ -76,26 +60,6 @@ static unsigned count_users(const struct view *v, uint64_t literal)
     return n;
 }
 
-// Does any bl or branch of a tail call lead to the function?
-static bool is_called(const struct view *v, uint64_t function)
-{
-    for (unsigned i = 0; i < v->n; i++) {
-        const struct view_span *s = &v->spans[i];
-        for (uint64_t at = s->run & 1; in_range(at, 4, s->size); at += 2) {
-            uint16_t a = ld16(s->data + at), b = ld16(s->data + at + 2);
-            if ((a & 0xf800) != 0xf000 || (b & 0xd000) < 0x9000 || !(b & 0x1000))
-                continue; // bl, b.w
-            uint32_t sign = a >> 10 & 1, i1 = !((b >> 13 & 1) ^ sign), i2 = !((b >> 11 & 1) ^ sign);
-            uint32_t offset = sign << 24 | i1 << 23 | i2 << 22 | (uint32_t)(a & 0x3ff) << 12 |
-                              (uint32_t)(b & 0x7ff) << 1;
-            int32_t signed_offset = (int32_t)(offset << 7) >> 7;
-            if (s->run + at + 4 + (uint64_t)(int64_t)signed_offset == function)
-                return true;
-        }
-    }
-    return false;
-}
-
 static void literals_of(struct ref_sweep *r, struct ref_target *t)
 {
     const struct view *v = &r->scan->view;
@@ -105,11 +69,10 @@ static void literals_of(struct ref_sweep *r, struct ref_target *t)
     while (view_users(v, t->addr, &i, &at) && ref_spend(r, 2 * THUMB_T2_REACH)) {
         uint64_t user = find_load(v, at, &rt);
         if (user)
-            ref_add(r, t,
-                    &(struct fw_ref){.kind = FW_REF_WORD,
-                                     .addr = at,
-                                     .users = count_users(v, at),
-                                     .function = function_of(v, user)});
+            ref_add(
+                r, t,
+                &(struct fw_ref){
+                    .kind = FW_REF_WORD, .addr = at, .users = count_users(v, at), .user = user});
     }
 }
 
@@ -141,7 +104,7 @@ static void pair_from(struct ref_sweep *r, const struct view_span *span, uint64_
                     &(struct fw_ref){.kind = FW_REF_MOVW_MOVT,
                                      .addr = span->run + at,
                                      .addr2 = span->run + k,
-                                     .function = function_of(&r->scan->view, span->run + at)});
+                                     .user = span->run + at});
         return;
     }
 }
@@ -160,16 +123,105 @@ static void sweep_moves(struct ref_sweep *r, const struct view_span *span)
     }
 }
 
-static void sweep(struct ref_sweep *r)
+// --- flow
+
+static uint64_t relative(uint64_t at, uint32_t offset, unsigned bits)
 {
-    const struct view *v = &r->scan->view;
-    for (unsigned i = 0; i < r->n; i++)
-        literals_of(r, &r->targets[i]);
-    for (unsigned i = 0; r->n && i < v->n; i++)
-        if (v->spans[i].flags & IMAGE_X) {
-            sweep_moves(r, &v->spans[i]);
-            ref_thumb_anchors(r, &v->spans[i]);
-        }
+    return at + 4 + (uint64_t)(int64_t)((int32_t)(offset << (32 - bits)) >> (32 - bits));
 }
 
-const struct ref_isa ref_thumb = {IMAGE_ISA_THUMB, sweep, find_user, is_called, function_of};
+static void narrow_step(uint64_t at, uint16_t i, struct flow_step *s)
+{
+    s->size = 2;
+    if ((i & 0xf000) == 0xd000) {
+        unsigned cond = i >> 8 & 15;
+        s->kind = cond == 14 ? FLOW_END : cond == 15 ? FLOW_NEXT : FLOW_BRANCH;
+        s->target = relative(at, (uint32_t)(i & 0xff) << 1, 9);
+    } else if ((i & 0xf800) == 0xe000) {
+        s->kind = FLOW_JUMP;
+        s->target = relative(at, (uint32_t)(i & 0x7ff) << 1, 12);
+    } else if ((i & 0xf500) == 0xb100) { // cbz, cbnz
+        s->kind = FLOW_BRANCH;
+        s->target = at + 4 + ((i >> 3 & 31) << 1) + ((i >> 9 & 1) << 6);
+    } else if ((i & 0xff87) == 0x4700 || (i & 0xff00) == 0xbd00 || (i & 0xff87) == 0x4687) {
+        s->kind = FLOW_END; // bx, pop {.., pc}, mov pc
+    } else if ((i & 0xff87) == 0x4780) {
+        s->kind = FLOW_CALL;
+    } else if ((i & 0xff00) == 0xbf00 && (i & 15)) { // it
+        s->shadow = i & 1 ? 4 : i & 2 ? 3 : i & 4 ? 2 : 1;
+    } else if ((i & 0xf800) == 0x4800) {
+        s->literal = ((at + 4) & ~3ULL) + 4 * (i & 0xff);
+    }
+}
+
+static void branch_step(uint64_t at, uint16_t i, uint16_t j, struct flow_step *s)
+{
+    uint32_t sign = i >> 10 & 1, j1 = j >> 13 & 1, j2 = j >> 11 & 1;
+    uint32_t low = (uint32_t)(j & 0x7ff) << 1;
+    if (!(j & 0x5000)) { // conditional, or a system instruction
+        bool cond = (i & 0x380) != 0x380;
+        s->kind = cond ? FLOW_BRANCH : i == 0xf7f0 && j & 0x2000 ? FLOW_END : FLOW_NEXT;
+        s->target = relative(at, sign << 20 | j2 << 19 | j1 << 18 | (i & 63u) << 12 | low, 21);
+        return;
+    }
+    uint32_t high = sign << 24 | (uint32_t)(j1 == sign) << 23 | (uint32_t)(j2 == sign) << 22;
+    s->kind = j & 0x4000 ? FLOW_CALL : FLOW_JUMP;
+    s->target = relative(at, high | (i & 0x3ffu) << 12 | low, 25);
+    if (!(j & 0x1000)) // blx: to A32 code
+        s->target &= ~3ULL;
+}
+
+static void wide_step(uint64_t at, uint16_t i, uint16_t j, struct flow_step *s)
+{
+    uint64_t pc = (at + 4) & ~3ULL;
+    s->size = 4;
+    if ((i & 0xf800) == 0xf000 && j & 0x8000)
+        branch_step(at, i, j, s);
+    else if ((i & 0xffd0) == 0xe890 && j & 0x8000) // ldm with pc
+        s->kind = FLOW_END;
+    else if ((i & 0xff70) == 0xf850 && j >> 12 == 15) // ldr pc
+        s->kind = FLOW_END;
+    else if ((i & 0xfff0) == 0xe8d0 && (j & 0xffe0) == 0xf000) // tbb, tbh
+        s->kind = FLOW_END;
+    else if ((i & 0xff7f) == 0xf85f)
+        s->literal = i & 0x80 ? pc + (j & 0xfff) : pc - (j & 0xfff);
+}
+
+static bool step(const struct view *v, uint64_t at, struct flow_step *s)
+{
+    uint16_t i, j;
+    if (at & 1 || !hw_at(v, at, &i))
+        return false;
+    if ((i & 0xf800) < 0xe800)
+        narrow_step(at, i, s);
+    else if (hw_at(v, at + 2, &j))
+        wide_step(at, i, j, s);
+    return true;
+}
+
+static bool may_call(const uint8_t *p, uint64_t left)
+{
+    return left >= 4 && (ld16(p) & 0xf800) == 0xf000 && (ld16(p + 2) & 0xd000) == 0xd000;
+}
+
+static void sweep(struct ref_sweep *r)
+{
+    struct view_span span;
+    for (unsigned i = 0; !r->collect && i < r->n; i++)
+        literals_of(r, &r->targets[i]);
+    for (unsigned i = 0; ref_next_code(r, &i, &span);) {
+        sweep_moves(r, &span);
+        if (!r->collect)
+            ref_thumb_anchors(r, &span);
+    }
+}
+
+const struct ref_isa ref_thumb = {
+    .isa = IMAGE_ISA_THUMB,
+    .sweep = sweep,
+    .user = find_user,
+    .step = step,
+    .may_call = may_call,
+    .align = 2,
+    .odd_pointers = true,
+};

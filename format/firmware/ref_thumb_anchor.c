@@ -70,7 +70,7 @@ static void use(struct anchors *a, unsigned rn, int32_t offset)
                                  .addr = a->reg[rn].literal,
                                  .addend = offset,
                                  .users = 1,
-                                 .function = ref_thumb.function(&a->r->scan->view, a->at)});
+                                 .user = a->at});
 }
 
 static void forget(struct anchors *a, unsigned rd)

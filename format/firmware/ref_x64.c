@@ -3,7 +3,7 @@
 // with a RIP-relative operand is a candidate, and one that gives a wanted address is a reference.
 //
 // Facts: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, chapter 2.
-#include "format/firmware/scan.h"
+#include "format/firmware/flow.h"
 
 // Bytes of immediate operand behind the displacement of a one-byte-opcode instruction with modrm;
 // -1 when the opcode takes no memory operand that could refer to data.
@@ -57,7 +57,7 @@ static void try_place(struct ref_sweep *r, const struct view_span *span, uint64_
 {
     uint64_t disp = (uint64_t)(int64_t)(int32_t)ld32(span->data + at);
     uint64_t end = span->run + at + 4, value = end + disp;
-    if (value + 4 < r->targets[0].addr || value > r->targets[r->n - 1].addr)
+    if (!r->collect && (value + 4 < r->targets[0].addr || value > r->targets[r->n - 1].addr))
         return;
     int imm = operand_at(span->data, at);
     if (imm < 0)
@@ -65,8 +65,10 @@ static void try_place(struct ref_sweep *r, const struct view_span *span, uint64_
     struct ref_target *t = ref_target_at(r, value + (unsigned)imm);
     if (t)
         ref_add(r, t,
-                &(struct fw_ref){
-                    .kind = FW_REF_RIP32, .addr = span->run + at, .next = end + (unsigned)imm});
+                &(struct fw_ref){.kind = FW_REF_RIP32,
+                                 .addr = span->run + at,
+                                 .next = end + (unsigned)imm,
+                                 .user = span->run + at});
 }
 
 // Immediates and displacements of 32 bits; four bytes that are the address by chance turn up once
@@ -74,26 +76,34 @@ static void try_place(struct ref_sweep *r, const struct view_span *span, uint64_
 static void try_absolute(struct ref_sweep *r, const struct view_span *span, uint64_t at)
 {
     uint32_t value = ld32(span->data + at);
-    struct ref_target *t = value >= r->targets[0].addr && value <= r->targets[r->n - 1].addr
-                               ? ref_target_at(r, value)
-                               : NULL;
+    bool near = r->collect || (value >= r->targets[0].addr && value <= r->targets[r->n - 1].addr);
+    struct ref_target *t = near ? ref_target_at(r, value) : NULL;
     if (t)
-        ref_add(r, t, &(struct fw_ref){.kind = FW_REF_ABS32, .addr = span->run + at});
+        ref_add(
+            r, t,
+            &(struct fw_ref){.kind = FW_REF_ABS32, .addr = span->run + at, .user = span->run + at});
+}
+
+static bool may_call(const uint8_t *p, uint64_t left)
+{
+    return left >= 5 && *p == 0xe8;
 }
 
 static void sweep(struct ref_sweep *r)
 {
-    const struct view *v = &r->scan->view;
-    for (unsigned i = 0; r->n && i < v->n; i++) {
-        const struct view_span *span = &v->spans[i];
-        if (!(span->flags & IMAGE_X))
-            continue;
-        for (uint64_t at = 2; in_range(at, 4, span->size); at++) {
-            try_place(r, span, at);
-            if (!v->image->pic)
-                try_absolute(r, span, at);
+    struct view_span span;
+    for (unsigned i = 0; (r->n || r->collect) && ref_next_code(r, &i, &span);)
+        for (uint64_t at = 2; in_range(at, 4, span.size); at++) {
+            try_place(r, &span, at);
+            if (!r->scan->view.image->pic)
+                try_absolute(r, &span, at);
         }
-    }
 }
 
-const struct ref_isa ref_x64 = {IMAGE_ISA_X64, sweep, NULL, NULL, NULL};
+const struct ref_isa ref_x64 = {
+    .isa = IMAGE_ISA_X64,
+    .sweep = sweep,
+    .step = flow_step_x64,
+    .may_call = may_call,
+    .align = 1,
+};

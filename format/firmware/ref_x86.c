@@ -4,7 +4,7 @@
 //
 // Facts: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, chapter 2; System
 // V ABI, Intel386 supplement (GOT base).
-#include "format/firmware/scan.h"
+#include "format/firmware/flow.h"
 
 static bool has_disp32(const uint8_t *p, uint64_t at)
 {
@@ -15,36 +15,48 @@ static bool has_disp32(const uint8_t *p, uint64_t at)
 static void gotoff(struct ref_sweep *r, const struct view_span *s, uint64_t at, uint64_t got)
 {
     struct ref_target *t = ref_target_at(r, (uint32_t)(ld32(s->data + at) + got));
-    if (t && has_disp32(s->data, at))
-        ref_add(r, t, &(struct fw_ref){.kind = FW_REF_GOTOFF32, .addr = s->run + at, .next = got});
+    struct fw_ref ref = {.kind = FW_REF_GOTOFF32, .addr = s->run + at, .next = got};
+    if (!t || !has_disp32(s->data, at))
+        return;
+    if (!t->slot_of) // the offsets of words of the GOT are often those of local variables, too
+        ref.user = ref.addr;
+    ref_add(r, t, &ref);
 }
 
 static void absolute(struct ref_sweep *r, const struct view_span *s, uint64_t at)
 {
     struct ref_target *t = ref_target_at(r, ld32(s->data + at));
+    struct fw_ref ref = {.kind = FW_REF_ABS32, .addr = s->run + at, .user = s->run + at};
     if (t)
-        ref_add(r, t, &(struct fw_ref){.kind = FW_REF_ABS32, .addr = s->run + at});
+        ref_add(r, t, &ref);
+}
+
+static bool may_call(const uint8_t *p, uint64_t left)
+{
+    return left >= 5 && *p == 0xe8;
 }
 
 static void sweep(struct ref_sweep *r)
 {
-    const struct view *v = &r->scan->view;
-    uint64_t got = 0, low = r->n ? r->targets[0].addr : 0;
-    bool pic = v->image->pic && view_dynamic(v, VIEW_DT_PLTGOT, &got);
-    uint64_t width = r->n ? r->targets[r->n - 1].addr - low : 0;
-    for (unsigned i = 0; r->n && i < v->n; i++) {
-        const struct view_span *s = &v->spans[i];
-        if (!(s->flags & IMAGE_X))
-            continue;
-        for (uint64_t at = 1; in_range(at, 4, s->size); at++) {
-            if ((uint32_t)(ld32(s->data + at) + got - low) > width)
+    uint64_t got = 0, low = r->n && !r->collect ? r->targets[0].addr : 0;
+    bool pic = r->scan->view.image->pic && view_dynamic(&r->scan->view, VIEW_DT_PLTGOT, &got);
+    uint64_t width = r->collect ? UINT32_MAX : r->n ? r->targets[r->n - 1].addr - low : 0;
+    struct view_span s;
+    for (unsigned i = 0; (r->n || r->collect) && ref_next_code(r, &i, &s);)
+        for (uint64_t at = 1; in_range(at, 4, s.size); at++) {
+            if ((uint32_t)(ld32(s.data + at) + got - low) > width)
                 continue;
             if (pic)
-                gotoff(r, s, at, got);
+                gotoff(r, &s, at, got);
             else
-                absolute(r, s, at);
+                absolute(r, &s, at);
         }
-    }
 }
 
-const struct ref_isa ref_x86 = {IMAGE_ISA_X86, sweep, NULL, NULL, NULL};
+const struct ref_isa ref_x86 = {
+    .isa = IMAGE_ISA_X86,
+    .sweep = sweep,
+    .step = flow_step_x86,
+    .may_call = may_call,
+    .align = 1,
+};

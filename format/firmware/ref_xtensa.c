@@ -3,7 +3,7 @@
 // from several places before it arrives there.
 //
 // Facts: Xtensa Instruction Set Architecture, L32R, code density option.
-#include "format/firmware/scan.h"
+#include "format/firmware/flow.h"
 
 enum {
     XTENSA_L32R_REACH = 0x40000,
@@ -134,12 +134,37 @@ static void sweep(struct ref_sweep *r)
             uint64_t user = find_users(v, literal, &n);
             if (user)
                 ref_add(r, &r->targets[i],
-                        &(struct fw_ref){.kind = FW_REF_WORD,
-                                         .addr = literal,
-                                         .users = n,
-                                         .function = function_of(v, user)});
+                        &(struct fw_ref){
+                            .kind = FW_REF_WORD, .addr = literal, .users = n, .user = user});
         }
     }
 }
 
-const struct ref_isa ref_xtensa = {IMAGE_ISA_XTENSA, sweep, find_user, NULL, function_of};
+// Only what the windowed ABI shows: a function lasts until the next entry.
+static bool step(const struct view *v, uint64_t at, struct flow_step *s)
+{
+    const struct view_span *span = view_span_at(v, at);
+    if (!span || span->size - (at - span->run) < 3)
+        return false;
+    const uint8_t *p = span->data + (at - span->run), *behind;
+    s->size = length(*p);
+    s->literal = l32r_literal(span, at - span->run);
+    uint64_t next = (at + s->size + 3) & ~3ULL;
+    if ((*p & 0x3f) >= 0x05 && (*p & 15) == 5) { // call0, call4, call8, call12
+        uint32_t offset = (uint32_t)(p[0] | p[1] << 8 | p[2] << 16) >> 6;
+        s->kind = FLOW_CALL;
+        s->target = (uint32_t)((at & ~3ULL) + 4 + (uint32_t)((int32_t)(offset << 14) >> 12));
+    } else if ((behind = view_at(v, next, 3)) && is_entry(behind)) {
+        s->kind = FLOW_END;
+    }
+    return true;
+}
+
+const struct ref_isa ref_xtensa = {
+    .isa = IMAGE_ISA_XTENSA,
+    .sweep = sweep,
+    .user = find_user,
+    .function = function_of,
+    .step = step,
+    .align = 1,
+};

@@ -205,7 +205,7 @@ static void constant_limit(const struct scan *s, uint64_t end, struct limit *l)
         for (uint64_t at = -span->run & 3; in_range(at, 4, span->size); at += 4) {
             uint32_t word = ld32(span->data + at);
             if (word > end + REGION_ALIGN && word < best && word % 256 == 0 &&
-                tried++ < REGION_WORDS_MAX && ref_loads_word(s, span->run + at))
+                tried++ < REGION_WORDS_MAX && ref_user_of_literal(s, span->run + at))
                 best = word;
         }
     }

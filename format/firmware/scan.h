@@ -67,21 +67,32 @@ struct ref_target {
 
 struct ref_sweep {
     struct scan *scan;
+    uint64_t from, to; // the code that is read
+    bool collect;      // every address of the image is wanted
     unsigned n;
     struct ref_target *targets; // sorted by addr
     uint64_t spent;             // bytes of code read for single words, see ref_spend
     bool nomem;
 };
 
+struct flow_step; // flow.h
+
 struct ref_isa { // one a ref_*.c
     enum image_machine isa;
     void (*sweep)(struct ref_sweep *r);
     // The instruction that loads the literal word, 0 = none; NULL where code has no literals.
     uint64_t (*user)(const struct view *v, uint64_t literal);
-    // Is the function at addr called? NULL where that is not known.
-    bool (*is_called)(const struct view *v, uint64_t function);
-    // The start of the function that addr lies in, 0 = unknown; may be NULL.
+    // The start of the function that addr lies in, 0 = unknown; NULL where flow.c finds it.
     uint64_t (*function)(const struct view *v, uint64_t addr);
+    // The instruction at an address; false where none of the set is.
+    bool (*step)(const struct view *v, uint64_t at, struct flow_step *s);
+    // May an instruction at p, with left bytes, be a call to a known place?
+    bool (*may_call)(const uint8_t *p, uint64_t left);
+    // The length of the instruction at p where code is read one after the other; NULL where every
+    // aligned place is looked at.
+    unsigned (*length)(const uint8_t *p);
+    unsigned align;    // of instructions
+    bool odd_pointers; // pointers to functions have bit 0 set
 };
 
 struct scan {
@@ -146,6 +157,8 @@ struct str_tables {
 };
 void str_collect(const struct scan *s, struct str_tables *out);
 void str_take(struct scan *s, uint64_t sizes, uint64_t content);
+// Do n sizes stand at one address, and texts of these sizes at the other?
+bool str_agree(const struct scan *s, uint64_t sizes, uint64_t content, uint32_t n);
 // mapped.c: whether the constants of an ESP32-family image may take more pages; false: no memory
 bool mapped_scan(struct scan *s, const struct image_segment *data);
 enum diag_code symbol_confirm(struct scan *s); // symbol.c
@@ -166,10 +179,23 @@ bool obj_read(const struct scan *s, uint64_t addr, uint64_t *obj);
 const char *obj_str(const struct scan *s, uint64_t obj, uint32_t *len);
 
 // --- ref.c
-// Does code of this image load the word at addr as a constant?
-bool ref_loads_word(const struct scan *s, uint64_t addr);
+enum { REF_COLLECT_MAX = 128 }; // addresses that a collecting sweep keeps
+// The instruction that loads the literal word at addr; 0 = none.
+uint64_t ref_user_of_literal(const struct scan *s, uint64_t addr);
+// The instruction sets of this image, the likeliest first; start with *i = 0. NULL = no more.
+const struct ref_isa *ref_isa_of(const struct scan *s, unsigned *i);
+void ref_want(struct ref_sweep *r, uint64_t addr);
+// Finds what refers to the addresses wanted.
+enum diag_code ref_sweep_targets(struct scan *s, struct ref_sweep *r);
+struct fw_refs ref_take(struct ref_sweep *r, uint64_t addr);
+// Fills the functions in of the references of some lists.
+void ref_functions(const struct scan *s, struct fw_refs *const *lists, unsigned n_lists);
+// The tables of firmware in which no source is frozen, or nothing at all (lookup.c).
+enum diag_code lookup_scan(struct scan *s);
 bool ref_uses_literals(const struct scan *s);
-struct ref_target *ref_target_at(const struct ref_sweep *r, uint64_t addr); // NULL = not wanted
+struct ref_target *ref_target_at(struct ref_sweep *r, uint64_t addr); // NULL = not wanted
+// The next span of code of the sweep; start with *i = 0.
+bool ref_next_code(const struct ref_sweep *r, unsigned *i, struct view_span *out);
 void ref_thumb_anchors(struct ref_sweep *r, const struct view_span *span);
 // Takes bytes from the budget of a sweep; false when a made-up image has used it up.
 bool ref_spend(struct ref_sweep *r, uint64_t bytes);

@@ -32,6 +32,15 @@ static bool is_content(const uint8_t *p, uint64_t left, const uint8_t *sizes, ui
     return true;
 }
 
+bool str_agree(const struct scan *s, uint64_t sizes, uint64_t content, uint32_t n)
+{
+    const uint8_t *p = view_at(&s->view, sizes, 4 * ((uint64_t)n + 1));
+    const struct view_span *span = view_span_at(&s->view, content);
+    uint64_t at = span ? content - span->run : 0;
+    return p && span && sizes % 4 == 0 && is_size_table(p, n) &&
+           is_content(span->data + at, span->size - at, p, n);
+}
+
 struct window {
     const struct scan *scan;
     const uint8_t *p;

@@ -351,7 +351,7 @@ static void print_frozen(struct bytes_out *out, const struct firmware *fw)
                      "frozen");
         return;
     }
-    if (!fw->n_modules) {
+    if (!fw->n_modules && !fw->names) {
         bytes_printf(out, "%-13s supported, but no module was found\n", "frozen");
         return;
     }

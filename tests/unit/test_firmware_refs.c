@@ -67,7 +67,7 @@ Test(firmware_refs, thumb_literal_with_a_load)
     put(&b, 64, TARGET); // nothing loads this one
     const struct fw_refs *r = bench_run(&b, &ref_thumb);
     expect_one(r, FW_REF_WORD, CODE + 8, 0);
-    cr_expect_eq(r->refs[0].function, CODE);
+    cr_expect_eq(r->refs[0].user, CODE + 2);
     arena_free(&b.arena);
 }
 
@@ -108,7 +108,7 @@ Test(firmware_refs, arm_literal_and_pair)
     const struct fw_refs *r = bench_run(&b, &ref_arm);
     cr_assert_eq(r->n, 2);
     cr_expect_eq(r->refs[0].addr, CODE + 16);
-    cr_expect_eq(r->refs[0].function, CODE);
+    cr_expect_eq(r->refs[0].user, CODE + 4);
     cr_expect_eq(r->refs[1].kind, FW_REF_MOVW_MOVT);
     cr_expect_eq(r->refs[1].addr2, CODE + 44);
     arena_free(&b.arena);
@@ -167,7 +167,7 @@ Test(firmware_refs, xtensa_literal_before_its_users)
     const struct fw_refs *r = bench_run(&b, &ref_xtensa);
     expect_one(r, FW_REF_WORD, CODE, 0);
     cr_expect_eq(r->refs[0].users, 1);
-    cr_expect_eq(r->refs[0].function, CODE + 4);
+    cr_expect_eq(ref_xtensa.function(&b.scan.view, r->refs[0].user), CODE + 4);
     arena_free(&b.arena);
 }
 
