@@ -110,10 +110,11 @@ static void span_calls(const struct view *v, const struct ref_isa *isa, const st
                        struct flow_user *users, unsigned n)
 {
     uint64_t at = -p->run & (isa->align - 1);
-    for (; at < p->size; at += isa->length ? isa->length(p->data + at) : isa->align) {
+    for (; (at = isa->next_call(p->data, at, p->size)) < p->size;) {
         struct flow_step s = {0, 0, 0, 0, FLOW_NEXT};
-        if (!isa->may_call(p->data + at, p->size - at) || !isa->step(v, p->run + at, &s) ||
-            s.kind != FLOW_CALL || !s.target)
+        bool known = isa->step(v, p->run + at, &s) && s.kind == FLOW_CALL && s.target;
+        at += isa->one_by_one && s.size ? s.size : isa->align;
+        if (!known)
             continue;
         for (unsigned i = 0; i < n; i++)
             offer(&users[i], &users[i].called, s.target);

@@ -311,8 +311,10 @@ static enum diag_code find_callees(struct scan *s, const struct ref_isa *isa, ui
 
 static struct fw_refs refs_of(struct lookup *l, const struct candidate *c)
 {
-    struct fw_refs refs = c ? ref_take(&l->sweep, c->addr) : (struct fw_refs){0};
-    ref_functions(l->s, (struct fw_refs *[]){&refs}, 1);
+    struct fw_refs refs = ref_take(&l->sweep, c->addr);
+    for (unsigned i = 0; i < refs.n; i++)
+        if (refs.refs[i].user - l->function < l->end - l->function)
+            refs.refs[i].function = l->function;
     return refs;
 }
 
@@ -352,6 +354,7 @@ static enum diag_code take_all(struct lookup *l)
     fw->content = t->content->addr;
     fw->names_refs = refs_of(l, t->names);
     fw->content_refs = refs_of(l, t->content);
+    ref_functions(l->s, (struct fw_refs *[]){&fw->names_refs}, 1);
     scan_note(l->s, "frozen names", fw->names, "the lookup function's code, and the shapes",
               "no modules, %u sources", n);
     enum diag_code c = list_sources(l->s, n);

@@ -117,9 +117,12 @@ static bool step(const struct view *v, uint64_t at, struct flow_step *s)
     return true;
 }
 
-static bool may_call(const uint8_t *p, uint64_t left)
+static uint64_t next_call(const uint8_t *p, uint64_t at, uint64_t n)
 {
-    return left >= 4 && (p[3] & 0xfc) == 0x94;
+    for (; in_range(at, 4, n); at += 4)
+        if ((p[at + 3] & 0xfc) == 0x94)
+            return at;
+    return n;
 }
 
 static void sweep(struct ref_sweep *r)
@@ -133,6 +136,6 @@ const struct ref_isa ref_aarch64 = {
     .isa = IMAGE_ISA_AARCH64,
     .sweep = sweep,
     .step = step,
-    .may_call = may_call,
+    .next_call = next_call,
     .align = 4,
 };

@@ -191,9 +191,12 @@ static bool step(const struct view *v, uint64_t at, struct flow_step *s)
     return true;
 }
 
-static bool may_call(const uint8_t *p, uint64_t left)
+static uint64_t next_call(const uint8_t *p, uint64_t at, uint64_t n)
 {
-    return left >= 4 && (p[3] & 15) == 11;
+    for (; in_range(at, 4, n); at += 4)
+        if ((p[at + 3] & 15) == 11)
+            return at;
+    return n;
 }
 
 static void sweep(struct ref_sweep *r)
@@ -212,6 +215,6 @@ const struct ref_isa ref_arm = {
     .sweep = sweep,
     .user = find_user,
     .step = step,
-    .may_call = may_call,
+    .next_call = next_call,
     .align = 4,
 };

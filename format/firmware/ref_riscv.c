@@ -221,16 +221,15 @@ static bool step(const struct view *v, uint64_t at, struct flow_step *s)
     return s->size != 0;
 }
 
-static bool may_call(const uint8_t *p, uint64_t left)
+// jal ra, auipc ra or c.jal. The second half of an instruction may look like a call.
+static uint64_t next_call(const uint8_t *p, uint64_t at, uint64_t n)
 {
-    if (left < 4)
-        return false;
-    return (ld16(p) & 0xfff) == 0x0ef || (ld16(p) & 0xfff) == 0x097 || (ld16(p) & 0xe003) == 0x2001;
-}
-
-static unsigned length(const uint8_t *p)
-{
-    return (*p & 3) == 3 ? 4 : 2;
+    for (; in_range(at, 4, n); at += (p[at] & 3) == 3 ? 4 : 2) {
+        uint16_t half = ld16(p + at);
+        if ((half & 0xfff) == 0x0ef || (half & 0xfff) == 0x097 || (half & 0xe003) == 0x2001)
+            return at;
+    }
+    return n;
 }
 
 static void sweep(struct ref_sweep *r)
@@ -244,15 +243,15 @@ const struct ref_isa ref_rv32 = {
     .isa = IMAGE_ISA_RV32,
     .sweep = sweep,
     .step = step,
-    .may_call = may_call,
-    .length = length,
+    .next_call = next_call,
     .align = 2,
+    .one_by_one = true,
 };
 const struct ref_isa ref_rv64 = {
     .isa = IMAGE_ISA_RV64,
     .sweep = sweep,
     .step = step,
-    .may_call = may_call,
-    .length = length,
+    .next_call = next_call,
     .align = 2,
+    .one_by_one = true,
 };

@@ -199,9 +199,12 @@ static bool step(const struct view *v, uint64_t at, struct flow_step *s)
     return true;
 }
 
-static bool may_call(const uint8_t *p, uint64_t left)
+static uint64_t next_call(const uint8_t *p, uint64_t at, uint64_t n)
 {
-    return left >= 4 && (ld16(p) & 0xf800) == 0xf000 && (ld16(p + 2) & 0xd000) == 0xd000;
+    for (; in_range(at, 4, n); at += 2)
+        if ((p[at + 1] & 0xf8) == 0xf0 && (p[at + 3] & 0xd0) == 0xd0)
+            return at;
+    return n;
 }
 
 static void sweep(struct ref_sweep *r)
@@ -221,7 +224,7 @@ const struct ref_isa ref_thumb = {
     .sweep = sweep,
     .user = find_user,
     .step = step,
-    .may_call = may_call,
+    .next_call = next_call,
     .align = 2,
     .odd_pointers = true,
 };

@@ -84,9 +84,10 @@ static void try_absolute(struct ref_sweep *r, const struct view_span *span, uint
             &(struct fw_ref){.kind = FW_REF_ABS32, .addr = span->run + at, .user = span->run + at});
 }
 
-static bool may_call(const uint8_t *p, uint64_t left)
+static uint64_t next_call(const uint8_t *p, uint64_t at, uint64_t n)
 {
-    return left >= 5 && *p == 0xe8;
+    const uint8_t *call = at < n ? memchr(p + at, 0xe8, n - at) : NULL;
+    return call ? (uint64_t)(call - p) : n;
 }
 
 static void sweep(struct ref_sweep *r)
@@ -104,6 +105,6 @@ const struct ref_isa ref_x64 = {
     .isa = IMAGE_ISA_X64,
     .sweep = sweep,
     .step = flow_step_x64,
-    .may_call = may_call,
+    .next_call = next_call,
     .align = 1,
 };

@@ -31,9 +31,10 @@ static void absolute(struct ref_sweep *r, const struct view_span *s, uint64_t at
         ref_add(r, t, &ref);
 }
 
-static bool may_call(const uint8_t *p, uint64_t left)
+static uint64_t next_call(const uint8_t *p, uint64_t at, uint64_t n)
 {
-    return left >= 5 && *p == 0xe8;
+    const uint8_t *call = at < n ? memchr(p + at, 0xe8, n - at) : NULL;
+    return call ? (uint64_t)(call - p) : n;
 }
 
 static void sweep(struct ref_sweep *r)
@@ -57,6 +58,6 @@ const struct ref_isa ref_x86 = {
     .isa = IMAGE_ISA_X86,
     .sweep = sweep,
     .step = flow_step_x86,
-    .may_call = may_call,
+    .next_call = next_call,
     .align = 1,
 };

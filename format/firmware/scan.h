@@ -86,12 +86,11 @@ struct ref_isa { // one a ref_*.c
     uint64_t (*function)(const struct view *v, uint64_t addr);
     // The instruction at an address; false where none of the set is.
     bool (*step)(const struct view *v, uint64_t at, struct flow_step *s);
-    // May an instruction at p, with left bytes, be a call to a known place?
-    bool (*may_call)(const uint8_t *p, uint64_t left);
-    // The length of the instruction at p where code is read one after the other; NULL where every
-    // aligned place is looked at.
-    unsigned (*length)(const uint8_t *p);
+    // The first place at or behind at in code of n bytes where a call to a known place may be; n or
+    // more where none is. at is a place of an instruction.
+    uint64_t (*next_call)(const uint8_t *p, uint64_t at, uint64_t n);
     unsigned align;    // of instructions
+    bool one_by_one;   // code is read instruction by instruction, not at every aligned place
     bool odd_pointers; // pointers to functions have bit 0 set
 };
 
