@@ -117,7 +117,7 @@ static bool take_literal(struct mapped *m, uint64_t literal, uint32_t value)
         bool both = has_both(m, user);
         others += !both;
         if (both && is_mapper(m, user))
-            ref.function = user;
+            ref.user = ref.function = user;
         ref.users++;
     }
     if (ref.function && others)
@@ -151,7 +151,7 @@ static bool has_external_data(const struct mapped *m)
         for (uint64_t at = -s->run & 3; s->flags & IMAGE_X && in_range(at, 4, s->size); at += 4) {
             uint64_t word = ld32(s->data + at);
             if (word % MAPPED_PAGE == 0 && word - page < EXTERNAL_PAGES * MAPPED_PAGE &&
-                ref_loads_word(m->scan, s->run + at))
+                ref_user_of_literal(m->scan, s->run + at))
                 return true;
         }
     }
