@@ -72,6 +72,7 @@ void arena_free(struct arena *a)
 
 static void *arena_failed(struct arena *a)
 {
+    a->failed = true;
     if (a->on_fail) {
         longjmp(*a->on_fail, 1);
     }

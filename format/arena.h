@@ -3,6 +3,7 @@
 #define FORMAT_ARENA_H
 
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@ struct arena {
     char *next, *end;           // free part of the newest chunk
     size_t total;               // bytes taken from the system
     size_t limit;               // most bytes to take from the system; 0 = no limit
+    bool failed;      // an allocation failed, now or before
     jmp_buf *on_fail; // if set, a failed allocation jumps here with 1 instead of returning NULL
 };
 

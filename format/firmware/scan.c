@@ -14,7 +14,6 @@ const char *fw_isa_name(enum image_machine isa)
     return names[isa];
 }
 
-// Evidence is for people; when memory is short it is left out.
 void scan_note(struct scan *s, const char *what, uint64_t addr, const char *why, const char *fmt,
                ...)
 {
@@ -88,6 +87,8 @@ static enum diag_code run_passes(struct scan *s, struct image *img, struct firmw
     return region_scan(s);
 }
 
+// Passes look at many candidates and drop those that they cannot follow. One that was dropped for
+// lack of memory must not become "not found".
 enum diag_code firmware_scan(struct image *img, struct diag *d, struct firmware **out)
 {
     struct scan s = {.arena = img->arena, .diag = d};
@@ -102,5 +103,11 @@ enum diag_code firmware_scan(struct image *img, struct diag *d, struct firmware 
                               .mpy_abi = -1,
                               .isa = img->machine,
                               .ptr = img->address_bits == 64 ? 8 : 4};
-    return run_passes(&s, img, out);
+    bool failed_before = s.arena->failed;
+    s.arena->failed = false;
+    enum diag_code c = run_passes(&s, img, out);
+    if (s.arena->failed)
+        return *out = NULL, diag_nomem(d);
+    s.arena->failed = failed_before;
+    return c;
 }

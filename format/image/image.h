@@ -144,9 +144,10 @@ enum diag_code image_add(struct image *img, uint64_t addr, const uint8_t *bytes,
 enum diag_code image_remove(struct image *img, uint64_t addr, uint64_t size, const uint8_t *undo,
                             size_t undo_size, struct diag *d);
 // image_remove for a verifier, in two halves that copy less. image_take removes the run without
-// the proof: img becomes the base, and its whole file is appended to file, which must outlive img.
-// image_with appends the file that image_add and image_write would make of img, which stays as it
-// is: comparing it with the product is the proof, for every byte of the product's file.
+// the proof: img becomes the base, and its whole file is put into file, which must outlive img.
+// image_with makes the file that image_add and image_write would make of img, which stays as it
+// is: comparing it with the product is the proof, for every byte of the product's file. Both want
+// file to be empty.
 enum diag_code image_take(struct image *img, uint64_t addr, uint64_t size, const uint8_t *undo,
                           size_t undo_size, struct bytes_out *file, struct diag *d);
 enum diag_code image_with(const struct image *img, uint64_t addr, const uint8_t *bytes,

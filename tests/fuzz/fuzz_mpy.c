@@ -5,7 +5,7 @@
 #include "format/mpy/dis.h"
 #include "packer/compiler/compiler.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/fuzz/mpy_mutate.h"
+#include "tests/lib/mpy_mutate.h"
 
 enum { FUZZ_ARENA = 512 << 20 };
 

@@ -2,7 +2,11 @@
 $(BUILD)/make_product: $(call obj,tests/verify/make_product.c) $(BUILD)/libpacker.a $(BUILD)/libverify.a $(BUILD)/libformat.a
 	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS) -pthread
 
-test: $(BUILD)/make_product
+# Mutated bytecode that the verifier accepts.
+$(BUILD)/make_mutants: $(call obj,tests/verify/make_mutants.c tests/lib/mpy_mutate.c) $(BUILD)/libformat.a
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+test: $(BUILD)/make_product $(BUILD)/make_mutants
 bench: $(BUILD)/make_product
 
 # The sample boot loader on this machine.

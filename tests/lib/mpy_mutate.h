@@ -1,7 +1,7 @@
 // Mutation of .mpy files that keeps their form: one or more instructions, arguments, preludes or
 // table entries of a well-formed module are changed, and the result is written back.
-#ifndef TESTS_FUZZ_MPY_MUTATE_H
-#define TESTS_FUZZ_MPY_MUTATE_H
+#ifndef TESTS_LIB_MPY_MUTATE_H
+#define TESTS_LIB_MPY_MUTATE_H
 
 #include "format/mpy/mpy.h"
 

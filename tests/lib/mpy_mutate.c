@@ -1,4 +1,4 @@
-#include "tests/fuzz/mpy_mutate.h"
+#include "tests/lib/mpy_mutate.h"
 
 #include "format/mpy/opcode.h"
 #include "format/mpy/prelude.h"
