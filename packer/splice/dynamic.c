@@ -4,10 +4,12 @@
 
 enum {
     DT_NULL = 0,
+    DT_PLTRELSZ = 2,
     DT_RELA = 7,
     DT_RELASZ = 8,
     DT_REL = 17,
     DT_RELSZ = 18,
+    DT_JMPREL = 23,
     DT_RELACOUNT = 0x6ffffff9,
     DT_RELCOUNT = 0x6ffffffa,
     PT_DYNAMIC = 2,
@@ -68,7 +70,7 @@ static uint64_t find_section(const struct image *img)
 }
 
 struct tags { // addresses of the values; 0 = the tag is missing
-    uint64_t rela, relasz, relacount, rel, relsz, relcount;
+    uint64_t rela, relasz, relacount, rel, relsz, relcount, jmprel, pltrelsz;
 };
 
 static void note_tag(struct tags *t, uint64_t tag, uint64_t value_at)
@@ -79,6 +81,8 @@ static void note_tag(struct tags *t, uint64_t tag, uint64_t value_at)
                       : tag == DT_REL       ? &t->rel
                       : tag == DT_RELSZ     ? &t->relsz
                       : tag == DT_RELCOUNT  ? &t->relcount
+                      : tag == DT_JMPREL    ? &t->jmprel
+                      : tag == DT_PLTRELSZ  ? &t->pltrelsz
                                             : NULL;
     if (where) {
         *where = value_at;
@@ -107,6 +111,16 @@ static uint64_t value_at(const struct dynamic *dyn, uint64_t at)
     return p ? load(dyn, p) : 0;
 }
 
+// Some linkers count the table of lazy relocations, which has tags of its own, as the end of this
+// one. It stays where it is: copied, its entries would be relocated twice.
+static uint64_t without_lazy(const struct dynamic *dyn, const struct tags *t)
+{
+    uint64_t table = value_at(dyn, dyn->table_at), size = value_at(dyn, dyn->size_at);
+    uint64_t lazy = value_at(dyn, t->jmprel), lazy_size = value_at(dyn, t->pltrelsz);
+    bool inside = lazy_size <= size && lazy == table + (size - lazy_size);
+    return inside ? size - lazy_size : size;
+}
+
 enum diag_code dynamic_find(const struct firmware *fw, struct diag *d, struct dynamic *dyn)
 {
     *dyn = (struct dynamic){.fw = fw, .type = relative_type(fw->isa)};
@@ -116,7 +130,7 @@ enum diag_code dynamic_find(const struct firmware *fw, struct diag *d, struct dy
     dyn->size_at = dyn->rela ? t.relasz : t.relsz;
     dyn->count_at = dyn->rela ? t.relacount : t.relcount;
     dyn->entry = fw->ptr * (dyn->rela ? 3 : 2);
-    dyn->size = value_at(dyn, dyn->size_at);
+    dyn->size = without_lazy(dyn, &t);
     dyn->count = value_at(dyn, dyn->count_at);
     dyn->old = image_run_bytes(fw->image, value_at(dyn, dyn->table_at), dyn->size);
     if (!dyn->table_at || !dyn->size_at || !dyn->old || dyn->size % dyn->entry ||

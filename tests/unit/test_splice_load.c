@@ -122,6 +122,36 @@ Test(splice_load, the_loader_is_given_a_longer_copy_of_the_relocation_table)
     }
 }
 
+// The value of a tag of the dynamic section, which comes before any other words like it.
+static uint8_t *tag_at(uint64_t tag)
+{
+    for (size_t at = 0; at + 16 <= x.file.size; at += 8) {
+        if (ld64(x.file.data + at) == tag && ld64(x.file.data + at + 16) >= 8) {
+            return x.file.data + at;
+        }
+    }
+    cr_assert_fail("no tag %llu", (unsigned long long)tag);
+    return NULL;
+}
+
+Test(splice_load, lazy_relocations_counted_with_the_others_stay_where_they_are)
+{
+    struct dynamic dyn;
+    open_sample("elf-x64-pie", IMAGE_ISA_X64);
+    uint8_t *rel = tag_at(17), *size = tag_at(18);
+    st64(rel, 23);         // DT_JMPREL
+    st64(size, 2);         // DT_PLTRELSZ
+    st64(size + 8, 24);    // one entry
+    st64(rel - 8, 2 * 24); // DT_RELASZ has it, too
+    struct image *img;
+    cr_assert_eq(image_read(x.file.data, x.file.size, "lazy", IMAGE_ELF, &x.arena, &x.diag, &img),
+                 DIAG_OK, "%s", x.diag.text);
+    x.fw.image = img;
+    cr_assert_eq(dynamic_find(&x.fw, &x.diag, &dyn), DIAG_OK, "%s", x.diag.text);
+    cr_expect_eq(dyn.size, 24);
+    cr_expect_eq(dynamic_size(&dyn, 3), 4 * 24);
+}
+
 Test(splice_load, a_relocated_word_is_redirected_where_its_addend_stands)
 {
     struct dynamic dyn;
