@@ -52,7 +52,7 @@ struct blob_signature {
 
 struct blob {
     uint64_t addr; // device address; a multiple of BLOB_ALIGN. The payload is at addr + BLOB_HEADER
-    unsigned segment_flags; // IMAGE_R|W|X that image_add is called with
+    unsigned segment_flags; // IMAGE_R|W|X|TWIN that image_add is called with
     uint32_t payload_size;
     const uint8_t *payload;
     uint32_t n_patches;

@@ -46,6 +46,9 @@ struct image_ops {
                           struct bytes_out *out, struct diag *d);
     enum diag_code (*remove)(const struct image *img, const struct image_undo *undo,
                              struct bytes_out *out, struct diag *d);
+    // Where a run that is added with IMAGE_TWIN is mapped a second time, 0 = it cannot be; NULL: it
+    // never can.
+    uint64_t (*twin)(const struct image *img, uint64_t addr, uint64_t size);
     uint64_t (*room)(const struct image *img, uint64_t addr, uint64_t space); // NULL: no limit
 };
 

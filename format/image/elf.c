@@ -258,6 +258,14 @@ static enum diag_code elf_add_segment(struct image *img, const struct elf *e,
     return err;
 }
 
+// The second mapping of a run that was added with IMAGE_TWIN.
+static bool elf_is_twin(const struct elf *e, const struct elf_phdr *a, const struct elf_phdr *b)
+{
+    unsigned flags = IMAGE_R | IMAGE_W | IMAGE_X;
+    return e->type == ET_DYN && a->offset == b->offset && a->filesz == b->filesz &&
+           ((a->flags & flags) ^ (b->flags & flags)) == (IMAGE_W | IMAGE_X);
+}
+
 // Two segments that share bytes of the file could not be changed one by one.
 static enum diag_code elf_check_sharing(const struct image *img, const struct elf *e,
                                         struct diag *d)
@@ -266,7 +274,8 @@ static enum diag_code elf_check_sharing(const struct image *img, const struct el
         for (unsigned k = 0; k < i; k++) {
             const struct elf_phdr *a = &e->ph[i], *b = &e->ph[k];
             if (a->type == PT_LOAD && b->type == PT_LOAD && a->filesz && b->filesz &&
-                a->offset < b->offset + b->filesz && b->offset < a->offset + a->filesz) {
+                !elf_is_twin(e, a, b) && a->offset < b->offset + b->filesz &&
+                b->offset < a->offset + a->filesz) {
                 return diag_set_binary(d, DIAG_MALFORMED, img->name,
                                        e->origin + e->phoff + i * elf_phdr_size(e), "p_offset",
                                        "segments %u and %u share bytes of the file", k, i);
@@ -452,6 +461,7 @@ const struct image_ops image_elf_ops = {
     .describe = elf_describe,
     .write = elf_write,
     .undo = elf_undo,
+    .twin = elf_twin,
     .add = elf_add,
     .remove = elf_remove,
 };

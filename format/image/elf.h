@@ -79,6 +79,7 @@ enum diag_code elf_read_relocs(struct image *img, const struct elf *e, struct di
 enum diag_code elf_write(const struct image *img, bool seal, struct bytes_out *out, struct diag *d);
 enum diag_code elf_undo(const struct image *img, uint64_t addr, uint64_t size,
                         struct bytes_out *out, struct diag *d);
+uint64_t elf_twin(const struct image *img, uint64_t addr, uint64_t size);
 enum diag_code elf_add(const struct image *img, const struct image_run *run, struct bytes_out *out,
                        struct diag *d);
 enum diag_code elf_remove(const struct image *img, const struct image_undo *undo,

@@ -4,9 +4,18 @@
 //   - the table grows into the padding behind it;
 //   - where nothing reads the table at run time (bare metal), it moves to the end of the file;
 //   - a header that only asks for hardening (PT_GNU_STACK) is replaced, as the last resort.
+// A run with a twin needs two headers; for those there is no last resort.
 #include <stdlib.h>
 
 #include "format/image/elf.h"
+
+enum { ELF_FRESH_MAX = 2 };
+
+struct elf_rows { // where new program headers come from
+    unsigned n_victims;
+    unsigned victims[ELF_FRESH_MAX];
+    bool move;
+};
 
 struct elf_plan {
     uint64_t table;      // where the new table goes
@@ -32,19 +41,32 @@ static unsigned elf_dispensable(const struct elf *e, const struct elf_phdr *h)
     }
 }
 
-// Index of the best header of at least the given fitness, the last one among equals; -1 if none.
-static int elf_victim(const struct elf *e, unsigned least)
+static bool elf_is_victim(const struct elf_rows *r, unsigned row)
+{
+    for (unsigned i = 0; i < r->n_victims; i++) {
+        if (r->victims[i] == row) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Adds the best header of at least the given fitness, the last one among equals, to the victims.
+static bool elf_add_victim(const struct elf *e, unsigned least, struct elf_rows *r)
 {
     int best = -1;
     unsigned fitness = least;
     for (unsigned i = 0; i < e->phnum; i++) {
-        unsigned f = elf_dispensable(e, &e->ph[i]);
+        unsigned f = elf_is_victim(r, i) ? 0 : elf_dispensable(e, &e->ph[i]);
         if (f && f >= fitness) {
             fitness = f;
             best = (int)i;
         }
     }
-    return best;
+    if (best >= 0) {
+        r->victims[r->n_victims++] = (unsigned)best;
+    }
+    return best >= 0;
 }
 
 // True if a segment loads any byte of [from, to).
@@ -59,10 +81,10 @@ static bool elf_is_loaded(const struct elf *e, uint64_t from, uint64_t to)
     return false;
 }
 
-// True if one more header fits behind the table, in zeros that nothing else uses.
-static bool elf_has_room(const struct elf *e)
+// True if n more headers fit behind the table, in zeros that nothing else uses.
+static bool elf_has_room(const struct elf *e, unsigned n)
 {
-    uint64_t end = e->table_end + elf_phdr_size(e);
+    uint64_t end = e->table_end + (uint64_t)n * elf_phdr_size(e);
     if (end > e->size) {
         return false;
     }
@@ -146,23 +168,47 @@ static bool elf_pages_meet(const struct elf *e, uint64_t addr, uint64_t size)
     return false;
 }
 
-// The new table: without the victim, with the new header where the rising order of addresses (which
-// loaders rely on) wants it.
-static void elf_fill_table(const struct elf *e, int victim, const struct elf_phdr *fresh,
-                           struct elf_plan *plan)
+static bool elf_find_rows(const struct elf *e, unsigned n, struct elf_rows *r)
 {
-    unsigned at = 0, n = 0;
-    for (unsigned i = 0; i < e->phnum; i++) {
-        if ((int)i != victim) {
-            plan->ph[n++] = e->ph[i];
-        }
-        if (e->ph[i].type == PT_LOAD && (e->ph[i].vaddr < fresh->vaddr || !at)) {
-            at = e->ph[i].vaddr < fresh->vaddr ? n : n - 1;
+    *r = (struct elf_rows){0};
+    while (r->n_victims < n && elf_add_victim(e, 2, r)) {
+    }
+    if (r->n_victims == n || elf_has_room(e, n - r->n_victims)) {
+        return true;
+    }
+    if (elf_can_move(e)) {
+        *r = (struct elf_rows){.move = true};
+        return true;
+    }
+    return n == 1 && elf_add_victim(e, 1, r);
+}
+
+// Puts a header where the rising order of addresses (which loaders rely on) wants it.
+static void elf_insert(struct elf_plan *plan, const struct elf_phdr *fresh)
+{
+    unsigned at = 0;
+    for (unsigned i = 0; i < plan->n; i++) {
+        if (plan->ph[i].type == PT_LOAD && (plan->ph[i].vaddr < fresh->vaddr || !at)) {
+            at = plan->ph[i].vaddr < fresh->vaddr ? i + 1 : i;
         }
     }
-    memmove(&plan->ph[at + 1], &plan->ph[at], (n - at) * sizeof *plan->ph);
+    memmove(&plan->ph[at + 1], &plan->ph[at], (plan->n - at) * sizeof *plan->ph);
     plan->ph[at] = *fresh;
-    plan->n = n + 1;
+    plan->n++;
+}
+
+// The new table: without the victims, with the new headers.
+static void elf_fill_table(const struct elf *e, const struct elf_rows *rows,
+                           const struct elf_phdr *fresh, unsigned n_fresh, struct elf_plan *plan)
+{
+    for (unsigned i = 0; i < e->phnum; i++) {
+        if (!elf_is_victim(rows, i)) {
+            plan->ph[plan->n++] = e->ph[i];
+        }
+    }
+    for (unsigned i = 0; i < n_fresh; i++) {
+        elf_insert(plan, &fresh[i]);
+    }
 }
 
 static void elf_resize_phdr(const struct elf *e, struct elf_plan *plan)
@@ -174,39 +220,57 @@ static void elf_resize_phdr(const struct elf *e, struct elf_plan *plan)
     }
 }
 
+// The twin begins behind the run, on pages of its own, with the same bits below the page size.
+static uint64_t elf_twin_address(const struct elf *e, uint64_t addr, uint64_t size)
+{
+    uint64_t page = elf_page(e), end;
+    if (!ck_align(addr + size, page, &end) || end < addr) {
+        return 0;
+    }
+    uint64_t twin = end + (addr & (page - 1));
+    return twin < end || elf_pages_meet(e, twin, size) ? 0 : twin;
+}
+
+uint64_t elf_twin(const struct image *img, uint64_t addr, uint64_t size)
+{
+    const struct elf *e = img->container;
+    struct elf_rows rows;
+    return e->type == ET_DYN && elf_find_rows(e, 2, &rows) ? elf_twin_address(e, addr, size) : 0;
+}
+
 // Decides everything from the base and (addr, size, flags).
 static enum diag_code elf_make_plan(const struct image *img, uint64_t addr, uint64_t size,
                                     unsigned flags, struct elf_plan *plan, struct diag *d)
 {
     const struct elf *e = img->container;
     uint64_t end = e->size, page = elf_page(e);
-    int victim = elf_victim(e, 2);
-    bool room = victim < 0 && elf_has_room(e), move = false;
-    if (victim < 0 && !room) {
-        move = elf_can_move(e);
-        victim = move ? -1 : elf_victim(e, 1);
-    }
-    if (victim < 0 && !room && !move) {
-        return diag_set(d, DIAG_NO, img->name, "has no room for one more program header");
+    uint64_t twin = flags & IMAGE_TWIN ? elf_twin(img, addr, size) : 0;
+    unsigned n_fresh = twin ? 2 : 1;
+    struct elf_rows rows;
+    if ((flags & IMAGE_TWIN && !twin) || !elf_find_rows(e, n_fresh, &rows)) {
+        return diag_set(d, DIAG_NO, img->name, "has no room for %s more program header%s",
+                        flags & IMAGE_TWIN ? "two" : "one", flags & IMAGE_TWIN ? "s" : "");
     }
     if (elf_pages_meet(e, addr, size)) {
         return diag_set(d, DIAG_NO, img->name,
                         "%llu bytes at 0x%llx would share a page with another segment",
                         (unsigned long long)size, (unsigned long long)addr);
     }
-    plan->ph = ARENA_ARRAY(img->arena, struct elf_phdr, e->phnum + 1);
+    plan->ph = ARENA_ARRAY(img->arena, struct elf_phdr, e->phnum + ELF_FRESH_MAX);
     if (!plan->ph) {
         return diag_nomem(d);
     }
     plan->table = e->phoff;
-    if (move) {
+    if (rows.move) {
         plan->table = (end + 7) & ~(uint64_t)7;
-        end = plan->table + (uint64_t)(e->phnum + 1) * elf_phdr_size(e);
+        end = plan->table + (uint64_t)(e->phnum + n_fresh) * elf_phdr_size(e);
     }
     plan->payload = end + ((addr - end) & (page - 1));
-    struct elf_phdr fresh = {PT_LOAD, flags & 7, plan->payload, addr, e->load_by_vaddr ? 0 : addr,
-                             size,    size,      page};
-    elf_fill_table(e, victim, &fresh, plan);
+    struct elf_phdr fresh[] = {
+        {PT_LOAD, flags & 7, plan->payload, addr, e->load_by_vaddr ? 0 : addr, size, size, page},
+        {PT_LOAD, IMAGE_R | IMAGE_X, plan->payload, twin, e->load_by_vaddr ? 0 : twin, size, size,
+         page}};
+    elf_fill_table(e, &rows, fresh, n_fresh, plan);
     elf_resize_phdr(e, plan);
     if (!e->is64 && plan->payload + size > UINT32_MAX) {
         return diag_set(d, DIAG_NO, img->name, "would grow past 4 GiB");
@@ -264,35 +328,55 @@ static void elf_put_old(const struct elf *e, uint64_t at, uint64_t n, struct byt
     bytes_put(out, e->file + e->origin + at, (size_t)n);
 }
 
+struct elf_change { // of the base's header and table by a plan
+    bool header, moved;
+    unsigned first, end; // rows; their bytes may lie behind the table
+};
+
+static void elf_join_change(const struct elf *e, const struct elf_plan *plan, struct elf_change *c)
+{
+    unsigned first = 0, last = plan->n - 1;
+    c->header |= plan->table != e->phoff || plan->n != e->phnum;
+    c->moved |= plan->table != e->phoff;
+    while (first < e->phnum && !memcmp(&plan->ph[first], &e->ph[first], sizeof *plan->ph)) {
+        first++;
+    }
+    while (last > first && last < e->phnum &&
+           !memcmp(&plan->ph[last], &e->ph[last], sizeof *plan->ph)) {
+        last--;
+    }
+    c->first = first < c->first ? first : c->first;
+    c->end = last + 1 > c->end ? last + 1 : c->end;
+}
+
 // The undo record: size of the base's file, then its bytes where header and table change, as
-// (offset u32, length u32, bytes). The new row never equals an old one, whatever its flags: its
-// bytes lie behind the old end of the file.
+// (offset u32, length u32, bytes); the same for all flags, a twin included. The new rows never
+// equal old ones, whatever the flags: their bytes lie behind the old end of the file.
 enum diag_code elf_undo(const struct image *img, uint64_t addr, uint64_t size,
                         struct bytes_out *out, struct diag *d)
 {
     const struct elf *e = img->container;
-    struct elf_plan plan = {0};
+    struct elf_plan plan = {0}, twin = {0};
+    struct elf_change c = {.first = UINT32_MAX};
     enum diag_code err = elf_make_plan(img, addr, size, 0, &plan, d);
     if (err) {
         return err;
     }
+    elf_join_change(e, &plan, &c);
+    if (elf_twin(img, addr, size) &&
+        elf_make_plan(img, addr, size, IMAGE_TWIN, &twin, NULL) == DIAG_OK) {
+        elf_join_change(e, &twin, &c);
+    }
     bytes_put_u64(out, img->file_size);
-    if (plan.table != e->phoff || plan.n != e->phnum) {
+    if (c.header) {
         elf_put_old(e, 0, elf_header_size(e), out);
     }
-    if (plan.table != e->phoff) {
+    if (c.moved) {
         elf_put_old(e, e->phoff, e->table_end - e->phoff, out);
-        return DIAG_OK;
+    } else {
+        unsigned row = elf_phdr_size(e);
+        elf_put_old(e, e->phoff + c.first * row, (uint64_t)(c.end - c.first) * row, out);
     }
-    unsigned first = 0, last = plan.n - 1, row = elf_phdr_size(e);
-    while (first < e->phnum && !memcmp(&plan.ph[first], &e->ph[first], sizeof *plan.ph)) {
-        first++;
-    }
-    while (last > first && last < e->phnum &&
-           !memcmp(&plan.ph[last], &e->ph[last], sizeof *plan.ph)) {
-        last--;
-    }
-    elf_put_old(e, e->phoff + first * row, (uint64_t)(last - first + 1) * row, out);
     return DIAG_OK;
 }
 

@@ -454,6 +454,26 @@ static enum diag_code image_take_out(struct image *img, const struct image_run *
     return err ? err : image_prove(img, run, before, d);
 }
 
+// What a segment was added with: its bytes may be mapped a second time.
+static unsigned image_run_flags(const struct image *img, const struct image_segment *s)
+{
+    for (unsigned i = 0; i < img->n_segments && s->file_offset != UINT64_MAX; i++) {
+        const struct image_segment *t = &img->segments[i];
+        if (t != s && t->file_offset == s->file_offset && t->size == s->size &&
+            !(s->flags & IMAGE_X) && t->flags & IMAGE_X) {
+            return s->flags | IMAGE_TWIN;
+        }
+    }
+    return s->flags;
+}
+
+uint64_t image_code_address(const struct image *img, uint64_t run, uint64_t size, uint64_t addr)
+{
+    const struct image_ops *ops = image_ops_of(img->kind);
+    uint64_t twin = ops->twin ? ops->twin(img, run, size) : 0;
+    return twin ? twin + (addr - run) : 0;
+}
+
 enum diag_code image_remove(struct image *img, uint64_t addr, uint64_t size, const uint8_t *undo,
                             size_t undo_size, struct diag *d)
 {
@@ -462,7 +482,7 @@ enum diag_code image_remove(struct image *img, uint64_t addr, uint64_t size, con
         return diag_set(d, DIAG_NO, img->name, "has no %llu bytes at 0x%llx that could be removed",
                         (unsigned long long)size, (unsigned long long)addr);
     }
-    const struct image_run run = {addr, size, bytes, image_at(img, addr)->flags};
+    const struct image_run run = {addr, size, bytes, image_run_flags(img, image_at(img, addr))};
     const struct image_undo record = {addr, size, undo, undo_size};
     struct bytes_out before, after;
     bytes_out_init(&before);

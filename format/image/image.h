@@ -41,7 +41,10 @@ enum image_machine { // ISA family as far as the container says it; the scan ref
     IMAGE_ISA_AARCH64,
 };
 
-enum image_segment_flags { IMAGE_R = 4, IMAGE_W = 2, IMAGE_X = 1 };
+// TWIN: with R and W, a run of a position-independent program whose loader writes pointers into it.
+// The same bytes of the file are mapped a second time behind it, read-only and executable, so that
+// machine code in it needs no memory that is both. See image_code_address.
+enum image_segment_flags { IMAGE_TWIN = 8, IMAGE_R = 4, IMAGE_W = 2, IMAGE_X = 1 };
 
 struct image_segment {
     uint64_t addr;        // where the bytes lie on the device: load address (p_paddr) for static
@@ -134,6 +137,9 @@ uint64_t image_room(const struct image *img, uint64_t addr, uint64_t space);
 // out. Depends on the base and on (addr, size) only; at most a few hundred bytes.
 enum diag_code image_undo(const struct image *img, uint64_t addr, uint64_t size,
                           struct bytes_out *out, struct diag *d);
+// Where machine code at addr of a run that is added with TWIN is executed; 0 when the container
+// cannot map it twice.
+uint64_t image_code_address(const struct image *img, uint64_t run, uint64_t size, uint64_t addr);
 // Adds a run of bytes where the image has none. Segments move: pointers to them and into them are
 // invalid afterwards. Errors: DIAG_NO when the container cannot take it.
 enum diag_code image_add(struct image *img, uint64_t addr, const uint8_t *bytes, uint64_t size,

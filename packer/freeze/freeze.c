@@ -266,6 +266,7 @@ static enum diag_code finish(struct freezer *f, struct freeze *out)
     out->n_pointers = p->n_pointers;
     out->pointers = p->pointers;
     out->executable = f->executable;
+    out->relocated_code = f->relocated_code;
     qsort(out->pointers, out->n_pointers, sizeof *out->pointers, by_offset);
     return DIAG_OK;
 }
@@ -337,7 +338,7 @@ void freeze_place(struct freeze *f, uint64_t addr)
 {
     for (uint32_t i = 0; i < f->n_pointers; i++) {
         const struct freeze_pointer *p = &f->pointers[i];
-        uint64_t value = p->inside ? addr + p->value : p->value;
+        uint64_t value = (p->inside ? addr + p->value : p->value) + (p->code ? f->code_shift : 0);
         if (f->ptr == 4) {
             st32(f->data + p->at, (uint32_t)value);
         } else {

@@ -30,6 +30,7 @@ struct freeze_input {
 struct freeze_pointer { // a pointer word in the payload
     uint32_t at;        // offset in the payload
     bool inside;        // value is an offset in the payload; else an address in the firmware
+    bool code;          // it points to machine code: code_shift is added
     uint64_t value;
 };
 
@@ -61,6 +62,8 @@ struct freeze {
     struct freeze_pointer *pointers; // sorted by at
     struct freeze_span *spans;       // one for each input
     bool executable;                 // holds machine code
+    bool relocated_code;             // words of it are pointers
+    uint64_t code_shift;             // from where machine code lies to where it runs; 0 by default
     uint32_t n_qstrs;                // new ones
     unsigned n_replaced;             // stock modules that the inputs hide
     // What the firmware must use instead of its own tables, as offsets in the payload;

@@ -23,7 +23,7 @@ struct freezer {
     uint32_t n_texts, n_text_slots;
     uint32_t run;         // number of the current run, from 1 on
     uint32_t *bytes_base; // offset of PART_BYTES in the payload, by run
-    bool executable;
+    bool executable, relocated_code;
     enum freeze_pools pools;
     // Of the module at work, for machine code that points to them.
     struct place qstr_table, obj_table;

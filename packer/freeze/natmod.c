@@ -157,6 +157,7 @@ enum diag_code freeze_natmod(struct freezer *f, const struct mpy_code *c, struct
     if (!(c->scope_flags & MPY_SCOPE_VIPER_RELOC)) {
         return DIAG_OK;
     }
+    f->relocated_code = true;
     enum diag_code err = relocate_all(&n);
     if (!err) {
         *record = put_record(&n);

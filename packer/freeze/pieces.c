@@ -150,8 +150,11 @@ struct freeze_span pieces_flush(struct pieces *p, const struct place *places, un
         const struct link *l = &p->links[i];
         uint64_t place = base[l->place.part] + (uint64_t)l->place.offset;
         uint64_t value = l->kind == LINK_PLACE ? place + l->value : l->value;
-        add_pointer(p, (struct freeze_pointer){base[l->at.part] + l->at.offset,
-                                               l->kind != LINK_ADDRESS, value});
+        add_pointer(
+            p, (struct freeze_pointer){.at = base[l->at.part] + l->at.offset,
+                                       .inside = l->kind != LINK_ADDRESS,
+                                       .code = l->kind == LINK_PLACE && l->place.part == PART_CODE,
+                                       .value = value});
     }
     for (unsigned i = 0; i < n; i++) {
         resolved[i] = base[places[i].part] + places[i].offset;

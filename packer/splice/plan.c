@@ -196,12 +196,32 @@ static enum diag_code make_patches(struct planner *p, uint64_t payload)
     return err ? err : patches_finish(patches, &b->n_patches, &b->patches);
 }
 
+static bool has_code(const struct planner *p)
+{
+    return p->frozen->executable || p->lookup;
+}
+
+// In a position-independent program the loader writes the pointers, so the run must be writable;
+// machine code runs in a second mapping that is not. Where code itself holds pointers, or there is
+// no room for a second program header, the run is writable and executable.
+static void place_code(struct planner *p, uint64_t addr)
+{
+    bool split = is_pic(p) && has_code(p) && !p->frozen->relocated_code;
+    uint64_t code = split ? image_code_address(p->fw->image, addr, p->plan->size, addr) : 0;
+    p->frozen->code_shift = code ? code - addr : 0;
+    p->plan->blob.segment_flags = IMAGE_R | (is_pic(p) ? IMAGE_W : 0u) |
+                                  (code          ? IMAGE_TWIN
+                                   : has_code(p) ? IMAGE_X
+                                                 : 0u);
+}
+
 // Payload and patches for a blob at addr.
 static enum diag_code lay_out(struct planner *p, uint64_t addr)
 {
     struct blob *b = &p->plan->blob;
     uint64_t payload = addr + BLOB_HEADER;
     b->addr = addr;
+    place_code(p, addr);
     freeze_place(p->frozen, payload);
     if (is_pic(p)) {
         dynamic_make(&p->dynamic, p->frozen, payload, p->arena);
@@ -385,17 +405,10 @@ static enum diag_code find_place(struct planner *p)
     return no_room(p, best_room, best);
 }
 
-// In a position-independent program the loader writes the pointers, so the run must be writable.
-static unsigned run_flags(const struct planner *p)
-{
-    return IMAGE_R | (is_pic(p) ? IMAGE_W : 0) | (p->frozen->executable || p->lookup ? IMAGE_X : 0);
-}
-
 static enum diag_code describe(struct planner *p)
 {
     struct blob *b = &p->plan->blob;
     const struct firmware *fw = p->fw;
-    b->segment_flags = run_flags(p);
     b->app = p->options->app;
     b->app_version = p->options->app_version;
     b->counter = p->options->counter;

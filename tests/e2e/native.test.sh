@@ -27,6 +27,9 @@ def module(name, flags, sizes=b""):
     return (b"M\x06" + bytes([2 << 2 | 3, 31]) + uint(3) + uint(0) + qstr(name) + qstr("kind") + qstr("answer")
             + uint(len(text) << 3 | 2) + text + uint(flags) + sizes + relocs)
 open(sys.argv[1] + "/handmade.mpy", "wb").write(module("handmade.py", 0x10))
+code = bytes.fromhex("b806000000c3") # mov eax, None; ret
+open(sys.argv[1] + "/still.mpy", "wb").write(
+    b"M\x06" + bytes([2 << 2 | 3, 31]) + uint(1) + uint(0) + qstr("still.py") + uint(len(code) << 3 | 2) + code + uint(0))
 open(sys.argv[1] + "/variables.mpy", "wb").write(module("variables.py", 0x50, uint(24)))
 PY
 
@@ -49,8 +52,9 @@ mpy-freeze build -f "$stock" -o "$work/none" "$work/variables.mpy" >/dev/null 2>
 grep -q '24 bytes of variables' "$work/err" || wrong "no reason: $(cat "$work/err")"
 [ ! -e "$work/none" ] || wrong "something was written"
 
-# The machine code must be executable; without any, nothing new is.
-executable() { # prints the flags of the segment that holds the blob
+# Machine code runs in pages that nothing writes to, unless the loader must relocate words of it;
+# without any, nothing new is executable.
+segments() { # prints the flags of the segments that a product has more than its base
     python3 - "$1" "$stock" <<'PY'
 import struct, sys
 def loads(name):
@@ -62,10 +66,15 @@ print(*sorted("".join(c for c, bit in (("R", 4), ("W", 2), ("X", 1)) if flags & 
               for flags, _ in loads(sys.argv[1]) - loads(sys.argv[2])))
 PY
 }
-case $(executable "$work/product") in
-*X*) ;;
-*) wrong "the segments with machine code are: $(executable "$work/product")" ;;
-esac
+[ "$(segments "$work/product")" = RWX ] || wrong "relocated machine code: $(segments "$work/product")"
+mpy-freeze build -f "$stock" -o "$work/split" "$work/still.mpy" >/dev/null 2>&1 || wrong "build of code without relocations"
+[ "$(segments "$work/split")" = "RW RX" ] || wrong "machine code: $(segments "$work/split")"
+got=$(cd "$work/empty" && MICROPYTHON=$work/split "$run" -c 'import still; print(still.__name__)' 2>&1)
+[ "$got" = still ] || wrong "code without relocations: $got"
+mpy-freeze unsplice "$work/split" -o "$work/base" && cmp "$work/base" "$stock" || wrong "unsplice of two segments"
+mpy-freeze keygen -o "$work/key.pem" && mpy-freeze pubkey -k "$work/key.pem" -o "$work/pub.pem"
+mpy-freeze build -f "$work/split" -o "$work/signed" -k "$work/key.pem" "$work/still.mpy" >/dev/null 2>&1 || wrong "a product as base"
+mpy-verify "$work/signed" -k "$work/pub.pem" >/dev/null || wrong "mpy-verify: exit $?"
 mpy-freeze build -f "$stock" -o "$work/plain" samples/hub >/dev/null 2>&1 || wrong "build without machine code"
-[ "$(executable "$work/plain")" = RW ] || wrong "without machine code: $(executable "$work/plain")"
+[ "$(segments "$work/plain")" = RW ] || wrong "without machine code: $(segments "$work/plain")"
 [ $failures -eq 0 ]

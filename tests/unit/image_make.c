@@ -18,7 +18,7 @@ static void make_esp_s3(struct bytes_out *out);
 
 // ELF
 
-enum { NOTE = 1, SECTIONS = 2, LOADED_HEADERS = 4, DYNAMIC = 8, PADDED = 16 };
+enum { NOTE = 1, SECTIONS = 2, LOADED_HEADERS = 4, DYNAMIC = 8, PADDED = 16, NOTE_2 = 32 };
 
 struct elf_maker {
     bool is64;
@@ -126,7 +126,7 @@ static void put_dynamic(const struct elf_maker *m, struct bytes_out *out, uint64
 static void make_elf(const struct elf_maker *m, struct bytes_out *out)
 {
     unsigned ehsize = m->is64 ? 64 : 52, row = m->is64 ? 56 : 32;
-    unsigned n = 2 + !!(m->flags & NOTE) + !!(m->flags & DYNAMIC);
+    unsigned n = 2 + !!(m->flags & NOTE) + !!(m->flags & NOTE_2) + !!(m->flags & DYNAMIC);
     uint64_t vaddr = m->type == 3 ? 0 : 0x8000000;
     uint64_t text = ehsize + n * row + (m->flags & PADDED ? 128 : 0), size = 200, data_size = 240;
     uint64_t data = text + size, bss = 64, symbols = data + data_size;
@@ -157,6 +157,9 @@ static void make_elf(const struct elf_maker *m, struct bytes_out *out)
     }
     if (m->flags & NOTE) {
         put_phdr(m, out, 4, 4, text, vaddr + text, vaddr + text, 32, 32, 4);
+    }
+    if (m->flags & NOTE_2) {
+        put_phdr(m, out, 4, 4, text + 32, vaddr + text + 32, vaddr + text + 32, 32, 32, 4);
     }
     bytes_fill(out, 0, text - out->size);
     put_noise(out, size, 1);
@@ -192,6 +195,7 @@ ELF_SAMPLE(make_elf_arm_room, false, 40, 2, SECTIONS | LOADED_HEADERS | PADDED)
 ELF_SAMPLE(make_elf_arm_loaded, false, 40, 2, SECTIONS | LOADED_HEADERS)
 ELF_SAMPLE(make_elf_rv64_bare, true, 243, 2, 0)
 ELF_SAMPLE(make_elf_x64_pie, true, 62, 3, SECTIONS | NOTE | DYNAMIC | LOADED_HEADERS)
+ELF_SAMPLE(make_elf_x64_notes, true, 62, 3, NOTE | NOTE_2 | DYNAMIC | LOADED_HEADERS)
 ELF_SAMPLE(make_elf_arm_pie, false, 40, 3, SECTIONS | NOTE | DYNAMIC | LOADED_HEADERS)
 ELF_SAMPLE(make_elf_x86_pie, false, 3, 3, NOTE | DYNAMIC | LOADED_HEADERS)
 
@@ -533,6 +537,7 @@ const struct image_sample image_samples[] = {
     {"elf-arm-loaded-headers", IMAGE_ELF, make_elf_arm_loaded, 0x8001000, 0},
     {"elf-rv64-no-sections", IMAGE_ELF, make_elf_rv64_bare, 0x8001000, 0},
     {"elf-x64-pie", IMAGE_ELF, make_elf_x64_pie, 0x10000, 0},
+    {"elf-x64-twin", IMAGE_ELF, make_elf_x64_notes, 0x10000, 0},
     {"elf-arm-pie", IMAGE_ELF, make_elf_arm_pie, 0x10000, 0},
     {"elf-x86-pie", IMAGE_ELF, make_elf_x86_pie, 0x10000, 0},
     {"bin", IMAGE_BIN, make_bin, 0x8000400, 0x8000000},

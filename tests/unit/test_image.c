@@ -133,6 +133,24 @@ struct product {
     uint64_t size;
 };
 
+static const struct image_sample *sample(const char *name)
+{
+    EACH_SAMPLE(s)
+    {
+        if (strcmp(s->name, name) == 0) {
+            return s;
+        }
+    }
+    cr_assert_fail("no sample %s", name);
+    return NULL;
+}
+
+static unsigned flags_of(const struct image_sample *s)
+{
+    return strcmp(s->name, "elf-x64-twin") == 0 ? IMAGE_R | IMAGE_W | IMAGE_TWIN
+                                                : IMAGE_R | IMAGE_X;
+}
+
 static void make_product(const struct image_sample *s, uint64_t size, struct product *p)
 {
     struct work w;
@@ -146,7 +164,7 @@ static void make_product(const struct image_sample *s, uint64_t size, struct pro
     cr_assert_eq(image_undo(w.image, s->add, p->size, &p->undo, &w.diag), DIAG_OK, "%s: %s",
                  s->name, w.diag.text);
     cr_assert_lt(p->undo.size, 1000, "%s", s->name);
-    enum diag_code err = image_add(w.image, s->add, p->bytes, p->size, IMAGE_R | IMAGE_X, &w.diag);
+    enum diag_code err = image_add(w.image, s->add, p->bytes, p->size, flags_of(s), &w.diag);
     cr_assert_eq(err, DIAG_OK, "%s: %s", s->name, w.diag.text);
     cr_assert_arr_eq(image_bytes(w.image, s->add, p->size), p->bytes, p->size, "%s", s->name);
     cr_assert_eq(image_write(w.image, &p->file, &w.diag), DIAG_OK, "%s", s->name);
@@ -197,6 +215,32 @@ Test(image, added_bytes_are_found_and_removing_them_restores_the_base)
         add_and_remove(s, 0xff2c); // leaves too little of a flash page for a padding segment
         add_and_remove(s, 0x10000);
     }
+}
+
+// x86-64 programs run machine code from pages that are not writable.
+Test(image, a_run_with_a_twin_is_mapped_writable_and_again_executable)
+{
+    static struct product p;
+    struct work w;
+    const struct image_sample *s = sample("elf-x64-twin");
+    make_product(s, 512, &p);
+    cr_assert_eq(open_bytes(&w, s, p.file.data, p.file.size), DIAG_OK, "%s", w.diag.text);
+    const struct image_segment *run = image_at(w.image, s->add);
+    cr_assert_eq(run->flags, IMAGE_R | IMAGE_W);
+    unsigned n = w.image->n_segments;
+    const struct image_segment *twin = &w.image->segments[n - 1];
+    cr_assert_eq(twin->flags, IMAGE_R | IMAGE_X);
+    cr_assert_eq(twin->file_offset, run->file_offset);
+    cr_assert_eq(twin->addr % 0x1000, run->addr % 0x1000);
+    cr_assert_geq(twin->addr / 0x1000, (run->addr + run->size + 0xfff) / 0x1000);
+    arena_free(&w.arena);
+    open_sample(&w, s);
+    cr_assert_eq(image_code_address(w.image, s->add, p.size, s->add + 16), twin->addr + 16);
+    close_work(&w);
+    free_product(&p);
+    open_sample(&w, sample("elf-x64-pie")); // one header can be replaced, two cannot
+    cr_assert_eq(image_code_address(w.image, 0x10000, 512, 0x10010), 0);
+    close_work(&w);
 }
 
 Test(image, adding_where_bytes_are_is_refused)
@@ -323,18 +367,6 @@ Test(image, undo_records_of_any_content_are_survived)
         }
         free_product(&p);
     }
-}
-
-static const struct image_sample *sample(const char *name)
-{
-    EACH_SAMPLE(s)
-    {
-        if (strcmp(s->name, name) == 0) {
-            return s;
-        }
-    }
-    cr_assert_fail("no sample %s", name);
-    return NULL;
 }
 
 // Malformed headers: what is overwritten where, and the field that the message must name.
