@@ -6,7 +6,8 @@
 // tables behind the last one that any instruction uses are lost; so are children that none makes;
 // and small ints are said to have 31 bits unless a constant needs more or the firmware has less.
 //
-// Facts: py/frozenmod.h, py/emitglue.h, py/bc.h, py/objfun.h, tools/mpy-tool.py of 1.19 to 1.29.
+// Facts: py/frozenmod.h, py/emitglue.h, py/bc.h, py/objfun.h, tools/mpy-tool.py of 1.19
+// to 1.29; 1.18 is in unfreeze_v5.c.
 #include "format/firmware/unfreeze.h"
 
 #include <stdarg.h>
@@ -24,25 +25,12 @@ enum {
     RAW_KIND_BYTECODE = 2,         // raw code kinds in memory, see MP_CODE_BYTECODE
 };
 
-struct unfreeze_fun { // a function whose length is not final
-    struct mpy_code *code;
-    uint64_t addr;
-    struct mpy_extent extent;
-    bool sized; // the firmware says how long it is
-};
-
 struct unfreeze_raw { // mp_raw_code_t, as far as the build has it
     unsigned kind;
     uint64_t fun_data, children;
     bool sized; // len and n_children are known
     uint64_t len, n_children;
     uint32_t asm_word; // n_pos_args in the low 8 bits, type_sig above; ASM only
-};
-
-struct unfreeze_walk {
-    struct unfreeze *u;
-    struct unfreeze_fun *funs;
-    size_t n, cap;
 };
 
 enum diag_code unfreeze_fail(struct unfreeze *u, uint64_t addr, const char *field, const char *fmt,
@@ -96,8 +84,7 @@ enum diag_code unfreeze_qstr(struct unfreeze *u, uint64_t id, uint64_t addr, str
     return DIAG_OK;
 }
 
-// Everything from a run-time address to the end of its segment.
-static const uint8_t *unfreeze_rest(const struct unfreeze *u, uint64_t addr, size_t *size)
+const uint8_t *unfreeze_rest(const struct unfreeze *u, uint64_t addr, size_t *size)
 {
     const struct image *img = u->fw->image;
     for (unsigned i = 0; i < img->n_segments; i++) {
@@ -175,7 +162,7 @@ static enum diag_code raw_old(struct unfreeze *u, uint64_t addr, struct unfreeze
 static enum diag_code unfreeze_fun(struct unfreeze_walk *w, uint64_t addr, unsigned depth,
                                    struct mpy_code **out);
 
-static enum diag_code unfreeze_push(struct unfreeze_walk *w, const struct unfreeze_fun *f)
+enum diag_code unfreeze_push(struct unfreeze_walk *w, const struct unfreeze_fun *f)
 {
     if (w->n == w->cap) {
         size_t cap = w->cap ? 2 * w->cap : 64;
@@ -191,8 +178,8 @@ static enum diag_code unfreeze_push(struct unfreeze_walk *w, const struct unfree
     return DIAG_OK;
 }
 
-static enum diag_code unfreeze_children(struct unfreeze_walk *w, struct mpy_code *c, uint64_t table,
-                                        uint64_t n, unsigned depth)
+enum diag_code unfreeze_children(struct unfreeze_walk *w, struct mpy_code *c, uint64_t table,
+                                 uint64_t n, unsigned depth)
 {
     struct unfreeze *u = w->u;
     if (n == 0) {
@@ -229,7 +216,7 @@ static enum diag_code unfreeze_bytecode(struct unfreeze_walk *w, uint64_t addr,
     if (!c->data) {
         return unfreeze_fail(u, addr, "bytecode", "is not in the image");
     }
-    const char *wrong = mpy_extent_find(c->data, rest, &f.extent);
+    const char *wrong = mpy_extent_find(c->data, rest, NULL, &f.extent);
     if (wrong) {
         return unfreeze_fail(u, addr, "bytecode", "cannot be followed: %s", wrong);
     }
@@ -239,7 +226,7 @@ static enum diag_code unfreeze_bytecode(struct unfreeze_walk *w, uint64_t addr,
             return unfreeze_fail(u, addr, "bytecode length", "is said to be %llu, it is %u or more",
                                  (unsigned long long)raw->len, f.extent.end);
         }
-        mpy_extent_tail(c->data, (size_t)raw->len, &f.extent);
+        mpy_extent_tail(c->data, (size_t)raw->len, NULL, &f.extent);
         f.extent.end = (uint32_t)raw->len;
         f.sized = true;
     }
@@ -263,7 +250,7 @@ static enum diag_code unfreeze_prelude_offset(struct unfreeze *u, uint64_t prelu
     struct mpy_prelude p;
     size_t n;
     const uint8_t *copy = unfreeze_rest(u, prelude, &n);
-    const char *wrong = copy ? mpy_prelude_decode(copy, n, 0, &p) : "it is not in the image";
+    const char *wrong = copy ? mpy_prelude_decode(copy, n, 0, false, &p) : "it is not in the image";
     if (wrong) {
         return unfreeze_fail(u, prelude, "prelude", "is wrong: %s", wrong);
     }
@@ -410,7 +397,8 @@ static enum diag_code unfreeze_fun(struct unfreeze_walk *w, uint64_t addr, unsig
     if (u->fw->profile->proto_fun && (p[0] | p[1])) {
         return unfreeze_bytecode(w, addr, NULL, depth, c);
     }
-    return unfreeze_raw_code(w, addr, depth, c);
+    return u->fw->profile->frozen_module_t ? unfreeze_raw_code(w, addr, depth, c)
+                                           : unfreeze_v5_raw(w, addr, depth, c);
 }
 
 // --- where functions and tables end
@@ -452,7 +440,7 @@ static void unfreeze_ends(struct unfreeze_walk *w)
             continue;
         }
         if (limit >= f->extent.end && !f->sized) {
-            mpy_extent_tail(f->code->data, limit, &f->extent);
+            mpy_extent_tail(f->code->data, limit, f->v5, &f->extent);
             f->code->size = f->extent.end;
         }
         u->n_qstrs = f->extent.n_qstrs > u->n_qstrs ? f->extent.n_qstrs : u->n_qstrs;
@@ -561,9 +549,9 @@ enum diag_code firmware_unfreeze(const struct firmware *fw, const struct fw_modu
 {
     struct unfreeze u = {.fw = fw, .frozen = m, .arena = a, .diag = d, .budget = UNFREEZE_BUDGET};
     struct unfreeze_walk w = {.u = &u};
-    if (m->kind != FW_MODULE_MPY || !fw->profile || !fw->profile->frozen_module_t) {
+    if (m->kind != FW_MODULE_MPY || !fw->profile) {
         return diag_set(d, DIAG_NO, fw->image->name,
-                        "%s is not frozen code of MicroPython 1.19 or newer", m->name);
+                        "%s is not frozen code of MicroPython 1.18 or newer", m->name);
     }
     u.module = ARENA_NEW(a, struct mpy_module);
     struct mpy_code *root = NULL;
@@ -578,6 +566,11 @@ enum diag_code firmware_unfreeze(const struct firmware *fw, const struct fw_modu
     unfreeze_ends(&w);
     u.module->root = root;
     unfreeze_header(&u);
+    if (!fw->profile->frozen_module_t) {
+        err = unfreeze_v5_finish(&w);
+        *out = err ? NULL : u.module;
+        return err;
+    }
     err = unfreeze_qstrs(&u);
     err = err ? err : unfreeze_objs(&u);
     *out = err ? NULL : u.module;

@@ -84,6 +84,12 @@ static enum obj_tag obj_tag(const struct firmware *fw, uint64_t w, int64_t *v)
     }
 }
 
+uint64_t unfreeze_qstr_of(const struct unfreeze *u, uint64_t word)
+{
+    int64_t v;
+    return obj_tag(u->fw, word, &v) == OBJ_QSTR ? (uint64_t)v : 0;
+}
+
 static enum diag_code obj_text(struct unfreeze *u, struct mpy_obj *o, enum mpy_obj_kind kind,
                                const char *text, size_t n)
 {

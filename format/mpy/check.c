@@ -32,7 +32,7 @@ static bool check_scan(struct check_fun *f)
         return check_wrong(f, "has no instructions");
     }
     for (uint32_t at = 0; at < f->size; at += f->i.size) {
-        if (!mpy_insn_decode(f->bytes, f->size, at, &f->i)) {
+        if (!mpy_insn_decode(f->bytes, f->size, at, f->code->v5, &f->i)) {
             f->i.at = at;
             return check_wrong(
                 f, f->i.info ? "is cut off or has a wrong argument" : "0x%02x is no instruction",
@@ -42,7 +42,7 @@ static bool check_scan(struct check_fun *f)
     }
     f->label_at[0] = ++n;
     for (uint32_t at = 0; at < f->size; at += f->i.size) {
-        mpy_insn_decode(f->bytes, f->size, at, &f->i);
+        mpy_insn_decode(f->bytes, f->size, at, f->code->v5, &f->i);
         if (!f->i.info->jumped) {
             continue;
         }
@@ -72,7 +72,10 @@ static bool check_names(struct check_fun *f)
     if (f->p.name >= f->module->n_qstr) {
         return check_wrong_prelude(f, "the name's qstr does not exist");
     }
-    while (mpy_prelude_arg(f->code->data, &f->p, &pos, &qstr)) {
+    if (f->p.source >= f->module->n_qstr) {
+        return check_wrong_prelude(f, "the source file's qstr does not exist");
+    }
+    while (mpy_prelude_arg(f->code, &f->p, &pos, &qstr)) {
         if (qstr >= f->module->n_qstr) {
             return check_wrong_prelude(f, "an argument name's qstr does not exist");
         }
@@ -93,7 +96,7 @@ static bool check_lines(struct check_fun *f)
 static bool check_prelude(struct check_fun *f)
 {
     const struct mpy_code *c = f->code;
-    const char *why = mpy_prelude_decode(c->data, c->size, c->prelude_offset, &f->p);
+    const char *why = mpy_prelude_of(c, &f->p);
     if (why) {
         return check_wrong_prelude(f, why);
     }

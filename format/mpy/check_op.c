@@ -48,11 +48,12 @@ static bool check_async_with(struct check_fun *f)
     enum { EXCEPTION_MATCH = MPY_OP_BINARY_OP_MULTI + 8 };
     struct mpy_insn load, match, jump;
     uint32_t at = f->i.at + f->i.size;
-    bool same = mpy_insn_decode(f->bytes, f->size, at, &load) && load.op == MPY_OP_LOAD_GLOBAL &&
+    bool same = mpy_insn_decode(f->bytes, f->size, at, f->code->v5, &load) &&
+                load.op == MPY_OP_LOAD_GLOBAL &&
                 check_qstr_is(f->module, load.arg, "BaseException") &&
-                mpy_insn_decode(f->bytes, f->size, at += load.size, &match) &&
+                mpy_insn_decode(f->bytes, f->size, at += load.size, f->code->v5, &match) &&
                 match.byte == EXCEPTION_MATCH &&
-                mpy_insn_decode(f->bytes, f->size, at + match.size, &jump) &&
+                mpy_insn_decode(f->bytes, f->size, at + match.size, f->code->v5, &jump) &&
                 jump.op == MPY_OP_POP_JUMP_IF_FALSE;
     if (!same || f->label_at[match.at] || f->label_at[jump.at] || f->label_at[load.at]) {
         return check_wrong(f, "copies the state of a finally");
@@ -98,7 +99,7 @@ static bool check_made(struct check_fun *f, uint32_t n_cells, uint32_t n_default
     *fewest = n_cells < *fewest ? n_cells : *fewest;
     struct mpy_prelude p;
     bool has = c->kind == MPY_CODE_BYTECODE || c->kind == MPY_CODE_NATIVE;
-    if (!has || mpy_prelude_decode(c->data, c->size, c->prelude_offset, &p)) {
+    if (!has || mpy_prelude_of(c, &p)) {
         return true; // reported when the child is checked
     }
     if (p.n_def_pos_args != n_defaults) {
@@ -154,12 +155,19 @@ static bool check_class(struct check_fun *f, const struct check_slot *last, uint
 }
 
 // Positional arguments, then pairs of a name and a value; with variable arguments a null name
-// stands for "**" and a bit mask of the starred ones is on top.
+// stands for "**" and a bit mask of the starred ones is on top. In version 5 a sequence and a
+// mapping are on top, each of which may be null.
 static bool check_call(struct check_fun *f, bool method, bool variable)
 {
     uint32_t n_pos = f->i.arg & 0xff, n_kw = f->i.arg >> 8 & 0xff;
     if (f->i.arg > 0xffff) {
         return check_wrong(f, "calls with too many arguments");
+    }
+    if (variable && f->code->v5) {
+        if (!check_take(f, 'n') || !check_take(f, 'n')) {
+            return false;
+        }
+        variable = false;
     }
     // The mark of f(k=1, *a) as compilers before 1.29 mistake it: a star behind the last argument.
     bool misplaced = variable && f->int_end == f->i.at && n_pos < 63 && f->int_value >> n_pos > 0;
@@ -291,12 +299,15 @@ static bool check_small_int(struct check_fun *f)
 static bool check_operand(struct check_fun *f)
 {
     const struct mpy_module *m = f->module;
+    const struct mpy_obj *objs;
+    uint32_t n_objs;
     switch (f->i.info->arg) {
     case MPY_ARG_QSTR:
         return check_index(f, "qstr", m->n_qstr);
     case MPY_ARG_OBJ:
-        return check_index(f, "constant", m->n_obj) &&
-               (m->objs[f->i.arg].kind != MPY_OBJ_FUN_TABLE ||
+        objs = mpy_code_objs(m, f->code, &n_objs);
+        return check_index(f, "constant", n_objs) &&
+               (objs[f->i.arg].kind != MPY_OBJ_FUN_TABLE ||
                 check_wrong(f, "loads the function table as an object"));
     case MPY_ARG_CHILD:
     case MPY_ARG_CHILD_CELLS:

@@ -232,7 +232,7 @@ static bool check_path(struct check_fun *f, uint32_t at)
         if (at >= f->size) {
             return check_wrong(f, "the last instruction goes on behind the end");
         }
-        mpy_insn_decode(f->bytes, f->size, at, &f->i); // has worked in check_scan
+        mpy_insn_decode(f->bytes, f->size, at, f->code->v5, &f->i); // has worked in check_scan
         f->n_instructions++;
         if (!check_floor(f, at) || !check_insn(f, &ends)) {
             return false;

@@ -159,7 +159,7 @@ static bool dis_find_labels(struct dis *dis, struct dis_fun *f)
     }
     struct mpy_insn i;
     for (uint32_t at = 0; at < n; at += i.size) {
-        if (!mpy_insn_decode(f->code->data + f->p.code, n, at, &i)) {
+        if (!mpy_insn_decode(f->code->data + f->p.code, n, at, f->code->v5, &i)) {
             i.size = 1;
             continue;
         }
@@ -178,7 +178,7 @@ static bool dis_prepare(struct dis *dis, struct dis_fun *f)
     if (!f->has_prelude) {
         return true;
     }
-    f->wrong = mpy_prelude_decode(c->data, c->size, c->prelude_offset, &f->p);
+    f->wrong = mpy_prelude_of(c, &f->p);
     if (f->wrong || c->kind == MPY_CODE_NATIVE) {
         return true;
     }
@@ -190,7 +190,7 @@ static int64_t dis_fun_name(const struct mpy_code *c)
 {
     struct mpy_prelude p;
     bool has = c->kind == MPY_CODE_BYTECODE || c->kind == MPY_CODE_NATIVE;
-    bool named = has && !mpy_prelude_decode(c->data, c->size, c->prelude_offset, &p);
+    bool named = has && !mpy_prelude_of(c, &p);
     return named ? (int64_t)p.name : -1;
 }
 
@@ -201,6 +201,18 @@ static void dis_child(const struct dis *dis, struct bytes_out *out, const struct
         bytes_printf(out, "<%s>", mpy_code_kind_name(c->kind));
     } else {
         dis_name(dis, out, name);
+    }
+}
+
+static void dis_constant(const struct dis *dis, const struct mpy_code *c, struct bytes_out *out,
+                         int64_t index)
+{
+    uint32_t n;
+    const struct mpy_obj *objs = mpy_code_objs(dis->module, c, &n);
+    if (index < n) {
+        mpy_dis_obj(out, &objs[index], DIS_OPERAND);
+    } else {
+        bytes_printf(out, "(there are %u)", n);
     }
 }
 
@@ -216,11 +228,7 @@ static void dis_operand(const struct dis *dis, const struct dis_fun *f, const st
         break;
     case MPY_ARG_OBJ:
         bytes_printf(out, "%lld: ", (long long)i->arg);
-        if (i->arg < dis->module->n_obj) {
-            mpy_dis_obj(out, &dis->module->objs[i->arg], DIS_OPERAND);
-        } else {
-            bytes_printf(out, "(there are %u)", dis->module->n_obj);
-        }
+        dis_constant(dis, f->code, out, i->arg);
         break;
     case MPY_ARG_CHILD:
     case MPY_ARG_CHILD_CELLS:
@@ -347,7 +355,7 @@ static void dis_insns(struct dis *dis, const struct dis_fun *f)
             line = l.line;
             more = mpy_lines_next(data, &f->p, &l);
         }
-        if (!mpy_insn_decode(data + f->p.code, n, at, &i)) {
+        if (!mpy_insn_decode(data + f->p.code, n, at, f->code->v5, &i)) {
             i = (struct mpy_insn){.at = at, .size = 1, .byte = data[f->p.code + at]};
         }
         if (dis->json) {
@@ -372,10 +380,19 @@ static void dis_text_flags(struct bytes_out *out, uint32_t flags)
     }
 }
 
+static void dis_text_constants(struct bytes_out *out, const struct mpy_obj *objs, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        bytes_printf(out, "  constant %u: ", i);
+        mpy_dis_obj(out, &objs[i], DIS_CONSTANT);
+        bytes_put_u8(out, '\n');
+    }
+}
+
 static void dis_text_args(const struct dis *dis, const struct dis_fun *f)
 {
     uint32_t pos = 0, qstr, n = 0;
-    while (mpy_prelude_arg(f->code->data, &f->p, &pos, &qstr)) {
+    while (mpy_prelude_arg(f->code, &f->p, &pos, &qstr)) {
         bytes_put(dis->out, n ? ", " : "  arguments ", n ? 2 : 12);
         dis_name(dis, dis->out, qstr);
         n++;
@@ -408,6 +425,9 @@ static void dis_text_head(struct dis *dis, const struct dis_fun *f)
         dis_text_flags(out, f->p.scope_flags);
         bytes_put_u8(out, '\n');
         dis_text_args(dis, f);
+        if (c->v5) {
+            dis_text_constants(out, c->v5->objs, c->v5->n_objs);
+        }
         if (f->p.code > f->p.cells) {
             bytes_printf(out, "  cells ");
             dis_put_hex(out, c->data + f->p.cells, f->p.code - f->p.cells);
@@ -423,10 +443,37 @@ static void dis_json_args(struct dis *dis, const struct dis_fun *f)
 {
     uint32_t pos = 0, qstr;
     json_array(dis->json, "args");
-    while (mpy_prelude_arg(f->code->data, &f->p, &pos, &qstr)) {
+    while (mpy_prelude_arg(f->code, &f->p, &pos, &qstr)) {
         dis_json_name(dis, NULL, qstr);
     }
     json_array_end(dis->json);
+}
+
+static void dis_json_obj(struct json *j, const struct mpy_obj *o)
+{
+    json_object(j, NULL);
+    json_str(j, "type", mpy_obj_kind_name(o->kind));
+    if (o->kind == MPY_OBJ_BYTES) {
+        json_hex(j, "value", o->data, o->len);
+    } else if (o->kind == MPY_OBJ_TUPLE) {
+        json_array(j, "items");
+        for (uint32_t i = 0; i < o->len; i++) {
+            dis_json_obj(j, &o->items[i]);
+        }
+        json_array_end(j);
+    } else if (o->data) {
+        json_strn(j, "value", o->data, o->len);
+    }
+    json_object_end(j);
+}
+
+static void dis_json_constants(struct json *j, const struct mpy_obj *objs, uint32_t n)
+{
+    json_array(j, "constants");
+    for (uint32_t i = 0; i < n; i++) {
+        dis_json_obj(j, &objs[i]);
+    }
+    json_array_end(j);
 }
 
 static void dis_json_head(struct dis *dis, const struct dis_fun *f)
@@ -459,6 +506,9 @@ static void dis_json_head(struct dis *dis, const struct dis_fun *f)
     json_uint(j, "n_def_pos_args", f->p.n_def_pos_args);
     dis_json_args(dis, f);
     json_hex(j, "cells", c->data + f->p.cells, f->p.code - f->p.cells);
+    if (c->v5) {
+        dis_json_constants(j, c->v5->objs, c->v5->n_objs);
+    }
 }
 
 static void dis_rows(struct dis *dis, const char *what, const uint8_t *data, uint32_t n)
@@ -531,38 +581,17 @@ enum diag_code mpy_dis_text(const struct mpy_module *m, const char *name, struct
 {
     struct dis dis = {.module = m, .arena = a, .out = out};
     bytes_printf(out, "%s: source ", name);
-    dis_name(&dis, out, 0);
-    bytes_printf(out, ", version %d.%u, architecture %s, small ints of %u bits\n", MPY_VERSION,
-                 m->sub_version, mpy_arch_name(m->arch), m->small_int_bits);
+    dis_name(&dis, out, m->source);
+    bytes_printf(out, ", version %d.%u, architecture %s, small ints of %u bits\n",
+                 m->v5 ? MPY_VERSION_OLD : MPY_VERSION, m->sub_version, mpy_arch_name(m->arch),
+                 m->small_int_bits);
     if (m->has_arch_flags) {
         bytes_printf(out, "architecture flags 0x%x\n", m->arch_flags);
     }
     bytes_printf(out, "%u qstrs, %u constants\n", m->n_qstr, m->n_obj);
-    for (uint32_t i = 0; i < m->n_obj; i++) {
-        bytes_printf(out, "  constant %u: ", i);
-        mpy_dis_obj(out, &m->objs[i], DIS_CONSTANT);
-        bytes_put_u8(out, '\n');
-    }
+    dis_text_constants(out, m->objs, m->n_obj);
     dis_function(&dis, m->root, 0);
     return dis.failed ? diag_nomem(d) : bytes_out_check(out, d);
-}
-
-static void dis_json_obj(struct json *j, const struct mpy_obj *o)
-{
-    json_object(j, NULL);
-    json_str(j, "type", mpy_obj_kind_name(o->kind));
-    if (o->kind == MPY_OBJ_BYTES) {
-        json_hex(j, "value", o->data, o->len);
-    } else if (o->kind == MPY_OBJ_TUPLE) {
-        json_array(j, "items");
-        for (uint32_t i = 0; i < o->len; i++) {
-            dis_json_obj(j, &o->items[i]);
-        }
-        json_array_end(j);
-    } else if (o->data) {
-        json_strn(j, "value", o->data, o->len);
-    }
-    json_object_end(j);
 }
 
 static void dis_json_tables(const struct mpy_module *m, struct json *j)
@@ -572,11 +601,7 @@ static void dis_json_tables(const struct mpy_module *m, struct json *j)
         json_strn(j, NULL, m->qstrs[i].data, m->qstrs[i].len);
     }
     json_array_end(j);
-    json_array(j, "constants");
-    for (uint32_t i = 0; i < m->n_obj; i++) {
-        dis_json_obj(j, &m->objs[i]);
-    }
-    json_array_end(j);
+    dis_json_constants(j, m->objs, m->n_obj);
 }
 
 enum diag_code mpy_dis_json(const struct mpy_module *m, const char *name, struct arena *a,
@@ -585,7 +610,7 @@ enum diag_code mpy_dis_json(const struct mpy_module *m, const char *name, struct
     struct dis dis = {.module = m, .arena = a, .json = j};
     json_object(j, NULL);
     json_str(j, "name", name);
-    json_uint(j, "version", MPY_VERSION);
+    json_uint(j, "version", m->v5 ? MPY_VERSION_OLD : MPY_VERSION);
     json_uint(j, "sub_version", m->sub_version);
     json_str(j, "arch", mpy_arch_name(m->arch));
     json_uint(j, "arch_flags", m->arch_flags);

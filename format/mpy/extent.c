@@ -22,6 +22,7 @@ static void extent_insn(struct mpy_extent *e, const struct mpy_insn *i)
     case MPY_ARG_CHILD:
     case MPY_ARG_CHILD_CELLS:
         extent_use(&e->n_children, i->arg);
+        e->first_child = i->arg < e->first_child ? (uint32_t)i->arg : e->first_child;
         break;
     case MPY_ARG_INT:
         e->wide_ints |= i->arg < -0x40000000 || i->arg > 0x3fffffff;
@@ -31,33 +32,37 @@ static void extent_insn(struct mpy_extent *e, const struct mpy_insn *i)
     }
 }
 
-static void extent_names(const uint8_t *data, const struct mpy_prelude *p, struct mpy_extent *e)
+static void extent_names(const struct mpy_code *c, const struct mpy_prelude *p,
+                         struct mpy_extent *e)
 {
     uint32_t pos = 0, qstr;
     extent_use(&e->n_qstrs, 0); // the file name
     extent_use(&e->n_qstrs, p->name);
-    while (mpy_prelude_arg(data, p, &pos, &qstr)) {
+    while (mpy_prelude_arg(c, p, &pos, &qstr)) {
         extent_use(&e->n_qstrs, qstr);
     }
 }
 
-const char *mpy_extent_find(const uint8_t *data, size_t available, struct mpy_extent *out)
+const char *mpy_extent_find(const uint8_t *data, size_t available, const struct mpy_v5 *v5,
+                            struct mpy_extent *out)
 {
     struct mpy_prelude p;
-    *out = (struct mpy_extent){0};
+    *out = (struct mpy_extent){.first_child = UINT32_MAX};
     available = available < UINT32_MAX ? available : UINT32_MAX;
-    const char *wrong = mpy_prelude_decode(data, available, 0, &p);
+    const char *wrong = mpy_prelude_decode(data, available, 0, v5 != NULL, &p);
     if (wrong) {
         return wrong;
     }
-    extent_names(data, &p, out);
+    if (!v5) {
+        extent_names(&(struct mpy_code){.data = data}, &p, out);
+    }
     out->code = p.code;
     const uint8_t *code = data + p.code;
     size_t size = available - p.code;
     int64_t furthest = 0;
     struct mpy_insn i;
     for (uint32_t at = 0;; at += i.size) {
-        if (!mpy_insn_decode(code, size, at, &i)) {
+        if (!mpy_insn_decode(code, size, at, v5, &i)) {
             return "the bytecode does not decode";
         }
         extent_insn(out, &i);
@@ -97,6 +102,7 @@ static void extent_return_none(const uint8_t *data, size_t limit, struct mpy_ext
 struct extent_walk {
     const uint8_t *data;
     size_t limit, steps;
+    const struct mpy_v5 *v5;
     const struct mpy_extent *live;
 };
 
@@ -108,7 +114,7 @@ static bool extent_begins(struct extent_walk *w, int64_t target, size_t at)
         return false;
     }
     size_t to = (size_t)target, from = to < w->live->end ? w->live->code : w->live->end;
-    while (from < to && w->steps && mpy_insn_decode(w->data, w->limit, from, &i)) {
+    while (from < to && w->steps && mpy_insn_decode(w->data, w->limit, from, w->v5, &i)) {
         from += i.size;
         w->steps--;
     }
@@ -119,7 +125,7 @@ static bool extent_jumps_fit(struct extent_walk *w, size_t at)
 {
     struct mpy_insn i;
     for (size_t p = w->live->end; p < at; p += i.size) {
-        if (!mpy_insn_decode(w->data, w->limit, p, &i) ||
+        if (!mpy_insn_decode(w->data, w->limit, p, w->v5, &i) ||
             (i.info->jumped && !extent_begins(w, i.target, at))) {
             return false;
         }
@@ -133,18 +139,19 @@ static bool extent_may_end(const struct mpy_insn *i)
     return !i->info->after && !i->info->jumped;
 }
 
-void mpy_extent_tail(const uint8_t *data, size_t limit, struct mpy_extent *e)
+void mpy_extent_tail(const uint8_t *data, size_t limit, const struct mpy_v5 *v5,
+                     struct mpy_extent *e)
 {
     struct mpy_extent tail = *e;
     struct mpy_insn i;
     size_t at = e->end;
     bool closed = true;
-    while (at < limit && mpy_insn_decode(data, limit, at, &i)) {
+    while (at < limit && mpy_insn_decode(data, limit, at, v5, &i)) {
         extent_insn(&tail, &i);
         at += i.size;
         closed = extent_may_end(&i);
     }
-    struct extent_walk w = {.data = data, .limit = limit, .steps = 16 * limit, .live = e};
+    struct extent_walk w = {.data = data, .limit = limit, .steps = 16 * limit, .v5 = v5, .live = e};
     if (closed && tail.n_children <= e->n_children && extent_zeros(data, at, limit) &&
         extent_jumps_fit(&w, at)) {
         tail.end = (uint32_t)at;

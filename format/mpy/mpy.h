@@ -1,8 +1,11 @@
-// The .mpy container (version 6) as a code tree. The compiler makes the tree, mpy_read parses it
-// from a file, the frozen reader recovers it from an image; mpy_write, the disassembler, the
-// checker and the freezer take it. The tree is immutable once made and lives in its arena.
+// The .mpy container as a code tree. The compiler makes the tree, mpy_read parses it from a file,
+// the frozen reader recovers it from an image; mpy_write, the disassembler, the checker and the
+// freezer take it. The tree is immutable once made and lives in its arena.
 //
-// Facts: MicroPython py/persistentcode.[ch], py/bc.h, tools/mpy-tool.py, releases 1.19 to 1.29.
+// Version 6 is that of MicroPython 1.19 to 1.29. Version 5 (1.12 to 1.18) is here for auditors: it
+// is read, checked, listed and written, but neither compiled to nor frozen.
+//
+// Facts: MicroPython py/persistentcode.[ch], py/bc.h, tools/mpy-tool.py, releases 1.18 to 1.29.
 #ifndef FORMAT_MPY_MPY_H
 #define FORMAT_MPY_MPY_H
 
@@ -14,7 +17,11 @@
 #include "format/bytes.h"
 #include "format/diag.h"
 
-enum { MPY_VERSION = 6, MPY_STATIC_QSTRS = 165 }; // static qstr ids are 1..165; 0 is MP_QSTRnull
+enum {
+    MPY_VERSION = 6,
+    MPY_VERSION_OLD = 5,
+    MPY_STATIC_QSTRS = 165
+}; // static qstr ids are 1..165; 0 is MP_QSTRnull
 
 // Architecture ids of the header's feature byte.
 enum mpy_arch {
@@ -62,6 +69,15 @@ struct mpy_qstr {
     uint16_t static_id; // 1..165 if it is one of the static qstrs, else 0
 };
 
+// What a function of version 5 has of its own: the names of its arguments and its constants. Its
+// instructions and its prelude hold qstrs in two bytes: here, the index into the module's table.
+struct mpy_v5 {
+    uint32_t n_args;      // positional and keyword-only
+    const uint32_t *args; // indices into the module's qstr table
+    uint32_t n_objs;
+    const struct mpy_obj *objs;
+};
+
 // Raw code kinds; the values are the file's.
 enum mpy_code_kind { MPY_CODE_BYTECODE, MPY_CODE_NATIVE, MPY_CODE_VIPER, MPY_CODE_ASM };
 
@@ -84,22 +100,29 @@ struct mpy_code {
     uint32_t relocs_size;
     uint32_t n_children;
     struct mpy_code *const *children;
+    const struct mpy_v5 *v5; // NULL in version 6
 };
 
 struct mpy_module {
-    uint8_t sub_version;    // 0..3; 0 in files without native code
+    bool v5;                // version 5
+    uint8_t sub_version;    // 0..3; 0 in files without native code. Version 5: the feature flags
     enum mpy_arch arch;     // MPY_ARCH_NONE in files without native code
     uint8_t small_int_bits; // 31 by default
     bool has_arch_flags;    // feature bit 0x40 (1.27 on)
     uint32_t arch_flags;
     uint32_t n_qstr;
-    const struct mpy_qstr *qstrs; // [0] is the source file name
+    const struct mpy_qstr *qstrs;
+    uint32_t source; // which of them is the name of the source file: 0 in version 6
     uint32_t n_obj;
     const struct mpy_obj *objs;
     const struct mpy_code *root; // the module body
 };
 
-// The 165 static qstrs, id 1..165; the same in every release from 1.19 to 1.29.
+// The constants that the instructions of a function index.
+const struct mpy_obj *mpy_code_objs(const struct mpy_module *m, const struct mpy_code *c,
+                                    uint32_t *n);
+
+// The 165 static qstrs, id 1..165; the same in every release from 1.18 to 1.29.
 const char *mpy_static_qstr(unsigned id);
 // The id of a string, or 0.
 unsigned mpy_static_qstr_find(const char *s, size_t n);

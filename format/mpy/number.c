@@ -129,3 +129,27 @@ void mpy_int_text(struct bytes_out *out, bool negative, uint32_t *digits, size_t
         out->data[b - 1] = c;
     }
 }
+
+bool mpy_text_is_int(const uint8_t *s, size_t n)
+{
+    size_t i = n && s[0] == '-';
+    if (i == n) {
+        return false;
+    }
+    for (; i < n; i++) {
+        if (s[i] < '0' || s[i] > '9') {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool mpy_text_is_number(const uint8_t *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] == 0 || !strchr("0123456789+-.einfaj()", s[i])) {
+            return false;
+        }
+    }
+    return n > 0;
+}

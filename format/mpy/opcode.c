@@ -96,6 +96,29 @@ static bool mpy_insn_jump(const uint8_t *code, size_t size, size_t *at, bool is_
     return true;
 }
 
+// Version 5: qstrs and offsets of jumps take two bytes; the constants of a function are counted
+// behind its argument names, its children behind its constants.
+static bool mpy_insn_arg_v5(const uint8_t *code, size_t size, size_t *at, const struct mpy_v5 *v5,
+                            struct mpy_insn *i)
+{
+    enum mpy_arg kind = i->info->arg;
+    if (kind == MPY_ARG_OBJ || kind == MPY_ARG_CHILD || kind == MPY_ARG_CHILD_CELLS) {
+        bool ok = mpy_insn_uint(code, size, at, &i->arg);
+        i->arg -= (int64_t)v5->n_args + (kind == MPY_ARG_OBJ ? 0 : v5->n_objs);
+        return ok && i->arg >= 0;
+    }
+    if (size - *at < 2) {
+        return false;
+    }
+    i->arg = ld16(code + *at);
+    *at += 2;
+    if (kind == MPY_ARG_JUMP_SIGNED || kind == MPY_ARG_UNWIND ||
+        i->op == MPY_OP_JUMP_IF_TRUE_OR_POP || i->op == MPY_OP_JUMP_IF_FALSE_OR_POP) {
+        i->arg -= 0x8000;
+    }
+    return true;
+}
+
 static bool mpy_insn_arg(const uint8_t *code, size_t size, size_t *at, struct mpy_insn *i)
 {
     switch (i->info->arg) {
@@ -120,7 +143,16 @@ static bool mpy_insn_arg(const uint8_t *code, size_t size, size_t *at, struct mp
     }
 }
 
-bool mpy_insn_decode(const uint8_t *code, size_t size, size_t at, struct mpy_insn *out)
+// Arguments whose bytes or meaning are others in version 5.
+static bool mpy_insn_differs(enum mpy_arg kind)
+{
+    return kind == MPY_ARG_QSTR || kind == MPY_ARG_OBJ || kind == MPY_ARG_CHILD ||
+           kind == MPY_ARG_CHILD_CELLS || kind == MPY_ARG_JUMP_SIGNED ||
+           kind == MPY_ARG_JUMP_UNSIGNED || kind == MPY_ARG_UNWIND;
+}
+
+bool mpy_insn_decode(const uint8_t *code, size_t size, size_t at, const struct mpy_v5 *v5,
+                     struct mpy_insn *out)
 {
     if (at >= size) {
         return false;
@@ -131,7 +163,8 @@ bool mpy_insn_decode(const uint8_t *code, size_t size, size_t at, struct mpy_ins
     }
     out->op = (enum mpy_op)out->info->first;
     size_t end = at + 1;
-    if (!mpy_insn_arg(code, size, &end, out)) {
+    if (!(v5 && mpy_insn_differs(out->info->arg) ? mpy_insn_arg_v5(code, size, &end, v5, out)
+                                                 : mpy_insn_arg(code, size, &end, out))) {
         return false;
     }
     out->target = (int64_t)end + out->arg;

@@ -6,10 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "format/mpy/mpy.h"
+
 enum mpy_arg {
     MPY_ARG_NONE,
-    MPY_ARG_QSTR,            // varuint: index into the module's qstr table
-    MPY_ARG_OBJ,             // varuint: index into the module's constants
+    MPY_ARG_QSTR,            // varuint, in version 5 two bytes: index into the module's qstr table
+    MPY_ARG_OBJ,             // varuint: index into the constants, see mpy_code_objs
     MPY_ARG_CHILD,           // varuint: index into the function's children
     MPY_ARG_CHILD_CELLS,     // the same, then a byte: number of cells closed over
     MPY_ARG_INT,             // signed variable-length integer
@@ -18,7 +20,7 @@ enum mpy_arg {
     MPY_ARG_CELL,            // varuint: index of a local variable that is a cell
     MPY_ARG_CALL,            // varuint: positional arguments | keyword arguments << 8
     MPY_ARG_JUMP_SIGNED,     // 1 or 2 bytes, relative to the end of the offset, biased
-    MPY_ARG_JUMP_UNSIGNED,   // 1 or 2 bytes, forward
+    MPY_ARG_JUMP_UNSIGNED,   // 1 or 2 bytes, forward; both always 2 in version 5
     MPY_ARG_UNWIND,          // signed jump, then a byte: handlers to unwind | 0x80 = out of a for
     MPY_ARG_IN_OPCODE,       // part of the opcode
     MPY_ARG_LOCAL_IN_OPCODE, // part of the opcode: index of a local variable
@@ -61,8 +63,9 @@ struct mpy_insn {
     uint8_t extra;  // CHILD_CELLS, UNWIND: the extra byte
 };
 
-// Decodes the instruction at code[at]. False when the opcode is unknown, the instruction runs past
-// size, or its argument does not fit 32 bits.
-bool mpy_insn_decode(const uint8_t *code, size_t size, size_t at, struct mpy_insn *out);
+// Decodes the instruction at code[at]; v5 is that of the function. False when the opcode is
+// unknown, the instruction runs past size, or its argument does not fit 32 bits.
+bool mpy_insn_decode(const uint8_t *code, size_t size, size_t at, const struct mpy_v5 *v5,
+                     struct mpy_insn *out);
 
 #endif

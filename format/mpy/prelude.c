@@ -70,6 +70,18 @@ static bool prelude_uint(const uint8_t *data, uint32_t end, uint32_t *at, uint32
     return false;
 }
 
+// Version 5: the names of the function and of its source file.
+static const char *prelude_names_v5(const uint8_t *data, struct mpy_prelude *p)
+{
+    if (p->cells - p->names < 4) {
+        return "the function's name is cut off";
+    }
+    p->name = ld16(data + p->names);
+    p->source = ld16(data + p->names + 2);
+    p->lines = p->names + 4;
+    return NULL;
+}
+
 // The names stand at the beginning of the source information; what they leave is the line table.
 static const char *prelude_names(const uint8_t *data, struct mpy_prelude *p)
 {
@@ -87,7 +99,8 @@ static const char *prelude_names(const uint8_t *data, struct mpy_prelude *p)
     return NULL;
 }
 
-const char *mpy_prelude_decode(const uint8_t *data, size_t size, size_t at, struct mpy_prelude *out)
+const char *mpy_prelude_decode(const uint8_t *data, size_t size, size_t at, bool v5,
+                               struct mpy_prelude *out)
 {
     *out = (struct mpy_prelude){0};
     if (size > UINT32_MAX) {
@@ -105,17 +118,28 @@ const char *mpy_prelude_decode(const uint8_t *data, size_t size, size_t at, stru
     out->names = (uint32_t)at;
     out->cells = (uint32_t)at + n_info;
     out->code = out->cells + n_cells;
-    return prelude_names(data, out);
+    return v5 ? prelude_names_v5(data, out) : prelude_names(data, out);
 }
 
-bool mpy_prelude_arg(const uint8_t *data, const struct mpy_prelude *p, uint32_t *pos,
+const char *mpy_prelude_of(const struct mpy_code *c, struct mpy_prelude *out)
+{
+    return mpy_prelude_decode(c->data, c->size, c->prelude_offset, c->v5 != NULL, out);
+}
+
+bool mpy_prelude_arg(const struct mpy_code *c, const struct mpy_prelude *p, uint32_t *pos,
                      uint32_t *qstr)
 {
+    if (c->v5) {
+        bool more = *pos < c->v5->n_args;
+        *qstr = more ? c->v5->args[*pos] : 0;
+        *pos += more;
+        return more;
+    }
     uint32_t at = p->names + *pos;
     if (*pos == 0) {
-        prelude_uint(data, p->lines, &at, qstr); // the function's own name
+        prelude_uint(c->data, p->lines, &at, qstr); // the function's own name
     }
-    bool more = at < p->lines && prelude_uint(data, p->lines, &at, qstr);
+    bool more = at < p->lines && prelude_uint(c->data, p->lines, &at, qstr);
     *pos = at - p->names;
     return more;
 }

@@ -1,9 +1,12 @@
-// .mpy version 6 -> code tree. Facts: py/persistentcode.c, tools/mpy-tool.py, tools/mpy_ld.py.
+// .mpy version 6 -> code tree (for version 5 see v5_read.c). Facts: py/persistentcode.c,
+// tools/mpy-tool.py, tools/mpy_ld.py.
 //
 // Whatever this accepts, mpy_write writes back byte for byte: integers must be in their shortest
 // form, strings must have their NUL, nothing may follow the code.
 #include "format/mpy/mpy.h"
+#include "format/mpy/number.h"
 #include "format/mpy/prelude.h"
+#include "format/mpy/v5.h"
 
 enum {
     READ_TUPLE_DEPTH = 1000, // upstream's parser gives up between 500 and 1000
@@ -80,37 +83,12 @@ static void read_qstr(struct reader *r, struct mpy_qstr *q)
     q->len = (uint32_t)strlen(q->data);
 }
 
-// Optional sign, digits.
-static bool read_is_int(const uint8_t *s, size_t n)
-{
-    size_t i = n && s[0] == '-';
-    if (i == n) {
-        return false;
-    }
-    for (; i < n; i++) {
-        if (s[i] < '0' || s[i] > '9') {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool read_is_number(const uint8_t *s, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (s[i] == 0 || !strchr("0123456789+-.einfaj()", s[i])) {
-            return false;
-        }
-    }
-    return n > 0;
-}
-
 static void read_number(struct reader *r, struct mpy_obj *o)
 {
     bool is_int = o->kind == MPY_OBJ_INT;
     o->len = (uint32_t)read_uint(r, "number length", is_int ? UINT32_MAX : READ_NUMBER_TEXT);
     o->data = bytes_take(&r->in, o->len, "number text");
-    if (o->data && !(is_int ? read_is_int : read_is_number)(o->data, o->len)) {
+    if (o->data && !(is_int ? mpy_text_is_int : mpy_text_is_number)(o->data, o->len)) {
         bytes_fail(&r->in, "number text", "is not %s", is_int ? "an integer" : "a number");
     }
 }
@@ -265,8 +243,8 @@ static void read_header(struct reader *r)
     }
     uint8_t version = bytes_u8(&r->in, "version");
     if (version != MPY_VERSION) {
-        bytes_fail(&r->in, "version", "is %u, only %d is supported (MicroPython 1.19 and newer)",
-                   version, MPY_VERSION);
+        bytes_fail(&r->in, "version", "is %u, only %d and %d are read (MicroPython 1.12 and newer)",
+                   version, MPY_VERSION_OLD, MPY_VERSION);
     }
     uint8_t feature = bytes_u8(&r->in, "feature");
     m->sub_version = feature & 3;
@@ -307,6 +285,9 @@ enum diag_code mpy_read(const uint8_t *data, size_t size, const char *name, stru
                         struct diag *d, struct mpy_module **out)
 {
     struct reader r = {.arena = a, .module = ARENA_NEW(a, struct mpy_module)};
+    if (v5_begins(data, size)) {
+        return v5_read(data, size, name, a, d, out);
+    }
     if (!r.module) {
         return diag_nomem(d);
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "format/mpy/mpy.h"
+#include "format/mpy/v5.h"
 
 enum {
     WRITE_LEVELS = 16, // of functions in functions that have room at once
@@ -163,6 +164,10 @@ static void write_code(const struct mpy_code *root, struct bytes_out *out)
 
 void mpy_write(const struct mpy_module *m, struct bytes_out *out)
 {
+    if (m->v5) {
+        v5_write(m, out);
+        return;
+    }
     write_header(m, out);
     bytes_put_varuint(out, m->n_qstr);
     bytes_put_varuint(out, m->n_obj);

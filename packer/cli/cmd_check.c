@@ -28,8 +28,7 @@ struct checks {
     struct bytes_out out;
     struct json json;
     bool as_json;
-    unsigned refused;
-    struct diag first; // the first refusal
+    struct open_failures refused;
 };
 
 static void check_say_ok(struct checks *c, const struct open_module *m, const struct mpy_check *r)
@@ -117,15 +116,8 @@ static enum diag_code check_one(struct checks *c, unsigned i)
     if (!err || err == DIAG_MALFORMED) {
         check_say(c, &m, checked ? &report : NULL);
     }
-    if (err == DIAG_MALFORMED) {
-        if (c->refused++ == 0) {
-            c->first = cli->diag;
-        }
-        diag_init(&cli->diag);
-        err = DIAG_OK;
-    }
     arena_free(&a);
-    return err;
+    return open_failure(cli, &c->refused, err) ? DIAG_OK : err;
 }
 
 static enum diag_code check_all(struct checks *c, const struct cli_list *names)
@@ -157,16 +149,12 @@ static enum diag_code check_print(struct checks *c, const struct cli_list *names
     }
     if (c->as_json) {
         json_array_end(&c->json);
-        json_bool(&c->json, "ok", c->refused == 0);
+        json_bool(&c->json, "ok", c->refused.n == 0);
         json_object_end(&c->json);
         json_end(&c->json);
     }
     err = cli_print(c->cli, &c->out);
-    if (!err && c->refused) {
-        c->cli->diag = c->first;
-        err = c->first.code;
-    }
-    return err;
+    return err ? err : open_failures_end(c->cli, &c->refused);
 }
 
 static enum diag_code run(struct cli *cli, int argc, char **argv)

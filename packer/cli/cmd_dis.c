@@ -32,8 +32,22 @@ static void dis_source(const struct open_module *m, struct bytes_out *out, struc
     json_object_end(json);
 }
 
+static void dis_unread(const char *name, const char *why, struct bytes_out *out, struct json *json)
+{
+    if (!json) {
+        bytes_printf(out, "%s: not listed: %s\n", name, why);
+        return;
+    }
+    json_object(json, NULL);
+    json_str(json, "name", name);
+    json_str(json, "reason", why);
+    json_object_end(json);
+}
+
+// A module that cannot be read is reported and the next one listed.
 static enum diag_code dis_one(struct cli *cli, const struct open_file *f, unsigned i,
-                              struct bytes_out *out, struct json *json)
+                              struct open_failures *failed, struct bytes_out *out,
+                              struct json *json)
 {
     struct open_module m;
     struct arena a;
@@ -44,14 +58,16 @@ static enum diag_code dis_one(struct cli *cli, const struct open_file *f, unsign
                    : mpy_dis_text(m.mpy, m.name, &a, out, &cli->diag);
     } else if (!err) {
         dis_source(&m, out, json);
+    } else if (err == DIAG_MALFORMED) {
+        dis_unread(open_module_name(f, i), cli->diag.text, out, json);
     }
     arena_free(&a);
-    return err;
+    return open_failure(cli, failed, err) ? DIAG_OK : err;
 }
 
 static enum diag_code dis_all(struct cli *cli, const struct open_file *f,
-                              const struct cli_list *names, struct bytes_out *out,
-                              struct json *json)
+                              const struct cli_list *names, struct open_failures *failed,
+                              struct bytes_out *out, struct json *json)
 {
     bool *used = ARENA_ARRAY(&cli->arena, bool, names->n);
     enum diag_code err = used ? DIAG_OK : diag_nomem(&cli->diag);
@@ -60,7 +76,7 @@ static enum diag_code dis_all(struct cli *cli, const struct open_file *f,
         if (wanted && !json && shown++) {
             bytes_put_u8(out, '\n');
         }
-        err = wanted ? dis_one(cli, f, i, out, json) : DIAG_OK;
+        err = wanted ? dis_one(cli, f, i, failed, out, json) : DIAG_OK;
     }
     return err ? err : open_all_used(cli, names, used);
 }
@@ -68,6 +84,7 @@ static enum diag_code dis_all(struct cli *cli, const struct open_file *f,
 static enum diag_code dis_print(struct cli *cli, const struct open_file *f,
                                 const struct cli_list *names, bool as_json)
 {
+    struct open_failures failed = {0};
     struct bytes_out out;
     struct json json;
     bytes_out_init(&out);
@@ -78,7 +95,7 @@ static enum diag_code dis_print(struct cli *cli, const struct open_file *f,
         json_str(&json, "file", f->file.name);
         json_array(&json, "modules");
     }
-    enum diag_code err = dis_all(cli, f, names, &out, as_json ? &json : NULL);
+    enum diag_code err = dis_all(cli, f, names, &failed, &out, as_json ? &json : NULL);
     if (err) {
         bytes_out_free(&out);
         return err;
@@ -88,7 +105,8 @@ static enum diag_code dis_print(struct cli *cli, const struct open_file *f,
         json_object_end(&json);
         json_end(&json);
     }
-    return cli_print(cli, &out);
+    err = cli_print(cli, &out);
+    return err ? err : open_failures_end(cli, &failed);
 }
 
 static enum diag_code run(struct cli *cli, int argc, char **argv)

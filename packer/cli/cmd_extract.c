@@ -35,6 +35,7 @@ struct extract {
     const struct open_file *f;
     const char *dir;
     bool force;
+    struct open_failures failed;
     struct bytes_out out; // the report
     struct json json;
     bool as_json;
@@ -154,6 +155,19 @@ static enum diag_code extract_opened(struct extract *x, const struct open_module
     return err;
 }
 
+static void extract_unread(struct extract *x, const char *name)
+{
+    if (!x->as_json) {
+        bytes_printf(&x->out, "%s: not written: %s\n", name, x->cli->diag.text);
+        return;
+    }
+    json_object(&x->json, NULL);
+    json_str(&x->json, "name", name);
+    json_str(&x->json, "reason", x->cli->diag.text);
+    json_object_end(&x->json);
+}
+
+// A module that cannot be read is reported and the next one written.
 static enum diag_code extract_one(struct extract *x, unsigned i)
 {
     struct open_module m;
@@ -161,8 +175,11 @@ static enum diag_code extract_one(struct extract *x, unsigned i)
     arena_init(&a, 0);
     enum diag_code err = open_module(x->cli, x->f, i, &a, &m);
     err = err ? err : extract_opened(x, &m);
+    if (err == DIAG_MALFORMED) {
+        extract_unread(x, open_module_name(x->f, i));
+    }
     arena_free(&a);
-    return err;
+    return open_failure(x->cli, &x->failed, err) ? DIAG_OK : err;
 }
 
 // The VM takes the first of several modules of one name and kind; so do we.
@@ -209,7 +226,8 @@ static enum diag_code extract_print(struct extract *x, const struct cli_list *na
         json_object_end(&x->json);
         json_end(&x->json);
     }
-    return cli_print(x->cli, &x->out);
+    err = cli_print(x->cli, &x->out);
+    return err ? err : open_failures_end(x->cli, &x->failed);
 }
 
 static enum diag_code run(struct cli *cli, int argc, char **argv)

@@ -77,6 +77,10 @@ static uint64_t obj_size(const struct firmware *fw, const struct mpy_obj *o, uns
 static uint64_t code_size(const struct firmware *fw, const struct mpy_code *c, unsigned depth)
 {
     uint64_t size = c->size + c->rodata_size;
+    for (uint32_t i = 0; c->v5 && i < c->v5->n_objs; i++) {
+        size += obj_size(fw, &c->v5->objs[i], SIZE_DEPTH);
+    }
+    size += c->v5 ? (uint64_t)fw->ptr * (c->v5->n_args + c->v5->n_objs) : 0;
     bool bare = fw->profile->proto_fun && fw->save != FW_YES && c->kind == MPY_CODE_BYTECODE &&
                 !c->n_children;
     if (!bare) {
@@ -98,7 +102,8 @@ static uint64_t module_size(const struct firmware *fw, const struct fw_module *m
     arena_init(&a, 0);
     if (!firmware_unfreeze(fw, m, &a, &ignored, &tree)) {
         uint64_t word = fw->repr == FW_REPR_D ? 8 : fw->ptr;
-        size = 3 * (uint64_t)fw->ptr + 2 * (uint64_t)tree->n_qstr + word * tree->n_obj;
+        size = tree->v5 ? 0 : 3 * (uint64_t)fw->ptr + 2 * (uint64_t)tree->n_qstr;
+        size += word * tree->n_obj;
         for (uint32_t i = 0; i < tree->n_obj; i++) {
             size += obj_size(fw, &tree->objs[i], SIZE_DEPTH);
         }

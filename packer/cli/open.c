@@ -200,3 +200,23 @@ enum diag_code open_all_used(struct cli *cli, const struct cli_list *names, cons
     }
     return DIAG_OK;
 }
+
+bool open_failure(struct cli *cli, struct open_failures *f, enum diag_code err)
+{
+    if (err != DIAG_MALFORMED) {
+        return false;
+    }
+    if (f->n++ == 0) {
+        f->first = cli->diag;
+    }
+    diag_init(&cli->diag);
+    return true;
+}
+
+enum diag_code open_failures_end(struct cli *cli, const struct open_failures *f)
+{
+    if (f->n) {
+        cli->diag = f->first;
+    }
+    return f->n ? f->first.code : DIAG_OK;
+}

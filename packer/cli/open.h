@@ -38,6 +38,16 @@ const char *open_module_name(const struct open_file *f, unsigned i);
 enum diag_code open_module(struct cli *cli, const struct open_file *f, unsigned i, struct arena *a,
                            struct open_module *out);
 
+// Modules that are malformed do not keep a command from the others.
+struct open_failures {
+    unsigned n;
+    struct diag first;
+};
+// Whether err is such a failure: it is counted, and the diagnosis is free again.
+bool open_failure(struct cli *cli, struct open_failures *f, enum diag_code err);
+// At the end: the first of them is what the command failed with.
+enum diag_code open_failures_end(struct cli *cli, const struct open_failures *f);
+
 // True if the list is empty or has the module's name: "pkg/mod.py", "pkg/mod" or "pkg.mod"; a
 // package's "pkg/__init__.py" is also "pkg". used has one flag for each item and may be NULL.
 bool open_selected(const char *module, const struct cli_list *names, bool *used);

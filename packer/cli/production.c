@@ -78,7 +78,7 @@ static unsigned step_line(const struct body *b, unsigned i)
 static bool body_decode(struct body *b, const struct mpy_code *code)
 {
     if (code->kind != MPY_CODE_BYTECODE || code->size > CHECK_CODE_MAX ||
-        mpy_prelude_decode(code->data, code->size, 0, &b->prelude)) {
+        mpy_prelude_of(code, &b->prelude)) {
         return false;
     }
     b->data = code->data;
@@ -87,7 +87,7 @@ static bool body_decode(struct body *b, const struct mpy_code *code)
     b->index = ARENA_ARRAY(&b->cli->arena, uint32_t, code->size + 1);
     for (size_t at = b->prelude.code; b->steps && b->index && at < code->size;) {
         struct step *s = &b->steps[b->n];
-        if (!mpy_insn_decode(code->data, code->size, at, &s->insn)) {
+        if (!mpy_insn_decode(code->data, code->size, at, code->v5, &s->insn)) {
             return false;
         }
         b->index[at] = ++b->n;
@@ -322,9 +322,9 @@ static enum diag_code check_functions(struct body *b, const struct mpy_code *cod
         const struct mpy_code *child = code->children[i];
         struct mpy_prelude p;
         struct mpy_insn insn;
-        if (child->kind == MPY_CODE_BYTECODE &&
-            !mpy_prelude_decode(child->data, child->size, 0, &p)) {
-            for (size_t at = p.code; !err && mpy_insn_decode(child->data, child->size, at, &insn);
+        if (child->kind == MPY_CODE_BYTECODE && !mpy_prelude_of(child, &p)) {
+            for (size_t at = p.code;
+                 !err && mpy_insn_decode(child->data, child->size, at, child->v5, &insn);
                  at += insn.size) {
                 if (insn.op == MPY_OP_IMPORT_NAME) {
                     uint32_t offset = insn.at - p.code;

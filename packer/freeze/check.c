@@ -81,6 +81,14 @@ static enum diag_code check_qstr_lengths(struct freezer *f, const struct mpy_mod
 
 enum diag_code freeze_check(struct freezer *f, const struct mpy_module *m)
 {
+    if (m->v5) {
+        enum diag_code err = freeze_refuse(
+            f, DIAG_NO,
+            "it is a .mpy file of version %d (up to MicroPython 1.18), the firmware takes %d",
+            MPY_VERSION_OLD, MPY_VERSION);
+        diag_help(f->diag, "give the script itself, or a file of mpy-cross %s", f->fw->version);
+        return err;
+    }
     if (!m->n_qstr) {
         return freeze_refuse(f, DIAG_MALFORMED, "the module has no file name");
     }

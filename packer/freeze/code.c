@@ -16,7 +16,7 @@ static enum diag_code code_prelude(struct freezer *f, const struct mpy_code *c,
     if (c->kind != MPY_CODE_BYTECODE && c->kind != MPY_CODE_NATIVE) {
         return DIAG_OK;
     }
-    const char *wrong = mpy_prelude_decode(c->data, c->size, c->prelude_offset, p);
+    const char *wrong = mpy_prelude_of(c, p);
     return wrong ? freeze_refuse(f, DIAG_MALFORMED, "the prelude of a function: %s", wrong)
                  : DIAG_OK;
 }

@@ -45,11 +45,11 @@ static bool mutate_pick(struct mutate *t, const struct mpy_code *c, uint32_t *co
     struct mpy_prelude p;
     struct mpy_insn i;
     uint32_t n = 0;
-    if (mpy_prelude_decode(c->data, c->size, 0, &p)) {
+    if (mpy_prelude_of(c, &p)) {
         return false;
     }
     *code = p.code;
-    for (uint32_t at = 0; mpy_insn_decode(c->data + p.code, c->size - p.code, at, &i);
+    for (uint32_t at = 0; mpy_insn_decode(c->data + p.code, c->size - p.code, at, c->v5, &i);
          at += i.size) {
         if (mpy_mutate_random(t->random, ++n) == 0) {
             *pick = i;

@@ -418,6 +418,14 @@ static enum diag_code freeze_native(enum mpy_arch arch, unsigned sub_version, ui
     return fix_freeze(&x, &in, 1);
 }
 
+Test(freeze, files_of_version_5_are_refused)
+{
+    struct freeze_input in = fix_module_of(&x, "m.py", NULL, 0, NULL, 0);
+    ((struct mpy_module *)in.mpy)->v5 = true;
+    cr_assert_eq(fix_freeze(&x, &in, 1), DIAG_NO);
+    cr_assert(strstr(x.diag.text, "version 5"), "%s", x.diag.text);
+}
+
 Test(freeze, native_code_must_be_the_firmwares)
 {
     cr_assert_eq(freeze_native(MPY_ARCH_ARMV6M, 3, 0), DIAG_OK); // runs on ARMv7-M

@@ -1,0 +1,321 @@
+// .mpy version 5 and frozen modules of 1.18: read, checked, listed, written, and found in memory.
+#include <criterion/criterion.h>
+
+#include "format/firmware/scan.h"
+#include "format/mpy/check.h"
+#include "format/mpy/dis.h"
+#include "format/mpy/opcode.h"
+#include "format/mpy/prelude.h"
+
+// What upstream's mpy-cross 1.18 makes (-s old.py) of
+//   def outer(first, *rest, key="a text that is longer than what gets interned"):
+//       def inner(n):
+//           return first + n if n else key
+//       for item in rest:
+//           try:
+//               print(inner(item), *rest, **{"end": key})
+//           except ValueError as e:
+//               return e
+//       return [x for x in rest], ..., b"bytes\0", 1 << 70, 2.5
+static const uint8_t golden[] = {
+    0x4d, 0x05, 0x02, 0x1f, 0x20, 0x5c, 0x18, 0x0a, 0x00, 0x07, 0x0c, 0x6f, 0x6c, 0x64, 0x2e, 0x70,
+    0x79, 0x00, 0x53, 0x2c, 0x00, 0x23, 0x00, 0x10, 0x00, 0x69, 0x62, 0x33, 0x01, 0x16, 0x0a, 0x6f,
+    0x75, 0x74, 0x65, 0x72, 0x51, 0x63, 0x01, 0x01, 0x73, 0x2d, 0x61, 0x20, 0x74, 0x65, 0x78, 0x74,
+    0x20, 0x74, 0x68, 0x61, 0x74, 0x20, 0x69, 0x73, 0x20, 0x6c, 0x6f, 0x6e, 0x67, 0x65, 0x72, 0x20,
+    0x74, 0x68, 0x61, 0x6e, 0x20, 0x77, 0x68, 0x61, 0x74, 0x20, 0x67, 0x65, 0x74, 0x73, 0x20, 0x69,
+    0x6e, 0x74, 0x65, 0x72, 0x6e, 0x65, 0x64, 0x83, 0x14, 0xf9, 0x8a, 0x80, 0xc0, 0x40, 0x98, 0x01,
+    0x01, 0x03, 0x20, 0x46, 0x26, 0x23, 0x1f, 0x43, 0x2f, 0x00, 0x00, 0x01, 0xb0, 0xb1, 0x20, 0x06,
+    0x02, 0xc3, 0xb2, 0x5f, 0x4b, 0x35, 0x00, 0xc4, 0x48, 0x16, 0x00, 0x12, 0x00, 0x7b, 0xb3, 0xb4,
+    0x34, 0x01, 0xb2, 0x2c, 0x01, 0x25, 0x01, 0x10, 0x00, 0x4e, 0x62, 0x35, 0x01, 0x59, 0x4a, 0x18,
+    0x00, 0x57, 0x12, 0x00, 0x37, 0xdf, 0x44, 0x0f, 0x80, 0xc5, 0x49, 0x03, 0x00, 0xb5, 0x63, 0x51,
+    0x51, 0xc5, 0x28, 0x05, 0x5d, 0x4a, 0x01, 0x00, 0x5d, 0x42, 0xc8, 0x7f, 0x32, 0x07, 0xb2, 0x34,
+    0x01, 0x23, 0x02, 0x23, 0x03, 0x23, 0x04, 0x23, 0x05, 0x2a, 0x05, 0x63, 0x04, 0x02, 0x0a, 0x66,
+    0x69, 0x72, 0x73, 0x74, 0x00, 0x69, 0x65, 0x62, 0x06, 0x62, 0x79, 0x74, 0x65, 0x73, 0x00, 0x69,
+    0x16, 0x31, 0x31, 0x38, 0x30, 0x35, 0x39, 0x31, 0x36, 0x32, 0x30, 0x37, 0x31, 0x37, 0x34, 0x31,
+    0x31, 0x33, 0x30, 0x33, 0x34, 0x32, 0x34, 0x66, 0x03, 0x32, 0x2e, 0x35, 0x50, 0x23, 0x0c, 0x0a,
+    0x69, 0x6e, 0x6e, 0x65, 0x72, 0x05, 0x40, 0x00, 0xb2, 0x44, 0x05, 0x80, 0x25, 0x00, 0xb2, 0xf2,
+    0x63, 0x25, 0x01, 0x63, 0x00, 0x00, 0x00, 0x05, 0x00, 0x05, 0x02, 0x6e, 0x60, 0x39, 0x0e, 0x14,
+    0x3c, 0x6c, 0x69, 0x73, 0x74, 0x63, 0x6f, 0x6d, 0x70, 0x3e, 0x05, 0x80, 0x08, 0x00, 0x2b, 0x00,
+    0xb0, 0x5f, 0x4b, 0x07, 0x00, 0xc1, 0xb1, 0x2f, 0x14, 0x42, 0xf6, 0x7f, 0x63, 0x00, 0x00, 0x00,
+    0x05,
+};
+
+static struct arena arena;
+static struct diag diag;
+
+static void setup(void)
+{
+    arena_init(&arena, 0);
+    diag_init(&diag);
+}
+
+static void teardown(void)
+{
+    arena_free(&arena);
+}
+
+TestSuite(v5, .init = setup, .fini = teardown);
+
+static struct mpy_module *read_golden(void)
+{
+    struct mpy_module *m;
+    cr_assert_eq(mpy_read(golden, sizeof golden, "old.mpy", &arena, &diag, &m), DIAG_OK, "%s",
+                 diag.text);
+    return m;
+}
+
+static void is_golden(const struct mpy_module *m)
+{
+    struct bytes_out out;
+    bytes_out_init(&out);
+    mpy_write(m, &out);
+    cr_assert_not(out.failed);
+    cr_assert_eq(out.size, sizeof golden);
+    cr_assert_eq(memcmp(out.data, golden, sizeof golden), 0);
+    bytes_out_free(&out);
+}
+
+Test(v5, is_written_as_it_was_read)
+{
+    const struct mpy_module *m = read_golden();
+    cr_assert(m->v5);
+    cr_assert_eq(m->qstrs[m->source].len, 6);
+    cr_assert_eq(memcmp(m->qstrs[m->source].data, "old.py", 6), 0);
+    is_golden(m);
+}
+
+Test(v5, is_checked)
+{
+    struct mpy_check report;
+    cr_assert_eq(mpy_check(read_golden(), "old.mpy", &diag, &report), DIAG_OK, "%s", diag.text);
+    cr_assert_eq(report.functions, 4);
+}
+
+// The offset of an instruction of outer in the tree's own copy.
+static uint8_t *outer_insn(const struct mpy_module *m, uint32_t offset)
+{
+    struct mpy_prelude p;
+    const struct mpy_code *outer = m->root->children[0];
+    cr_assert_null(mpy_prelude_of(outer, &p));
+    return (uint8_t *)outer->data + p.code + offset;
+}
+
+Test(v5, what_would_crash_is_refused)
+{
+    static const struct {
+        uint32_t at; // of a byte of outer's instructions
+        uint8_t byte;
+        const char *why;
+    } wrongs[] = {
+        {9, 0xff, "jumps to"},          // FOR_ITER over the end
+        {16, 0xff, "qstr"},             // LOAD_GLOBAL of a string that is not there
+        {70, 0x01, "cut off or has a"}, // LOAD_CONST_OBJ of an argument's name
+        {70, 0x07, "constant"},         // of a child
+        {65, 0x05, "cut off or has a"}, // MAKE_FUNCTION of a constant
+        {65, 0x08, "child"},            // of none
+        {32, 0x03, "on the stack"},     // CALL_FUNCTION_VAR_KW with an argument too many
+    };
+    for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
+        struct mpy_module *m = read_golden();
+        *outer_insn(m, wrongs[i].at) = wrongs[i].byte;
+        diag_init(&diag);
+        cr_assert_eq(mpy_check(m, "old.mpy", &diag, NULL), DIAG_MALFORMED, "case %zu", i);
+        cr_assert(strstr(diag.text, wrongs[i].why), "case %zu: %s", i, diag.text);
+    }
+}
+
+Test(v5, is_listed)
+{
+    static const char *const lines[] = {
+        "source old.py, version 5.2",
+        "arguments first, key",
+        "constant 2: 1180591620717411303424",
+        "FOR_ITER                -> 64",
+        "POP_JUMP_IF_FALSE       -> 60",
+        "MAKE_CLOSURE            0: inner, 2 cells",
+        "LOAD_CONST_OBJ          1: b'bytes\\x00'",
+        "line 9",
+    };
+    struct bytes_out out;
+    bytes_out_init(&out);
+    cr_assert_eq(mpy_dis_text(read_golden(), "old.mpy", &arena, &out, &diag), DIAG_OK);
+    bytes_put_u8(&out, 0);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        cr_assert(strstr((const char *)out.data, lines[i]), "no '%s'", lines[i]);
+    }
+    bytes_out_free(&out);
+}
+
+Test(v5, every_truncation_is_malformed)
+{
+    struct mpy_module *m;
+    for (size_t n = 5; n < sizeof golden; n++) {
+        diag_init(&diag);
+        cr_assert_eq(mpy_read(golden, n, "old.mpy", &arena, &diag, &m), DIAG_MALFORMED, "%zu", n);
+    }
+}
+
+// Whatever is accepted is written back, and checked and listed without harm.
+Test(v5, flipped_bytes_do_no_harm)
+{
+    unsigned accepted = 0;
+    for (size_t at = 2; at < sizeof golden; at++) {
+        for (unsigned bit = 0; bit < 8; bit++) {
+            uint8_t file[sizeof golden];
+            struct mpy_module *m;
+            struct bytes_out out;
+            struct arena a;
+            memcpy(file, golden, sizeof golden);
+            file[at] ^= (uint8_t)(1u << bit);
+            arena_init(&a, 1 << 20);
+            diag_init(&diag);
+            if (!mpy_read(file, sizeof file, "old.mpy", &a, &diag, &m)) {
+                accepted++;
+                bytes_out_init(&out);
+                mpy_write(m, &out);
+                (void)mpy_check(m, "old.mpy", &diag, NULL);
+                (void)mpy_dis_text(m, "old.mpy", &a, &out, &diag);
+                bytes_out_free(&out);
+            }
+            arena_free(&a);
+        }
+    }
+    cr_assert_gt(accepted, 500);
+}
+
+Test(v5, machine_code_is_refused_with_the_reason)
+{
+    uint8_t file[sizeof golden];
+    struct mpy_module *m;
+    memcpy(file, golden, sizeof golden);
+    file[5] |= 1;
+    cr_assert_eq(mpy_read(file, sizeof file, "old.mpy", &arena, &diag, &m), DIAG_MALFORMED);
+    cr_assert(strstr(diag.text, "machine code"), "%s", diag.text);
+}
+
+// --- frozen
+
+enum { MEM_ADDR = 0x10000, MEM_STR = 0x100, MEM_BYTES = 0x200, MEM_INT = 0x300, MEM_DOTS = 0x400 };
+
+struct memory { // a made-up firmware of 1.18: 32 bits, REPR_A
+    uint8_t bytes[4096];
+    uint32_t at;
+    const struct mpy_module *module;
+};
+
+static uint32_t put(struct memory *mem, const void *bytes, uint32_t n)
+{
+    uint32_t at = mem->at;
+    cr_assert_leq(at + n + 4, sizeof mem->bytes);
+    memcpy(mem->bytes + at, bytes, n);
+    mem->at = (at + n + 3) & ~3u;
+    return MEM_ADDR + at;
+}
+
+static uint32_t put_words(struct memory *mem, const uint32_t *words, uint32_t n)
+{
+    uint8_t bytes[256];
+    for (uint32_t i = 0; i < n; i++) {
+        st32(bytes + 4 * i, words[i]);
+    }
+    return put(mem, bytes, 4 * n);
+}
+
+// Firmware ids: static qstrs as they are, the module's others behind them.
+static uint32_t firmware_id(const struct memory *mem, uint32_t index)
+{
+    const struct mpy_qstr *q = &mem->module->qstrs[index];
+    return q->static_id ? q->static_id : MPY_STATIC_QSTRS + 1 + index;
+}
+
+static uint32_t put_obj(struct memory *mem, const struct mpy_obj *o)
+{
+    if (o->kind == MPY_OBJ_ELLIPSIS) {
+        return MEM_DOTS;
+    }
+    if (o->kind == MPY_OBJ_INT) { // 1 << 70: {type, fixed | alloc | len, digits}
+        static const uint8_t digits[] = {0, 0, 0, 0, 0, 0, 0, 0, 64, 0};
+        uint32_t dig = put(mem, digits, sizeof digits);
+        return put_words(mem, (const uint32_t[]){MEM_INT, 2 | 5 << 2, 5, dig}, 4);
+    }
+    if (o->kind == MPY_OBJ_FLOAT) { // {type, 2.5}
+        return put_words(mem, (const uint32_t[]){MEM_INT + 0x80, 0x40200000}, 2);
+    }
+    uint32_t text = put(mem, o->data, o->len);
+    uint32_t type = o->kind == MPY_OBJ_STR ? MEM_STR : MEM_BYTES;
+    return put_words(mem, (const uint32_t[]){type, 0, o->len, text}, 4);
+}
+
+// {kind, code, table of argument names, constants and children}
+static uint32_t put_code(struct memory *mem, const struct mpy_code *c)
+{
+    uint32_t table[32], n = 0;
+    uint8_t data[256];
+    struct mpy_prelude p;
+    struct mpy_insn i;
+    memcpy(data, c->data, c->size);
+    cr_assert_null(mpy_prelude_of(c, &p));
+    st16(data + p.names, (uint16_t)firmware_id(mem, p.name));
+    st16(data + p.names + 2, (uint16_t)firmware_id(mem, p.source));
+    for (uint32_t at = p.code; at < c->size; at += i.size) {
+        cr_assert(mpy_insn_decode(c->data, c->size, at, c->v5, &i));
+        if (i.info->arg == MPY_ARG_QSTR) {
+            st16(data + at + 1, (uint16_t)firmware_id(mem, (uint32_t)i.arg));
+        }
+    }
+    for (uint32_t k = 0; k < c->v5->n_args; k++) {
+        table[n++] = firmware_id(mem, c->v5->args[k]) << 3 | 2;
+    }
+    for (uint32_t k = 0; k < c->v5->n_objs; k++) {
+        table[n++] = put_obj(mem, &c->v5->objs[k]);
+    }
+    for (uint32_t k = 0; k < c->n_children; k++) {
+        table[n++] = put_code(mem, c->children[k]);
+    }
+    uint32_t code = put(mem, data, c->size);
+    return put_words(mem, (const uint32_t[]){2, code, n ? put_words(mem, table, n) : 0}, 3);
+}
+
+static struct fw_qstr *firmware_qstrs(const struct mpy_module *m)
+{
+    struct fw_qstr *all = ARENA_ARRAY(&arena, struct fw_qstr, MPY_STATIC_QSTRS + 1 + m->n_qstr);
+    for (uint32_t i = 0; i < MPY_STATIC_QSTRS + 1 + m->n_qstr; i++) {
+        const char *s = i == 0 ? "" : i <= MPY_STATIC_QSTRS ? mpy_static_qstr(i) : NULL;
+        all[i] = s ? (struct fw_qstr){s, (uint32_t)strlen(s), 0}
+                   : (struct fw_qstr){m->qstrs[i - MPY_STATIC_QSTRS - 1].data,
+                                      m->qstrs[i - MPY_STATIC_QSTRS - 1].len, 0};
+    }
+    return all;
+}
+
+Test(v5, a_frozen_module_of_1_18_comes_back)
+{
+    static struct memory mem;
+    struct image *img;
+    struct mpy_module *out;
+    mem.module = read_golden();
+    struct fw_module module = {.kind = FW_MODULE_MPY, .name = "old.py"};
+    module.addr = module.code = put_code(&mem, mem.module->root);
+    cr_assert_eq(image_read(mem.bytes, mem.at, "m.bin", IMAGE_BIN, &arena, &diag, &img), DIAG_OK);
+    image_rebase(img, MEM_ADDR);
+    struct firmware fw = {.profile = fw_profile_find(1, 18),
+                          .image = img,
+                          .ptr = 4,
+                          .repr = FW_REPR_A,
+                          .float_kind = FW_FLOAT_F32,
+                          .longint = FW_LONGINT_MPZ,
+                          .mpz_dig_bits = 16,
+                          .small_int_bits = 31,
+                          .mpy_abi = -1,
+                          .qstrs = firmware_qstrs(mem.module),
+                          .n_qstrs = MPY_STATIC_QSTRS + 1 + mem.module->n_qstr,
+                          .modules = &module,
+                          .n_modules = 1};
+    fw.objects[FW_TYPE_STR] = MEM_STR;
+    fw.objects[FW_TYPE_BYTES] = MEM_BYTES;
+    fw.objects[FW_TYPE_INT] = MEM_INT;
+    fw.objects[FW_TYPE_FLOAT] = MEM_INT + 0x80;
+    fw.objects[FW_CONST_ELLIPSIS] = MEM_DOTS;
+    cr_assert_eq(firmware_unfreeze(&fw, &module, &arena, &diag, &out), DIAG_OK, "%s", diag.text);
+    is_golden(out);
+}
