@@ -2,15 +2,43 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { FILE_WRITER_MS = 5000 }; // how long a pipe may be without a writer
+
 static enum diag_code file_error(struct diag *d, const char *name, const char *what)
 {
     return diag_set(d, DIAG_IO, name, "%s: %s", what, strerror(errno));
+}
+
+// read() that waits. Files are opened without waiting: a pipe by name would wait for ever for
+// somebody to write to it. A writer who is there may take his time.
+static ssize_t file_get(int fd, void *data, size_t size, bool started)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    for (;;) {
+        ssize_t n = read(fd, data, size);
+        struct stat st;
+        if (n < 0 && errno == EAGAIN) {
+            (void)poll(&p, 1, -1);
+        } else if (n == 0 && !started && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode)) {
+            int ready = poll(&p, 1, FILE_WRITER_MS);
+            if (ready == 0) {
+                errno = ETIMEDOUT;
+                return -1;
+            }
+            if (ready > 0 && !(p.revents & POLLIN)) {
+                return 0; // a writer came and left
+            }
+        } else if (n >= 0 || errno != EINTR) {
+            return n;
+        }
+    }
 }
 
 // Reads fd to its end; hint is the size if it is known, else 0. Pipes have no size, so the buffer
@@ -24,9 +52,9 @@ static enum diag_code file_drain(int fd, size_t hint, struct arena *a, struct di
         if (!data) {
             return diag_nomem(d);
         }
-        ssize_t n = read(fd, data + size, cap - size);
-        if (n < 0 && errno == EINTR) {
-            continue;
+        ssize_t n = file_get(fd, data + size, cap - size, size > 0);
+        if (n < 0 && errno == ETIMEDOUT) {
+            return diag_set(d, DIAG_IO, out->name, "is a pipe that nobody writes to");
         }
         if (n < 0) {
             return file_error(d, out->name, "cannot read");
@@ -56,7 +84,7 @@ enum diag_code file_read(const char *name, struct arena *a, struct diag *d, stru
 {
     bool is_stdin = strcmp(name, "-") == 0;
     *out = (struct file){.name = is_stdin ? "<stdin>" : name};
-    int fd = is_stdin ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+    int fd = is_stdin ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         return file_error(d, name, "cannot open");
     }
@@ -169,10 +197,18 @@ static enum diag_code file_install(const char *name, const void *data, size_t si
     return DIAG_OK;
 }
 
+// /dev/stdout leads to the file behind it, where there is one: replacing that would replace the
+// name in /dev.
+static bool file_is_stdout(const char *name)
+{
+    return strcmp(name, "-") == 0 || strcmp(name, "/dev/stdout") == 0 ||
+           strcmp(name, "/dev/fd/1") == 0 || strcmp(name, "/proc/self/fd/1") == 0;
+}
+
 enum diag_code file_write(const char *name, const void *data, size_t size, enum file_mode mode,
                           bool binary, struct diag *d)
 {
-    if (strcmp(name, "-") == 0) {
+    if (file_is_stdout(name)) {
         return file_to_stdout(data, size, binary, d);
     }
     struct stat st;
@@ -181,8 +217,10 @@ enum diag_code file_write(const char *name, const void *data, size_t size, enum 
             return diag_set(d, DIAG_IO, name, "is a folder, a file name is needed");
         }
         // A device or a pipe (/dev/null, /dev/stdout) cannot be replaced by a rename.
-        int fd = open(name, O_WRONLY | O_CLOEXEC);
-        bool ok = fd >= 0 && file_put(fd, data, size);
+        int fd = open(name, O_WRONLY | O_CLOEXEC | O_NONBLOCK); // fails if nobody reads a pipe
+        int flags = fd >= 0 ? fcntl(fd, F_GETFL) : -1;
+        bool ok =
+            flags >= 0 && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0 && file_put(fd, data, size);
         enum diag_code err = ok ? DIAG_OK : file_error(d, name, "cannot write");
         if (fd >= 0 && close(fd) != 0 && ok) {
             err = file_error(d, name, "cannot write");
