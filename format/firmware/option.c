@@ -150,19 +150,28 @@ static bool is_longlong(const struct scan *s, uint64_t obj)
     return false;
 }
 
+static void take_longint(struct scan *s, enum fw_longint kind, uint64_t at, const char *why,
+                         const char *what)
+{
+    s->fw->longint = kind;
+    scan_note(s, "long integers", at, why, "%s", what);
+}
+
 static void take_maxsize(struct scan *s, uint64_t obj)
 {
+    static const char why[] = "the object of sys.maxsize";
     struct firmware *fw = s->fw;
     uint64_t type;
     int64_t small;
     if (obj_is_small_int(s, obj, &small)) {
-        fw->longint = FW_LONGINT_NONE;
+        take_longint(s, FW_LONGINT_NONE, 0, why, "none");
     } else if (view_word(&s->view, obj, &type) && type && type == fw->objects[FW_TYPE_INT]) {
         fw->mpz_dig_bits = mpz_digit_bits(s, obj);
         if (fw->mpz_dig_bits)
-            fw->longint = FW_LONGINT_MPZ;
+            take_longint(s, FW_LONGINT_MPZ, obj, why,
+                         fw->mpz_dig_bits == 16 ? "mpz, 16-bit digits" : "mpz, 32-bit digits");
         else if (is_longlong(s, obj))
-            fw->longint = FW_LONGINT_LONGLONG;
+            take_longint(s, FW_LONGINT_LONGLONG, obj, why, "long long");
     }
 }
 
@@ -173,22 +182,66 @@ static void longint_by_text(struct scan *s)
     static const char text[] = "long int not supported in this build";
     uint64_t at = 0;
     if (view_find(&s->view, text, sizeof text, &at))
-        s->fw->longint = FW_LONGINT_NONE;
+        take_longint(s, FW_LONGINT_NONE, at, "the text of its error", "none");
+}
+
+// The function of type int for -x, ~x and the like; 0 = not found.
+static uint64_t unary_op(const struct scan *s)
+{
+    enum { SLOTS = 12, UNARY_SLOT = 3, UNARY_OLD = 3 };
+    uint64_t p = s->view.ptr, type = s->fw->objects[FW_TYPE_INT], function;
+    uint64_t at = type + (2 + UNARY_OLD) * p; // behind print, make_new and call
+    if (type_has_slots(s)) {
+        const uint8_t *index = view_at(&s->view, type + p + 4, SLOTS);
+        if (!index || !index[UNARY_SLOT] || index[UNARY_SLOT] > SLOTS)
+            return 0;
+        at = type + p + 4 + SLOTS + (uint64_t)(index[UNARY_SLOT] - 1) * p;
+    }
+    return type && view_is_pointer(&s->view, at, &function) ? function : 0;
+}
+
+static const struct {
+    enum image_machine isa;
+    unsigned n;
+    uint8_t code[8];
+} returns_null[] = {
+    {IMAGE_ISA_THUMB, 4, {0x00, 0x20, 0x70, 0x47}},                       // movs r0; bx lr
+    {IMAGE_ISA_ARM, 8, {0x00, 0x00, 0xa0, 0xe3, 0x1e, 0xff, 0x2f, 0xe1}}, // mov r0; bx lr
+    {IMAGE_ISA_RV32, 4, {0x01, 0x45, 0x82, 0x80}},                        // li a0; ret
+    {IMAGE_ISA_RV64, 4, {0x01, 0x45, 0x82, 0x80}},                        // the same
+    {IMAGE_ISA_XTENSA, 7, {0x36, 0x41, 0x00, 0x0c, 0x02, 0x1d, 0xf0}},    // entry; movi.n; retw.n
+    {IMAGE_ISA_XTENSA, 4, {0x0c, 0x02, 0x0d, 0xf0}},                      // movi.n; ret.n
+    {IMAGE_ISA_X64, 3, {0x31, 0xc0, 0xc3}},                               // xor eax; ret
+    {IMAGE_ISA_X86, 3, {0x31, 0xc0, 0xc3}},                               // the same
+    {IMAGE_ISA_AARCH64, 8, {0x00, 0x00, 0x80, 0xd2, 0xc0, 0x03, 0x5f, 0xd6}}, // mov x0; ret
+};
+
+// Without long ints the operations of type int have nothing to do: unary ones return nothing.
+static void longint_by_type(struct scan *s)
+{
+    uint64_t at = unary_op(s);
+    bool thumb = s->fw->isa == IMAGE_ISA_THUMB || s->fw->isa == IMAGE_ISA_ARM;
+    for (unsigned i = 0; at && i < sizeof returns_null / sizeof *returns_null; i++) {
+        enum image_machine isa = thumb ? (at & 1 ? IMAGE_ISA_THUMB : IMAGE_ISA_ARM) : s->fw->isa;
+        uint64_t code = isa == IMAGE_ISA_THUMB ? at - 1 : at;
+        const uint8_t *p = view_at(&s->view, code, returns_null[i].n);
+        if (returns_null[i].isa == isa && p && !memcmp(p, returns_null[i].code, returns_null[i].n))
+            take_longint(s, FW_LONGINT_NONE, code, "type int has no operation of its own", "none");
+    }
 }
 
 static void find_longint(struct scan *s)
 {
-    static const char *const names[] = {"unknown", "none", "long long", "mpz"};
     uint64_t from = 0, obj = 0;
     while (s->fw->longint == FW_LONGINT_UNKNOWN && next_global(s, "maxsize", &from, &obj))
         take_maxsize(s, obj);
     if (s->fw->longint == FW_LONGINT_UNKNOWN)
         longint_by_text(s);
-    if (s->fw->mpz_dig_bits)
-        scan_note(s, "long integers", obj, "the object of sys.maxsize", "mpz, %u-bit digits",
-                  s->fw->mpz_dig_bits);
-    else
-        scan_note(s, "long integers", 0, "the object of sys.maxsize", "%s", names[s->fw->longint]);
+    if (s->fw->longint == FW_LONGINT_UNKNOWN)
+        longint_by_type(s);
+    if (s->fw->longint == FW_LONGINT_UNKNOWN)
+        scan_note(s, "long integers", 0, "no sys.maxsize, and type int has operations of its own",
+                  "unknown");
 }
 
 static void find_small_int(struct firmware *fw)

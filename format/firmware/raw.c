@@ -171,8 +171,8 @@ static bool has_prelude(const struct scan *s, uint64_t raw)
 static void decide_settrace(struct scan *s, const struct raws *r)
 {
     struct firmware *fw = s->fw;
-    if (fw->save == FW_NO)
-        fw->settrace = FW_NO; // the fields are part of what SAVE adds
+    if (fw->save == FW_NO || !firmware_qstr(fw, "settrace", 8))
+        fw->settrace = FW_NO; // the fields are part of what SAVE adds; sys.settrace sets them
     else if (fw->save == FW_YES)
         fw->settrace = count_if(s, r, has_prelude) == r->n ? FW_YES : FW_NO;
 }

@@ -29,6 +29,14 @@ struct make {
     uint32_t types[FW_OBJECTS], none, no, yes, empty, code;
     uint32_t literal; // Xtensa: the next unused literal word
     uint32_t base;    // address less offset in out
+    uint32_t prefix;  // the text ".frozen/"
+};
+
+struct code { // a function: the addresses that it loads, and the functions that it then calls
+    const uint32_t *addr;
+    unsigned n;
+    const uint32_t *calls;
+    unsigned n_calls;
 };
 
 struct synth_spec synth_default(void)
@@ -169,12 +177,18 @@ static uint32_t put_pool(struct make *m, uint32_t prev, unsigned first, unsigned
 
 static void put_pools(struct make *m)
 {
-    if (m->spec->minor < 22) {
-        m->s->last_pool = put_pool(m, 0, 0, m->n, false);
-        return;
+    unsigned first = m->spec->minor < 22 ? m->n : MPY_STATIC_QSTRS + 1;
+    uint32_t pool = put_pool(m, 0, 0, first, false);
+    if (first < m->n) {
+        pool = put_pool(m, pool, first, m->n, true);
     }
-    uint32_t first = put_pool(m, 0, 0, MPY_STATIC_QSTRS + 1, false);
-    m->s->last_pool = put_pool(m, first, MPY_STATIC_QSTRS + 1, m->n, true);
+    m->s->last_pool = pool;
+    if (m->spec->frozen != SYNTH_MODULES) { // as the build makes it without code to freeze
+        align(m);
+        m->s->last_pool = put_word(m, pool);
+        put_word(m, m->n);
+        bytes_fill(m->out, 0, 16);
+    }
 }
 
 // --- types, singletons and module tables
@@ -195,19 +209,44 @@ static bool has_type(const struct make *m, enum fw_object o)
     return m->spec->float_kind != FW_FLOAT_NONE || (o != FW_TYPE_FLOAT && o != FW_TYPE_COMPLEX);
 }
 
+// A function that returns MP_OBJ_NULL: what type int has for unary operators without long ints.
+static uint32_t put_null_function(struct make *m)
+{
+    static const uint8_t thumb[] = {0x00, 0x20, 0x70, 0x47}, rv32[] = {0x01, 0x45, 0x82, 0x80};
+    static const uint8_t arm[] = {0x00, 0x00, 0xa0, 0xe3, 0x1e, 0xff, 0x2f, 0xe1};
+    static const uint8_t xtensa[] = {0x36, 0x41, 0x00, 0x0c, 0x02, 0x1d, 0xf0};
+    enum image_machine isa = m->spec->isa;
+    uint32_t at = here(m);
+    bytes_put(m->out,
+              isa == IMAGE_ISA_ARM      ? arm
+              : isa == IMAGE_ISA_RV32   ? rv32
+              : isa == IMAGE_ISA_XTENSA ? xtensa
+                                        : thumb,
+              isa == IMAGE_ISA_ARM      ? 8
+              : isa == IMAGE_ISA_XTENSA ? 7
+                                        : 4);
+    align(m);
+    return at + (isa == IMAGE_ISA_THUMB);
+}
+
 static uint32_t put_type(struct make *m, uint32_t type, const char *name)
 {
+    uint32_t unary = 0, print = SYNTH_BASE + 0xf1;
+    if (strcmp(name, "int") == 0 && m->spec->longint == FW_LONGINT_NONE) {
+        unary = put_null_function(m);
+    }
     uint32_t at = here(m);
     put_word(m, type ? type : at);
     put_word(m, id_of(m, name) << 16);
-    if (m->spec->minor >= 20) { // print and call have slots
-        const uint8_t slots[12] = {0, 1, 2};
+    if (m->spec->minor >= 20) {
+        const uint8_t slots[12] = {0, 1, 2, unary ? 3 : 0};
         bytes_put(m->out, slots, sizeof slots);
-    } else {
-        put_word(m, SYNTH_BASE + 0x101); // its print function
-        bytes_fill(m->out, 0, 8);
     }
-    bytes_fill(m->out, 0, SYNTH_TYPE_SIZE - 20);
+    put_word(m, print);
+    put_word(m, 0); // make_new, or call
+    put_word(m, unary && m->spec->minor < 20 ? 0 : unary);
+    put_word(m, unary);
+    bytes_fill(m->out, 0, SYNTH_TYPE_SIZE - (here(m) - at));
     return at;
 }
 
@@ -319,7 +358,9 @@ static void put_sys(struct make *m)
     uint32_t maxsize =
         m->spec->longint == FW_LONGINT_NONE ? obj_int(m, 0x1fffffff) : put_maxsize(m);
     put_pair(m, "__name__", obj_qstr(m, "sys"));
-    put_pair(m, "maxsize", maxsize);
+    if (!m->spec->no_maxsize) {
+        put_pair(m, "maxsize", maxsize);
+    }
 }
 
 // --- frozen modules: each a body with one function
@@ -391,22 +432,48 @@ static uint32_t put_module(struct make *m, const char *file)
     return at;
 }
 
-static void put_frozen(struct make *m)
+static const char *const synth_files[] = {"stock_one.py", "stock/two.py"};
+
+// In the order of the file that a build makes: sizes, texts, names, array.
+static void put_sources(struct make *m)
 {
-    static const char *const files[] = {"stock_one.py", "stock/two.py"};
-    for (unsigned i = 0; i < 2; i++) {
-        m->s->modules[i] = put_module(m, files[i]);
+    static const char *const texts[] = {"print(1)\n", "import stock_one\n"};
+    unsigned n = m->spec->frozen == SYNTH_SOURCES ? 2 : 0;
+    align(m);
+    m->s->sizes = here(m);
+    for (unsigned i = 0; i < n; i++) {
+        put_word(m, (uint32_t)strlen(texts[i]));
     }
-    m->s->names = here(m);
-    for (unsigned i = 0; i < 2; i++) {
-        bytes_put(m->out, files[i], strlen(files[i]) + 1);
+    put_word(m, 0);
+    m->s->texts = here(m);
+    for (unsigned i = 0; i < n; i++) {
+        bytes_put(m->out, texts[i], strlen(texts[i]) + 1);
     }
     bytes_put_u8(m->out, 0);
+}
+
+static void put_frozen(struct make *m)
+{
+    enum synth_frozen frozen = m->spec->frozen;
+    for (unsigned i = 0; frozen == SYNTH_MODULES && i < 2; i++) {
+        m->s->modules[i] = put_module(m, synth_files[i]);
+    }
+    if (m->spec->sources) {
+        put_sources(m);
+    }
+    m->s->names = here(m);
+    for (unsigned i = 0; frozen != SYNTH_NOTHING && i < 2; i++) {
+        bytes_put(m->out, synth_files[i], strlen(synth_files[i]) + 1);
+    }
+    bytes_fill(m->out, 0, frozen == SYNTH_MODULES ? 1 : 2);
     align(m);
     m->s->content = here(m);
-    put_word(m, (uint32_t)m->s->modules[0]);
-    put_word(m, (uint32_t)m->s->modules[1]);
+    for (unsigned i = 0; frozen == SYNTH_MODULES && i < 2; i++) {
+        put_word(m, (uint32_t)m->s->modules[i]);
+    }
     put_word(m, 0);
+    m->prefix = here(m);
+    bytes_put(m->out, ".frozen/", 9);
 }
 
 // --- code: functions that load the addresses given
@@ -417,96 +484,124 @@ static void put_thumb_move(struct make *m, uint16_t op, unsigned rd, uint16_t im
     bytes_put_u16(m->out, (uint16_t)((imm >> 8 & 7) << 12 | rd << 8 | (imm & 0xff)));
 }
 
-static void put_thumb_literals(struct make *m, const uint32_t *addr, unsigned n)
+static void put_thumb_calls(struct make *m, const struct code *c)
 {
-    // push, n loads, pop, and padding up to the literals
-    for (unsigned i = 0; i < n; i++) {
-        unsigned pc = 2 + 2 * i + 4, literal = ((2 + 2 * n + 2 + 3) & ~3u) + 4 * i;
-        bytes_put_u16(m->out, (uint16_t)(0x4800 | i << 8 | (literal - (pc & ~3u)) / 4));
+    for (unsigned i = 0; i < c->n_calls; i++) {
+        uint32_t offset = c->calls[i] - (here(m) + 4);
+        bytes_put_u16(m->out, (uint16_t)(0xf400 | (offset >> 12 & 0x3ff))); // all lead backward
+        bytes_put_u16(m->out, (uint16_t)(0xf800 | (offset >> 1 & 0x7ff)));
     }
     bytes_put_u16(m->out, 0xbd10);
-    align(m);
-    for (unsigned i = 0; i < n; i++) {
-        put_word(m, addr[i]);
-    }
 }
 
-static void put_thumb(struct make *m, const uint32_t *addr, unsigned n)
+static void put_thumb(struct make *m, const struct code *c)
 {
     bytes_put_u16(m->out, 0xb510);
-    if (!m->spec->movw) {
-        put_thumb_literals(m, addr, n);
+    if (m->spec->movw) {
+        for (unsigned i = 0; i < c->n; i++) {
+            put_thumb_move(m, 0xf240, i, (uint16_t)c->addr[i]);
+            bytes_put_u16(m->out, 0xbf00); // nop: pairs are not adjacent
+            put_thumb_move(m, 0xf2c0, i, (uint16_t)(c->addr[i] >> 16));
+        }
+        put_thumb_calls(m, c);
         return;
     }
-    for (unsigned i = 0; i < n; i++) {
-        put_thumb_move(m, 0xf240, i, (uint16_t)addr[i]);
-        bytes_put_u16(m->out, 0xbf00); // nop: pairs are not adjacent
-        put_thumb_move(m, 0xf2c0, i, (uint16_t)(addr[i] >> 16));
+    for (unsigned i = 0; i < c->n; i++) { // the literals stand behind the code
+        unsigned pc = 2 + 2 * i + 4, size = 2 + 2 * c->n + 4 * c->n_calls + 2;
+        unsigned literal = ((size + 3) & ~3u) + 4 * i;
+        bytes_put_u16(m->out, (uint16_t)(0x4800 | i << 8 | (literal - (pc & ~3u)) / 4));
     }
-    bytes_put_u16(m->out, 0xbd10);
+    put_thumb_calls(m, c);
+    align(m);
+    for (unsigned i = 0; i < c->n; i++) {
+        put_word(m, c->addr[i]);
+    }
 }
 
-static void put_arm(struct make *m, const uint32_t *addr, unsigned n)
+static void put_arm(struct make *m, const struct code *c)
 {
     put_word(m, 0xe92d4010);
-    for (unsigned i = 0; i < n; i++) {
-        put_word(m, 0xe59f0000 | i << 12 | (4 + 4 * n + 4 + 4 * i - (4 + 4 * i + 8)));
+    for (unsigned i = 0; i < c->n; i++) {
+        unsigned literal = 4 * (1 + c->n + c->n_calls + 1 + i);
+        put_word(m, 0xe59f0000 | i << 12 | (literal - (4 + 4 * i + 8)));
+    }
+    for (unsigned i = 0; i < c->n_calls; i++) {
+        put_word(m, 0xeb000000 | ((c->calls[i] - (here(m) + 8)) >> 2 & 0xffffff));
     }
     put_word(m, 0xe8bd8010);
-    for (unsigned i = 0; i < n; i++) {
-        put_word(m, addr[i]);
+    for (unsigned i = 0; i < c->n; i++) {
+        put_word(m, c->addr[i]);
     }
 }
 
-static void put_rv32(struct make *m, const uint32_t *addr, unsigned n)
+static void put_rv32(struct make *m, const struct code *c)
 {
     put_word(m, 0xff010113); // addi sp, sp, -16
-    for (unsigned i = 0; i < n; i++) {
-        uint32_t rd = 10 + i, high = (addr[i] + 0x800) & 0xfffff000;
+    for (unsigned i = 0; i < c->n; i++) {
+        uint32_t rd = 10 + i, high = (c->addr[i] + 0x800) & 0xfffff000;
         put_word(m, high | rd << 7 | 0x37);
-        put_word(m, (addr[i] - high) << 20 | rd << 15 | rd << 7 | 0x13);
+        put_word(m, (c->addr[i] - high) << 20 | rd << 15 | rd << 7 | 0x13);
+    }
+    for (unsigned i = 0; i < c->n_calls; i++) { // jal ra
+        uint32_t o = c->calls[i] - here(m);
+        put_word(m, (o & 0x100000) << 11 | (o & 0x7fe) << 20 | (o & 0x800) << 9 | (o & 0xff000) |
+                        0xef);
     }
     bytes_put_u16(m->out, 0x8082);
 }
 
-// Xtensa: the literals of all functions lie before the code, which has no gaps.
-static void put_xtensa(struct make *m, unsigned n)
+static void put_xtensa_insn(struct make *m, uint32_t insn)
 {
-    static const uint8_t entry[] = {0x36, 0x41, 0x00}, leave[] = {0x1d, 0xf0};
-    static const uint8_t nop3[] = {0xf0, 0x20, 0x00}, nop2[] = {0x3d, 0xf0};
-    bytes_put(m->out, entry, sizeof entry);
-    for (unsigned i = 0; i < n; i++, m->literal += 4) {
+    bytes_put_u16(m->out, (uint16_t)insn);
+    bytes_put_u8(m->out, (uint8_t)(insn >> 16));
+}
+
+// Xtensa: the literals of all functions lie before the code, which has no gaps.
+static void put_xtensa(struct make *m, const struct code *c)
+{
+    static const uint8_t leave[] = {0x1d, 0xf0}, nop2[] = {0x3d, 0xf0};
+    put_xtensa_insn(m, 0x004136); // entry
+    for (unsigned i = 0; i < c->n; i++, m->literal += 4) {
         uint16_t offset = (uint16_t)((int32_t)(m->literal - ((here(m) + 3) & ~3u)) / 4);
-        const uint8_t load[] = {(uint8_t)(0x01 | (2 + i) << 4), (uint8_t)offset,
-                                (uint8_t)(offset >> 8)};
-        bytes_put(m->out, load, sizeof load);
+        put_xtensa_insn(m, 0x01 | (2 + i) << 4 | (uint32_t)offset << 8);
+    }
+    for (unsigned i = 0; i < c->n_calls; i++) { // call8
+        put_xtensa_insn(m, 0x25 | ((c->calls[i] - ((here(m) & ~3u) + 4)) >> 2 & 0x3ffff) << 6);
     }
     bytes_put(m->out, leave, sizeof leave);
     while (m->out->size % 4) {
-        bool odd = m->out->size % 2;
-        bytes_put(m->out, odd ? nop3 : nop2, odd ? sizeof nop3 : sizeof nop2);
+        if (m->out->size % 2) {
+            put_xtensa_insn(m, 0x0020f0); // nop
+        } else {
+            bytes_put(m->out, nop2, sizeof nop2);
+        }
     }
 }
 
-static uint32_t put_code(struct make *m, const uint32_t *addr, unsigned n)
+static uint32_t put_code(struct make *m, const struct code *c)
 {
     align(m);
     uint32_t at = here(m);
     switch (m->spec->isa) {
     case IMAGE_ISA_ARM:
-        put_arm(m, addr, n);
+        put_arm(m, c);
         break;
     case IMAGE_ISA_RV32:
-        put_rv32(m, addr, n);
+        put_rv32(m, c);
         break;
     case IMAGE_ISA_XTENSA:
-        put_xtensa(m, n);
+        put_xtensa(m, c);
         break;
     default:
-        put_thumb(m, addr, n);
+        put_thumb(m, c);
         break;
     }
     return at;
+}
+
+static uint32_t put_loads(struct make *m, const uint32_t *addr, unsigned n)
+{
+    return put_code(m, &(struct code){addr, n, NULL, 0});
 }
 
 // Code of the flash mapper and what looks like it, far enough apart to be told apart.
@@ -518,16 +613,16 @@ static void put_mapper(struct make *m, const uint32_t words[5], uint32_t literal
     } functions[] = {{SYNTH_MAPPER, 0, 3}, {SYNTH_MAPPER_ALONE, 3, 2}, {SYNTH_SHARED, 1, 1}};
     for (unsigned i = 0; i < sizeof functions / sizeof *functions; i++) {
         for (unsigned k = 0; k < SYNTH_FILLERS; k++) {
-            put_code(m, NULL, 0);
+            put_loads(m, NULL, 0);
         }
         m->literal = literals + 4 * functions[i].first;
         if (code & functions[i].when) {
-            put_code(m, words + functions[i].first, functions[i].n);
+            put_loads(m, words + functions[i].first, functions[i].n);
         }
     }
     m->literal = literals + 4 * 5;
     if (code & SYNTH_EXTERNAL) {
-        put_code(m, words, 1);
+        put_loads(m, words, 1);
     }
 }
 
@@ -546,26 +641,63 @@ static uint32_t put_mapper_words(struct make *m, uint32_t words[5])
     return at;
 }
 
-static void put_program(struct make *m)
+// The function that looks modules up counts the sources first.
+static unsigned lookup_addresses(const struct make *m, uint32_t out[4])
 {
-    const uint32_t lookup[] = {(uint32_t)m->s->names, (uint32_t)m->s->content};
-    const uint32_t help[] = {(uint32_t)m->s->names}, pool[] = {(uint32_t)m->s->last_pool};
-    uint32_t words[5], literals = m->spec->esp ? put_mapper_words(m, words) : 0;
+    const struct synth *s = m->s;
+    unsigned n = 0;
+    if (m->spec->sources) {
+        out[n++] = (uint32_t)s->sizes;
+    }
+    out[n++] = (uint32_t)s->names;
+    if (m->spec->sources) {
+        out[n++] = (uint32_t)s->texts;
+    }
+    out[n++] = (uint32_t)s->content;
+    return n;
+}
+
+static void put_literals(struct make *m, const struct code *list, unsigned n)
+{
     m->literal = here(m);
-    if (m->spec->isa == IMAGE_ISA_XTENSA) {
-        const uint32_t all[] = {lookup[0], lookup[1], help[0], pool[0], pool[0], pool[0]};
-        for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
-            put_word(m, all[i]);
+    for (unsigned i = 0; m->spec->isa == IMAGE_ISA_XTENSA && i < n; i++) {
+        for (unsigned k = 0; k < list[i].n; k++) {
+            put_word(m, list[i].addr[k]);
         }
     }
+}
+
+// Functions that do nothing; the lookup; help; three users of the pool; the import, which compares
+// with ".frozen/" and then calls one of the first and the lookup; the start, which calls all.
+static void put_functions(struct make *m)
+{
+    uint32_t used[4], calls[2], all[5], names = (uint32_t)m->s->names;
+    uint32_t pool = (uint32_t)m->s->last_pool;
+    struct code list[] = {{used, lookup_addresses(m, used), NULL, 0},
+                          {&names, 1, NULL, 0},
+                          {&pool, 1, NULL, 0},
+                          {&pool, 1, NULL, 0},
+                          {&pool, 1, NULL, 0},
+                          {&m->prefix, 1, calls, 2}};
+    enum { FUNCTIONS = sizeof list / sizeof *list };
+    align(m);
+    put_literals(m, list, FUNCTIONS);
     for (unsigned i = 0; i < SYNTH_FILLERS; i++) {
-        put_code(m, NULL, 0);
+        calls[0] = put_loads(m, NULL, 0);
     }
-    m->code = put_code(m, lookup, 2);
-    put_code(m, help, 1);
-    for (unsigned i = 0; i < 3; i++) {
-        put_code(m, pool, 1);
+    for (unsigned i = 0; i < FUNCTIONS; i++) {
+        uint32_t at = put_code(m, &list[i]);
+        calls[1] = i ? calls[1] : at;
+        all[i ? i - 1 : 0] = at;
     }
+    m->s->lookup = m->code = calls[1];
+    put_code(m, &(struct code){NULL, 0, all, 5});
+}
+
+static void put_program(struct make *m)
+{
+    uint32_t words[5], literals = m->spec->esp ? put_mapper_words(m, words) : 0;
+    put_functions(m);
     if (m->spec->esp) {
         put_mapper(m, words, literals);
     }

@@ -7,6 +7,8 @@
 #include "format/firmware/firmware.h"
 #include "tests/lib/synth_esp.h"
 
+enum synth_frozen { SYNTH_MODULES, SYNTH_SOURCES, SYNTH_NOTHING }; // what is frozen
+
 struct synth_spec {
     unsigned minor;         // release 1.minor: 19 to 29
     enum image_machine isa; // thumb, arm, rv32 or xtensa
@@ -16,14 +18,17 @@ struct synth_spec {
     enum fw_longint longint;
     unsigned mpz_dig_bits;
     bool immediates, save, movw; // movw: movw/movt pairs instead of literals (thumb)
-    bool ram_functions;          // some functions run in memory that the image does not fill
+    enum synth_frozen frozen;
+    bool no_maxsize;    // no sys.maxsize: the kind of long integers shows in type int
+    bool sources;       // mp_frozen_str_sizes and _content are there; SYNTH_SOURCES has them
+    bool ram_functions; // some functions run in memory that the image does not fill
     const char *board;
     const struct synth_esp *esp; // a full-flash image of that family; NULL: a raw image
 };
 
 struct synth {              // what was put where, to compare a scan with
     struct bytes_out image; // a raw image for base, or a flash image
-    uint64_t base, names, content, last_pool, type_str, modules[2];
+    uint64_t base, names, content, last_pool, type_str, modules[2], sizes, texts, lookup;
     unsigned n_qstrs;
     uint64_t data_end; // of the constants of a flash image
 };

@@ -48,11 +48,19 @@ static void check_found(const struct bench *b, const struct synth_spec *spec)
     cr_expect_eq(fw->names, b->synth.names);
     cr_expect_eq(fw->content, b->synth.content);
     cr_expect_eq(fw->pools[fw->n_pools - 1].addr, b->synth.last_pool);
-    cr_expect_eq(fw->n_modules, 2);
-    cr_expect_eq(fw->modules[1].addr, b->synth.modules[1]);
+    cr_expect_eq(fw->n_modules, spec->frozen == SYNTH_NOTHING ? 0 : 2);
+    cr_expect_eq(fw->n_str, spec->frozen == SYNTH_SOURCES ? 2 : 0);
+    if (spec->frozen == SYNTH_MODULES) {
+        cr_expect_eq(fw->modules[1].addr, b->synth.modules[1]);
+    }
     cr_expect_eq(fw->names_refs.n, 2);
     cr_expect_eq(fw->content_refs.n, 1);
     cr_expect_eq(fw->pool_refs.n, 3);
+    cr_expect_eq(fw->find_frozen_function, b->synth.lookup);
+    cr_expect_eq(fw->str_sizes, b->synth.sizes);
+    cr_expect_eq(fw->str_content, b->synth.texts);
+    cr_expect_eq(fw->str_sizes_refs.n, spec->sources);
+    cr_expect_eq(fw->str_content_refs.n, spec->sources);
     cr_expect_eq(fw->native, FW_YES);
     cr_expect_str_eq(fw->board, spec->board);
 }
@@ -193,6 +201,27 @@ Test(synth, the_last_pool_is_swapped_in_place_when_a_reference_cannot_reach)
     round_trip_without(&spec, LOSS_OUT_OF_REACH);
 }
 
+// What is frozen: code, sources alone, or nothing; with the tables of sources or without.
+Test(synth, every_kind_of_frozen_tables)
+{
+    static const enum image_machine isas[] = {IMAGE_ISA_THUMB, IMAGE_ISA_ARM, IMAGE_ISA_RV32,
+                                              IMAGE_ISA_XTENSA};
+    for (unsigned i = 0; i < 4 * 5; i++) {
+        struct synth_spec spec = synth_default();
+        spec.isa = isas[i / 5];
+        spec.minor = i % 2 ? 22 : 26;
+        spec.frozen = i % 5 < 2 ? SYNTH_MODULES : i % 5 < 4 ? SYNTH_NOTHING : SYNTH_SOURCES;
+        spec.sources = i % 5 != 0 && i % 5 != 3;
+        struct bench b;
+        cr_assert_eq(scan(&b, &spec), DIAG_OK, "%u: %s", i, b.diag.text);
+        check_found(&b, &spec);
+        if (spec.minor > 22 || spec.frozen == SYNTH_MODULES) {
+            check_splice(&b, LOSS_NONE); // older raw codes have a shape that only raw codes show
+        }
+        end(&b);
+    }
+}
+
 Test(synth, every_layout_option)
 {
     const unsigned releases[] = {19, 21, 22, 23, 29};
@@ -257,6 +286,24 @@ Test(synth, what_is_not_supported_is_named)
                    "MicroPython 1.12 is not supported");
     expect_refusal("MicroPython v1.26.0 on 2025-08-09; board", "string pools");
     expect_refusal("see circuitpython.org: CircuitPython drives", "static names");
+}
+
+// Without sys.maxsize type int tells that there are no long integers, or nothing.
+Test(synth, long_integers_by_type_int)
+{
+    static const enum image_machine isas[] = {IMAGE_ISA_THUMB, IMAGE_ISA_ARM, IMAGE_ISA_RV32,
+                                              IMAGE_ISA_XTENSA};
+    for (unsigned i = 0; i < 16; i++) {
+        struct synth_spec spec = synth_default();
+        struct bench b;
+        spec.isa = isas[i % 4];
+        spec.minor = i & 4 ? 19 : 26;
+        spec.longint = i & 8 ? FW_LONGINT_MPZ : FW_LONGINT_NONE;
+        spec.no_maxsize = true;
+        cr_assert_eq(scan(&b, &spec), DIAG_OK, "%s", b.diag.text);
+        cr_expect_eq(b.fw->longint, i & 8 ? FW_LONGINT_UNKNOWN : FW_LONGINT_NONE, "case %u", i);
+        end(&b);
+    }
 }
 
 Test(synth, no_stored_hashes)
