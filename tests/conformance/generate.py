@@ -3,6 +3,8 @@ programs made by breaking right ones."""
 import random
 import string
 
+import families
+
 NAMES = ["a", "b", "c", "d", "x", "y", "z", "self", "foo", "bar", "value", "_p", "__q", "Cls", "i",
          "n", "args", "kw", "data", "result", "a_long_identifier_name", "é", "const", "print", "len",
          "range", "int", "str", "super", "__class__", "micropython", "math", "errno"]
@@ -599,7 +601,7 @@ def constants(rng):
     return "\n".join(lines) + "\n"
 
 
-FAMILIES = [numbers, strings, jumps, wide, deep, layout, constants]
+FAMILIES = [numbers, strings, jumps, wide, deep, layout, constants] + families.FAMILIES
 
 
 def programs(seed, count):
@@ -644,7 +646,8 @@ def wrong(seed, count):
         if i % 4 == 0:
             text = " ".join(rng.choice(TOKENS + NAMES) for _ in range(rng.randrange(1, 12)))
         else:
-            text = broken(rng, Program(rng, 0.05).text_of())
+            family = rng.choice([None, None] + families.FAMILIES)
+            text = broken(rng, family(rng) if family else Program(rng, 0.05).text_of())
         yield f"wrong-{seed}-{i}", text.encode("utf-8", "surrogatepass")
 
 
