@@ -117,13 +117,30 @@ static size_t arena_round(size_t size)
 
 void *arena_alloc(struct arena *a, size_t size)
 {
-    size_t need = arena_round(size ? size : 1);
-    if (need > (size_t)(a->end - a->next) && !arena_more(a, need)) {
+    size_t need = arena_round(size ? size : 1), gap = -(uintptr_t)a->next & (ARENA_ALIGN - 1);
+    size_t left = (size_t)(a->end - a->next);
+    if (left < gap || left - gap < need) {
+        if (!arena_more(a, need)) {
+            return arena_failed(a);
+        }
+        gap = 0;
+    }
+    char *p = a->next + gap;
+    a->next = p + need;
+    return p;
+}
+
+char *arena_pack(struct arena *a, const void *p, size_t n)
+{
+    if (n > (size_t)(a->end - a->next) && !arena_more(a, n)) {
         return arena_failed(a);
     }
-    void *p = a->next;
-    a->next += need;
-    return p;
+    char *q = a->next;
+    if (n) {
+        memcpy(q, p, n);
+    }
+    a->next += n;
+    return q;
 }
 
 void *arena_calloc(struct arena *a, size_t n, size_t size)

@@ -17,7 +17,7 @@ struct arena {
     char *next, *end;           // free part of the newest chunk
     size_t total;               // bytes taken from the system
     size_t limit;               // most bytes to take from the system; 0 = no limit
-    bool failed;      // an allocation failed, now or before
+    bool failed;                // an allocation failed, now or before
     jmp_buf *on_fail; // if set, a failed allocation jumps here with 1 instead of returning NULL
 };
 
@@ -41,6 +41,8 @@ void *arena_resize(struct arena *a, void *p, size_t size);
 void arena_drop(struct arena *a, void *p);
 // Copies; arena_strndup adds a NUL.
 void *arena_dup(struct arena *a, const void *p, size_t size);
+// The same for bytes alone, which need no alignment and waste nothing. Never NULL for n = 0 either.
+char *arena_pack(struct arena *a, const void *p, size_t n);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -82,12 +82,12 @@ struct mpy_v5 {
 enum mpy_code_kind { MPY_CODE_BYTECODE, MPY_CODE_NATIVE, MPY_CODE_VIPER, MPY_CODE_ASM };
 
 struct mpy_code {
-    enum mpy_code_kind kind;
-    const uint8_t
-        *data; // BYTECODE: prelude and bytecode. Others: machine code (with prelude, NATIVE)
-    uint32_t size;
+    // BYTECODE: prelude and bytecode. Others: machine code (with prelude, NATIVE)
+    const uint8_t *data;
     uint64_t at; // where data was found, for messages: offset in the file, address in an image; 0
                  // when it was just compiled
+    enum mpy_code_kind kind;
+    uint32_t size;           // of data
     uint32_t prelude_offset; // NATIVE: of the prelude within data
     uint32_t scope_flags;    // VIPER, ASM: header word as in the file (scope flags)
     uint32_t n_pos_args;     // ASM
@@ -95,10 +95,10 @@ struct mpy_code {
     // Natmod payloads (VIPER kind with the relocation flags set): rodata/bss sizes and relocations,
     // kept as in the file between the code and the children.
     uint32_t rodata_size, bss_size;
-    const uint8_t *rodata;
-    const uint8_t *relocs;
     uint32_t relocs_size;
     uint32_t n_children;
+    const uint8_t *rodata;
+    const uint8_t *relocs;
     struct mpy_code *const *children;
     const struct mpy_v5 *v5; // NULL in version 6
 };

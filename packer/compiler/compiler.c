@@ -60,6 +60,7 @@ static void compiler_text(struct unit *u, const void *source, size_t size)
     if (plain && u->options.padded && ((const char *)source)[size - 1] == '\n') {
         u->text = source;
         u->size = size;
+        u->in_place = true;
         return;
     }
     uint8_t *text = arena_alloc(&u->work, size + 1 + UNIT_TEXT_PAD);
@@ -83,7 +84,11 @@ static const struct mpy_qstr *compiler_qstrs(struct unit *u, const struct codege
     for (size_t i = 0; i < c->qstrs.n; i++) {
         uint32_t id = c->qstrs.at[i];
         const struct name *n = name_at(&u->names, id);
-        qstrs[i] = (struct mpy_qstr){n->data, n->len, id <= MPY_STATIC_QSTRS ? (uint16_t)id : 0};
+        const char *data = n->data;
+        if (!u->in_place && unit_in_text(u, data)) {
+            data = arena_pack(u->out, data, n->len);
+        }
+        qstrs[i] = (struct mpy_qstr){data, n->len, id <= MPY_STATIC_QSTRS ? (uint16_t)id : 0};
     }
     return qstrs;
 }

@@ -661,7 +661,7 @@ static void bc_assemble(struct bytecode *b, struct mpy_code *code)
     bc_write_code(b, out);
     code->kind = MPY_CODE_BYTECODE;
     code->size = (uint32_t)out->n;
-    code->data = arena_dup(b->u->out, out->at, out->n);
+    code->data = (uint8_t *)arena_pack(b->u->out, out->at, out->n);
 }
 
 static void bc_children(struct bytecode *b, struct mpy_code *code)

@@ -284,5 +284,6 @@ uint32_t name_intern(struct unit *u, const char *data, size_t len)
     if (len > NAMES_LONGEST) {
         unit_raise(u, "RuntimeError", UNIT_NOWHERE, "name too long");
     }
-    return names_add(u, hash, arena_strndup(u->out, data, len), len);
+    // The text stays to the end of the compilation.
+    return names_add(u, hash, unit_in_text(u, data) ? data : arena_pack(u->out, data, len), len);
 }

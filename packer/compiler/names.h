@@ -12,7 +12,7 @@ struct compiler_release;
 struct unit;
 
 struct name {
-    const char *data;
+    const char *data;  // not NUL-terminated
     uint32_t len;      // bytes
     uint32_t slot;     // place in the module's qstr table + 1; 0 = not in it
     uint32_t constant; // index + 1 of the value that const() gave it; 0 = none
@@ -82,7 +82,8 @@ struct compiler_cache {
 
 // Enters the static qstrs, the keywords and what the release's compiler knows from the start.
 void names_init(struct unit *u);
-// The name of these bytes, which are copied when new. RuntimeError: name too long.
+// The name of these bytes, which are copied when new and not in the script's text. RuntimeError:
+// name too long.
 uint32_t name_intern(struct unit *u, const char *data, size_t len);
 // The same, or 0 if nobody has interned it.
 uint32_t name_find(const struct names *names, const char *data, size_t len);

@@ -7,7 +7,7 @@
 
 enum {
     SCOPE_FIRST_CAP = 64,
-    SCOPE_FIRST_IDS = 4,
+    SCOPE_FIRST_IDS = 2,
     SCOPE_LINEAR = 8, // up to so many identifiers a search is faster than a hash
     SCOPE_NOT_FOUND = UINT32_MAX,
     SCOPE_DEPTH = 8000, // code within code: the reader, format/mpy/read.c, follows 8192
@@ -27,8 +27,8 @@ struct scope *scope_add(struct unit *u, struct scopes *all, enum scope_kind kind
         all->cap = cap;
     }
     struct scope *s = &all->at[all->n++];
-    *s = (struct scope){.kind = kind, .parent = parent, .tree = tree, .name = name};
-    s->depth = parent ? all->at[parent - 1].depth + 1 : 0;
+    *s = (struct scope){.kind = (uint8_t)kind, .parent = parent, .tree = tree, .name = name};
+    s->depth = parent ? (uint16_t)(all->at[parent - 1].depth + 1) : 0;
     if (s->depth > SCOPE_DEPTH) {
         unit_too_deep(u, UNIT_NOWHERE);
     }

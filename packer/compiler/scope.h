@@ -41,24 +41,24 @@ struct id {
 };
 
 struct scope {
-    enum scope_kind kind;
-    uint32_t flags;
+    uint8_t kind;    // enum scope_kind
+    uint8_t flags;   // enum scope_flag
+    uint16_t depth;  // scopes around it
     uint32_t parent; // index + 1; 0 = none
-    uint32_t depth;  // scopes around it
     node tree;
     uint32_t line; // of the tree; 0 = none
     uint32_t name;
     uint32_t positional, keyword_only, defaults; // arguments
     uint32_t locals, except_depth;
     struct id *ids;
+    uint32_t *index;   // hash index of many ids: place + 1
+    uint32_t *closure; // places in the parent of what is closed over, in order
     uint32_t n_ids, cap_ids;
-    uint32_t *index; // hash index of many ids: place + 1
     uint32_t index_mask;
+    uint32_t n_closure;
     uint32_t swapped[2]; // places that *args and the last parameter exchanged, if they differ
     uint32_t ir, ir_end; // its operations
     uint32_t labels;
-    uint32_t *closure; // places in the parent of what is closed over, in order
-    uint32_t n_closure;
 };
 
 static inline bool scope_is_function(const struct scope *s)

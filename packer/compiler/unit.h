@@ -21,6 +21,7 @@ struct unit {
     const char *file;                // for messages
     const uint8_t *text; // the source with line ends made LF, with an LF and NULs at the end
     size_t size;         // without the NULs
+    bool in_place;       // text is the caller's, which outlives the tree
     struct arena *out;   // the caller's: what the tree keeps
     struct arena work;   // inside of it, freed at the end of the compilation
     struct diag *diag;
@@ -55,6 +56,12 @@ noreturn void unit_raise(struct unit *u, const char *type, struct unit_place pla
                          ...) DIAG_PRINTF(4, 5);
 noreturn void unit_too_deep(struct unit *u, struct unit_place place);
 noreturn void unit_fail(struct unit *u, enum diag_code code);
+
+// True if p is a place in u->text.
+static inline bool unit_in_text(const struct unit *u, const void *p)
+{
+    return (uintptr_t)p - (uintptr_t)u->text < u->size;
+}
 
 // Growing arrays are blocks of their own in u->work; an early free is for the sake of memory only.
 struct words {

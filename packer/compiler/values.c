@@ -243,7 +243,7 @@ static struct mpy_obj value_number_obj(struct unit *u, const struct value *v)
     }
     struct mpy_obj o = {.kind = kinds[v->kind],
                         .len = (uint32_t)text.size,
-                        .data = arena_dup(u->out, text.data, text.size)};
+                        .data = (uint8_t *)arena_pack(u->out, text.data, text.size)};
     bytes_out_free(&text);
     return o;
 }
@@ -274,9 +274,11 @@ struct mpy_obj value_to_obj(struct unit *u, const struct value *v)
     case VALUE_STR:
     case VALUE_BYTES:
         s = value_text(u, v, &len);
-        return (struct mpy_obj){.kind = v->kind == VALUE_BYTES ? MPY_OBJ_BYTES : MPY_OBJ_STR,
-                                .len = len,
-                                .data = arena_dup(u->out, s, len)};
+        if (!u->in_place || !unit_in_text(u, s)) {
+            s = (uint8_t *)arena_pack(u->out, s, len);
+        }
+        return (struct mpy_obj){
+            .kind = v->kind == VALUE_BYTES ? MPY_OBJ_BYTES : MPY_OBJ_STR, .len = len, .data = s};
     case VALUE_TUPLE:
         return value_tuple_obj(u, v);
     default:
