@@ -1,9 +1,9 @@
 // Bytecode. Each scope is translated once into bytes and into marks for jumps, labels and lines.
-// Jumps have two lengths; they are settled as upstream settles them, pass by pass, because the
-// line table depends on it: all long, then by the offsets of the pass before, until nothing moves.
+// Jumps have two lengths, which jumps.c settles.
 //
 // Facts: MicroPython py/emitbc.c, py/bc.h, py/bc0.h, releases 1.19 to 1.29.
 #include "packer/compiler/emit.h"
+#include "packer/compiler/jumps.h"
 
 enum {
     BC_LOAD_NAME = 0x11,
@@ -19,7 +19,6 @@ enum {
     BC_CALL = 0x34,
     BC_UNWIND_JUMP = 0x40,
     BC_JUMP = 0x42,
-    BC_LAST_SIGNED_JUMP = 0x44, // jumps up to this one go both ways
     BC_LOAD_NONE = 0x51,
     BC_POP_TOP = 0x59,
     BC_RETURN = 0x63,
@@ -35,14 +34,6 @@ enum {
     BC_FLAGS_SIG = 0x0f, // scope flags in the prelude
 };
 
-enum bc_mark_kind { BC_MARK_LABEL, BC_MARK_LINE, BC_MARK_JUMP };
-
-struct bc_mark {
-    uint32_t at; // bytes before it, jumps not counted
-    uint8_t kind, opcode;
-    uint32_t arg; // label or lines
-};
-
 struct bytecode {
     struct emit *e;
     struct unit *u;
@@ -50,7 +41,7 @@ struct bytecode {
     struct text code;  // without jumps
     struct text names; // of the prelude
     struct text out;   // the code as it goes to the file
-    struct bc_mark *marks;
+    struct mark *marks;
     size_t n_marks, cap_marks;
     uint32_t *labels; // offsets
     uint32_t cap_labels;
@@ -141,21 +132,21 @@ static void bc_small_int(struct bytecode *b, int64_t v)
     bc_raw(b, v & 0x7f);
 }
 
-static void bc_mark(struct bytecode *b, enum bc_mark_kind kind, uint8_t opcode, uint32_t arg)
+static void bc_mark(struct bytecode *b, enum mark_kind kind, uint8_t opcode, uint32_t arg)
 {
     if (b->n_marks == b->cap_marks) {
         size_t cap = b->cap_marks ? b->cap_marks * 2 : 256;
         b->marks = arena_resize(&b->u->work, b->marks, cap * sizeof *b->marks);
         b->cap_marks = cap;
     }
-    b->marks[b->n_marks++] = (struct bc_mark){(uint32_t)b->code.n, (uint8_t)kind, opcode, arg};
+    b->marks[b->n_marks++] = (struct mark){(uint32_t)b->code.n, (uint8_t)kind, opcode, arg};
 }
 
 static void bc_jump(struct bytecode *b, int change, uint8_t opcode, uint32_t label)
 {
     bc_adjust(b, change);
     if (!b->suppress) {
-        bc_mark(b, BC_MARK_JUMP, opcode, label);
+        bc_mark(b, MARK_JUMP, opcode, label);
     }
 }
 
@@ -175,13 +166,13 @@ static void bc_label(struct bytecode *b, uint32_t label)
 {
     b->suppress = false;
     b->returned = false;
-    bc_mark(b, BC_MARK_LABEL, 0, label);
+    bc_mark(b, MARK_LABEL, 0, label);
 }
 
 static void bc_line(struct bytecode *b, uint32_t line)
 {
     if (line > b->line) {
-        bc_mark(b, BC_MARK_LINE, 0, line - b->line);
+        bc_mark(b, MARK_LINE, 0, line - b->line);
         b->line = line;
     }
 }
@@ -462,76 +453,27 @@ static void bc_argument_names(struct bytecode *b)
     }
 }
 
-// Bytes of the line table's entry.
-static uint32_t bc_line_entry(struct bytecode *b, struct text *out, uint32_t bytes, uint32_t lines)
+static void bc_write_line(struct bytecode *b, struct text *out, uint32_t bytes, uint32_t lines)
 {
-    uint32_t size = 0;
-    if (!out && bytes <= 0x1f && lines <= 3) {
-        return bytes || lines; // the common case
-    }
     while (bytes || lines) {
-        uint32_t skip, down;
-        if (lines <= 6 || bytes > 0xf) {
-            skip = bytes < 0x1f ? bytes : 0x1f;
-            down = skip < bytes ? 0 : lines < 3 ? lines : 3;
-            size += 1;
-            if (out) {
-                text_byte(b->u, out, (uint8_t)(skip | down << 5));
-            }
+        struct line_step step = line_step(bytes, lines);
+        if (step.wide) {
+            text_byte(b->u, out, (uint8_t)(0x80 | step.bytes | (step.lines >> 4 & 0x70)));
+            text_byte(b->u, out, (uint8_t)step.lines);
         } else {
-            skip = bytes; // at most 15
-            down = lines < 0x7ff ? lines : 0x7ff;
-            size += 2;
-            if (out) {
-                text_byte(b->u, out, (uint8_t)(0x80 | skip | (down >> 4 & 0x70)));
-                text_byte(b->u, out, (uint8_t)down);
-            }
+            text_byte(b->u, out, (uint8_t)(step.bytes | step.lines << 5));
         }
-        bytes -= skip;
-        lines -= down;
+        bytes -= step.bytes;
+        lines -= step.lines;
     }
-    return size;
 }
 
-struct bc_sizes {
-    uint32_t code, lines;
-};
-
-static bool bc_is_short(const struct bc_mark *m, int64_t offset)
+static bool bc_write_jump(struct bytecode *b, struct text *out, const struct mark *m, uint32_t at)
 {
-    return m->opcode <= BC_LAST_SIGNED_JUMP ? offset >= -64 && offset <= 63
-                                            : offset >= 0 && offset <= 127;
-}
-
-// One of upstream's passes. `first`: no label is known, all jumps are long.
-static struct bc_sizes bc_pass(struct bytecode *b, bool first)
-{
-    struct bc_sizes sizes = {0, 0};
-    uint32_t jumps = 0, last_line_at = 0;
-    for (size_t i = 0; i < b->n_marks; i++) {
-        const struct bc_mark *m = &b->marks[i];
-        uint32_t at = m->at + jumps;
-        if (m->kind == BC_MARK_LABEL) {
-            b->labels[m->arg] = at;
-        } else if (m->kind == BC_MARK_LINE) {
-            sizes.lines += bc_line_entry(b, NULL, at - last_line_at, m->arg);
-            last_line_at = at;
-        } else {
-            int64_t offset = (int64_t)b->labels[m->arg] - at - 2;
-            jumps += first || !bc_is_short(m, offset) ? 3 : 2;
-        }
-    }
-    sizes.code = (uint32_t)b->code.n + jumps;
-    return sizes;
-}
-
-static bool bc_write_jump(struct bytecode *b, struct text *out, const struct bc_mark *m,
-                          uint32_t at)
-{
-    bool is_signed = m->opcode <= BC_LAST_SIGNED_JUMP;
+    bool is_signed = jump_is_signed(m->opcode);
     int64_t offset = (int64_t)b->labels[m->arg] - at - 2;
     text_byte(b->u, out, m->opcode);
-    if (bc_is_short(m, offset)) {
+    if (jump_is_short(m, offset)) {
         text_byte(b->u, out, (uint8_t)(offset + (is_signed ? 0x40 : 0)));
         return true;
     }
@@ -545,13 +487,13 @@ static void bc_write_lines(struct bytecode *b, struct text *out)
 {
     uint32_t jumps = 0, last = 0;
     for (size_t i = 0; i < b->n_marks; i++) {
-        const struct bc_mark *m = &b->marks[i];
+        const struct mark *m = &b->marks[i];
         uint32_t at = m->at + jumps;
-        if (m->kind == BC_MARK_LINE) {
-            bc_line_entry(b, out, at - last, m->arg);
+        if (m->kind == MARK_LINE) {
+            bc_write_line(b, out, at - last, m->arg);
             last = at;
-        } else if (m->kind == BC_MARK_JUMP) {
-            jumps += bc_is_short(m, (int64_t)b->labels[m->arg] - at - 2) ? 2 : 3;
+        } else if (m->kind == MARK_JUMP) {
+            jumps += jump_is_short(m, (int64_t)b->labels[m->arg] - at - 2) ? 2 : 3;
         }
     }
 }
@@ -561,8 +503,8 @@ static void bc_write_code(struct bytecode *b, struct text *out)
     size_t begin = out->n, from = 0;
     bool fits = true;
     for (size_t i = 0; i < b->n_marks; i++) {
-        const struct bc_mark *m = &b->marks[i];
-        if (m->kind == BC_MARK_JUMP) {
+        const struct mark *m = &b->marks[i];
+        if (m->kind == MARK_JUMP) {
             text_put(b->u, out, b->code.at + from, m->at - from);
             from = m->at;
             fits &= bc_write_jump(b, out, m, (uint32_t)(out->n - begin));
@@ -632,16 +574,18 @@ static uint32_t bc_cells(struct bytecode *b, struct text *out)
 // but one had, which is what the prelude says.
 static uint32_t bc_settle(struct bytecode *b, uint32_t cells)
 {
+    struct jumps j = {.u = b->u, .marks = b->marks, .n = b->n_marks};
     uint32_t names = (uint32_t)b->names.n;
-    uint32_t info = names + bc_pass(b, true).lines;
-    uint32_t last_code = 0, last_info = 0;
+    uint32_t info = names + jumps_begin(&j, b->labels, b->s->labels).lines;
+    uint32_t last_jumps = 0, last_info = 0;
     for (;;) {
-        struct bc_sizes sizes = bc_pass(b, false);
+        struct jump_sizes sizes = jumps_pass(&j);
         uint32_t info_size = bc_write_info_size(b, NULL, info, cells) + names + sizes.lines;
-        if (sizes.code == last_code && info_size == last_info) {
+        if (j.pass > 1 && sizes.jumps == last_jumps && info_size == last_info) {
+            jumps_end(&j);
             return info;
         }
-        last_code = sizes.code;
+        last_jumps = sizes.jumps;
         last_info = info_size;
         info = names + sizes.lines;
     }

@@ -686,6 +686,7 @@ def limits():
         "nested_calls": "x = " + "f(" * 800 + ")" * 800, "concat": "x = " + "'a' " * 3000,
         "surrogate": "x = '\\ud800'", "bad_utf8": b"x = '\xff\xfe'", "bad_utf8_name": b"\xff = 1",
         "line_70000": "x = 1\n" * 70000, "dedent": "if a:\n    b\n  c", "indent": "a\n  b",
+        "flat_ifs": "if a:\n  b\n" * 3000, "flat_mixed": "for a in b:\n c\nif d and e:\n try: f\n except: g\n" * 900,
         "star_import": "def f():\n from m import *", "async_top": "await x", "yield_top": "yield x",
     }
     for name, text in cases.items():

@@ -254,6 +254,19 @@ Test(compiler, large_scripts_stay_within_the_limit)
     bytes_out_free(&text);
 }
 
+// A pass settles only the jumps near the last ones; whatever the passes, time must not explode.
+Test(compiler, long_flat_code_is_quick, .timeout = 20)
+{
+    struct bytes_out text, out;
+    struct diag d;
+    bytes_out_init(&text);
+    repeat(&text, "if a:b\nfor a in b:c\n", 200000);
+    bytes_put(&text, "", 1);
+    cr_assert_eq(compile((char *)text.data, NULL, &d, NULL, &out), DIAG_OK);
+    bytes_out_free(&text);
+    bytes_out_free(&out);
+}
+
 static void *compile_in_thread(void *result)
 {
     struct diag d;
