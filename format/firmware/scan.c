@@ -45,18 +45,65 @@ static enum diag_code find_pools(struct scan *s, struct image *img)
     return c ? c : pool_scan(s);
 }
 
-// Modules that lie in a blob of ours are not the vendor's. A broken blob is for others to report.
-static void mark_spliced(struct scan *s, struct image *img)
+// --- products
+
+static bool in_blob(const struct image *img, const struct blob *b, uint64_t run)
 {
+    uint64_t addr = image_run_to_addr(img, run);
+    return addr != UINT64_MAX && addr - b->addr < b->layout.size;
+}
+
+// Code of the payload; the rest of a blob is no code, but holds what was written into code.
+static bool in_payload(const struct image *img, const struct blob *b, uint64_t run)
+{
+    return in_blob(img, b, run) &&
+           image_run_to_addr(img, run) - b->addr - BLOB_HEADER < b->payload_size;
+}
+
+// Did the blob change a byte of the instruction or word at a run-time address?
+static bool is_patched(const struct image *img, const struct blob *b, uint64_t run)
+{
+    enum { INSTRUCTION_MAX = 8 };
+    uint64_t addr = run ? image_run_to_addr(img, run) : UINT64_MAX;
+    for (uint32_t i = 0; addr != UINT64_MAX && i < b->n_patches; i++)
+        if (b->patches[i].addr < addr + INSTRUCTION_MAX &&
+            addr < b->patches[i].addr + b->patches[i].size)
+            return true;
+    return false;
+}
+
+// Stock code may hold addresses behind the stock data at which nothing is stored (ESP-IDF gives its
+// log texts such ones); in a product something lies there. What the blob did not change does not
+// refer to what is in it.
+static void drop_chance(const struct image *img, const struct blob *b, struct fw_refs *refs)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < refs->n; i++) {
+        const struct fw_ref *r = &refs->refs[i];
+        bool stock = !in_blob(img, b, r->addr);
+        bool changed = is_patched(img, b, r->addr) || is_patched(img, b, r->addr2);
+        if (stock ? changed || !in_blob(img, b, r->target) : in_payload(img, b, r->addr))
+            refs->refs[n++] = *r;
+    }
+    refs->n = n;
+}
+
+// What is known of a product from its blob: which modules and references are not the vendor's. A
+// broken blob is for others to report.
+static void use_blob(struct scan *s, struct image *img)
+{
+    struct firmware *fw = s->fw;
     struct blob *b = NULL;
     struct diag ignored;
     diag_init(&ignored);
     if (blob_find(img, s->arena, &ignored, &b) || !b)
         return;
-    for (unsigned i = 0; i < s->fw->n_modules; i++) {
-        uint64_t addr = image_run_to_addr(img, s->fw->modules[i].addr);
-        s->fw->modules[i].spliced = addr != UINT64_MAX && addr - b->addr < b->layout.size;
-    }
+    for (unsigned i = 0; i < fw->n_modules; i++)
+        fw->modules[i].spliced = in_blob(img, b, fw->modules[i].addr);
+    struct fw_refs *lists[] = {&fw->names_refs, &fw->content_refs, &fw->pool_refs,
+                               &fw->str_sizes_refs, &fw->str_content_refs};
+    for (unsigned i = 0; !img->pic && i < sizeof lists / sizeof *lists; i++)
+        drop_chance(img, b, lists[i]);
 }
 
 static enum diag_code run_passes(struct scan *s, struct image *img, struct firmware **out)
@@ -83,7 +130,7 @@ static enum diag_code run_passes(struct scan *s, struct image *img, struct firmw
     if ((c = release_scan(s)) || (c = frozen_scan(s)) || (c = option_scan(s)) ||
         (c = ref_scan(s)) || (c = raw_scan(s)) || (c = symbol_confirm(s)))
         return c;
-    mark_spliced(s, img);
+    use_blob(s, img);
     return region_scan(s);
 }
 

@@ -671,14 +671,15 @@ static void put_literals(struct make *m, const struct code *list, unsigned n)
 // with ".frozen/" and then calls one of the first and the lookup; the start, which calls all.
 static void put_functions(struct make *m)
 {
-    uint32_t used[4], calls[2], all[5], names = (uint32_t)m->s->names;
+    uint32_t used[4], calls[2], all[6], names = (uint32_t)m->s->names;
     uint32_t pool = (uint32_t)m->s->last_pool;
     struct code list[] = {{used, lookup_addresses(m, used), NULL, 0},
                           {&names, 1, NULL, 0},
                           {&pool, 1, NULL, 0},
                           {&pool, 1, NULL, 0},
                           {&pool, 1, NULL, 0},
-                          {&m->prefix, 1, calls, 2}};
+                          {&m->prefix, 1, calls, 2},
+                          {&m->spec->stray, m->spec->stray != 0, NULL, 0}};
     enum { FUNCTIONS = sizeof list / sizeof *list };
     align(m);
     put_literals(m, list, FUNCTIONS);
@@ -691,7 +692,7 @@ static void put_functions(struct make *m)
         all[i ? i - 1 : 0] = at;
     }
     m->s->lookup = m->code = calls[1];
-    put_code(m, &(struct code){NULL, 0, all, 5});
+    put_code(m, &(struct code){NULL, 0, all, FUNCTIONS - 1});
 }
 
 static void put_program(struct make *m)

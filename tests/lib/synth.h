@@ -19,6 +19,7 @@ struct synth_spec {
     unsigned mpz_dig_bits;
     bool immediates, save, movw; // movw: movw/movt pairs instead of literals (thumb)
     enum synth_frozen frozen;
+    uint32_t stray;     // not 0: code loads this address, at which the image has nothing
     bool no_maxsize;    // no sys.maxsize: the kind of long integers shows in type int
     bool sources;       // mp_frozen_str_sizes and _content are there; SYNTH_SOURCES has them
     bool ram_functions; // some functions run in memory that the image does not fill
