@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/task.h"
+
 enum {
     ARENA_ALIGN = 16,
     ARENA_FIRST = 16 << 10, // small commands touch few pages
@@ -54,6 +56,7 @@ static bool arena_count(struct arena *a, size_t drop, size_t add)
 
 void arena_free(struct arena *a)
 {
+    task_end_all(a->tasks);
     while (a->chunks) {
         struct arena_chunk *older = a->chunks->older;
         free(a->chunks);

@@ -9,6 +9,7 @@
 
 struct arena_chunk;
 struct arena_block;
+struct task;
 
 struct arena {
     struct arena_chunk *chunks;
@@ -16,6 +17,7 @@ struct arena {
     struct arena *outer;        // the arena whose memory this is part of; NULL = none
     char *next, *end;           // free part of the newest chunk
     size_t total;               // bytes taken from the system
+    struct task *tasks;         // that work in it, see task.h
     size_t limit;               // most bytes to take from the system; 0 = no limit
     bool failed;                // an allocation failed, now or before
     jmp_buf *on_fail; // if set, a failed allocation jumps here with 1 instead of returning NULL
@@ -25,6 +27,7 @@ void arena_init(struct arena *a, size_t limit);
 // An arena that can be freed before `outer` is. What it takes counts as outer's, whose limit holds.
 // Whoever frees outer frees this one first.
 void arena_init_inside(struct arena *a, struct arena *outer);
+// Waits for the tasks that work in it.
 void arena_free(struct arena *a);
 
 // size bytes aligned for any type, not cleared; NULL (or a jump) when memory or the limit is

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/task.h"
+
 enum { FILE_WRITER_MS = 5000 }; // how long a pipe may be without a writer
 
 static enum diag_code file_error(struct diag *d, const char *name, const char *what)
@@ -171,27 +173,52 @@ static void file_sync_folder(const char *name)
     }
 }
 
-static enum diag_code file_install(const char *name, const void *data, size_t size,
-                                   enum file_mode mode, bool fresh, struct diag *d)
+struct file_temporary { // a file that is not in place yet
+    char path[4096];
+    int fd;    // -1 = there is none
+    int error; // errno of the first failure, 0 = none
+};
+
+static void file_temporary_open(struct file_temporary *t, const char *name, enum file_mode mode)
 {
-    char temp[4096];
-    int fd = file_temp(name, mode, temp, sizeof temp);
-    if (fd < 0) {
-        return file_error(d, name, "cannot create");
+    t->fd = file_temp(name, mode, t->path, sizeof t->path);
+    t->error = t->fd < 0 ? errno : 0;
+}
+
+static void file_temporary_fill(struct file_temporary *t, const void *data, size_t size)
+{
+    if (t->fd >= 0 && (!file_put(t->fd, data, size) || fsync(t->fd) != 0)) {
+        t->error = errno ? errno : EIO;
     }
-    bool ok = file_put(fd, data, size) && fsync(fd) == 0;
-    int saved = errno;
-    ok = close(fd) == 0 && ok;
-    if (ok) {
-        ok = fresh ? link(temp, name) == 0 : rename(temp, name) == 0;
-        saved = errno;
+}
+
+static void file_temporary_remove(struct file_temporary *t)
+{
+    if (t->fd >= 0) {
+        close(t->fd);
+        unlink(t->path);
+        t->fd = -1;
     }
-    if (!ok || fresh) {
-        unlink(temp);
+}
+
+// Gives the temporary file its name, in place of what has it or, if fresh, only if nothing has.
+static enum diag_code file_temporary_install(struct file_temporary *t, const char *name, bool fresh,
+                                             struct diag *d)
+{
+    bool made = t->fd >= 0;
+    if (made && close(t->fd) != 0 && !t->error) {
+        t->error = errno;
     }
-    errno = saved;
-    if (!ok) {
-        return file_error(d, name, "cannot write");
+    t->fd = -1;
+    if (!t->error && (fresh ? link(t->path, name) : rename(t->path, name)) != 0) {
+        t->error = errno;
+    }
+    if (made && (t->error || fresh)) {
+        unlink(t->path);
+    }
+    if (t->error) {
+        errno = t->error;
+        return file_error(d, name, made ? "cannot write" : "cannot create");
     }
     file_sync_folder(name);
     return DIAG_OK;
@@ -205,29 +232,115 @@ static bool file_is_stdout(const char *name)
            strcmp(name, "/dev/fd/1") == 0 || strcmp(name, "/proc/self/fd/1") == 0;
 }
 
+static enum diag_code file_install(const char *name, const void *data, size_t size,
+                                   enum file_mode mode, bool fresh, struct diag *d)
+{
+    struct file_temporary t;
+    file_temporary_open(&t, name, mode);
+    file_temporary_fill(&t, data, size);
+    return file_temporary_install(&t, name, fresh, d);
+}
+
+// A folder, a device or a pipe (/dev/null, /dev/stdout): none can be replaced by a rename.
+static bool file_is_special(const char *name, mode_t *mode)
+{
+    struct stat st;
+    bool special = stat(name, &st) == 0 && !S_ISREG(st.st_mode);
+    *mode = special ? st.st_mode : 0;
+    return special;
+}
+
+static enum diag_code file_write_special(const char *name, mode_t mode, const void *data,
+                                         size_t size, struct diag *d)
+{
+    if (S_ISDIR(mode)) {
+        return diag_set(d, DIAG_IO, name, "is a folder, a file name is needed");
+    }
+    int fd = open(name, O_WRONLY | O_CLOEXEC | O_NONBLOCK); // fails if nobody reads a pipe
+    int flags = fd >= 0 ? fcntl(fd, F_GETFL) : -1;
+    bool ok =
+        flags >= 0 && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0 && file_put(fd, data, size);
+    enum diag_code err = ok ? DIAG_OK : file_error(d, name, "cannot write");
+    if (fd >= 0 && close(fd) != 0 && ok) {
+        err = file_error(d, name, "cannot write");
+    }
+    return err;
+}
+
 enum diag_code file_write(const char *name, const void *data, size_t size, enum file_mode mode,
                           bool binary, struct diag *d)
 {
+    mode_t special;
     if (file_is_stdout(name)) {
         return file_to_stdout(data, size, binary, d);
     }
-    struct stat st;
-    if (stat(name, &st) == 0 && !S_ISREG(st.st_mode)) {
-        if (S_ISDIR(st.st_mode)) {
-            return diag_set(d, DIAG_IO, name, "is a folder, a file name is needed");
-        }
-        // A device or a pipe (/dev/null, /dev/stdout) cannot be replaced by a rename.
-        int fd = open(name, O_WRONLY | O_CLOEXEC | O_NONBLOCK); // fails if nobody reads a pipe
-        int flags = fd >= 0 ? fcntl(fd, F_GETFL) : -1;
-        bool ok =
-            flags >= 0 && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0 && file_put(fd, data, size);
-        enum diag_code err = ok ? DIAG_OK : file_error(d, name, "cannot write");
-        if (fd >= 0 && close(fd) != 0 && ok) {
-            err = file_error(d, name, "cannot write");
-        }
-        return err;
+    if (file_is_special(name, &special)) {
+        return file_write_special(name, special, data, size, d);
     }
     return file_install(name, data, size, mode, false, d);
+}
+
+struct file_pending {
+    const char *name;
+    const void *data;
+    size_t size;
+    enum file_mode mode;
+    bool binary;
+    bool begun; // else everything is left to the commit
+    struct file_temporary temporary;
+    struct task *task;
+};
+
+static void file_pending_run(void *argument)
+{
+    struct file_pending *p = argument;
+    file_temporary_open(&p->temporary, p->name, p->mode);
+    file_temporary_fill(&p->temporary, p->data, p->size);
+}
+
+static void file_pending_end(void *argument)
+{
+    struct file_pending *p = argument;
+    file_temporary_remove(&p->temporary);
+}
+
+struct file_pending *file_begin(const char *name, const void *data, size_t size,
+                                enum file_mode mode, bool binary, struct arena *a)
+{
+    mode_t special;
+    struct file_pending *p = ARENA_NEW(a, struct file_pending);
+    if (!p) {
+        return NULL;
+    }
+    *p = (struct file_pending){
+        .name = name, .data = data, .size = size, .mode = mode, .binary = binary};
+    p->temporary.fd = -1;
+    p->begun = !file_is_stdout(name) && !file_is_special(name, &special);
+    if (p->begun) {
+        p->task = task_start(a, file_pending_run, file_pending_end, p);
+        p->begun = p->task != NULL;
+    }
+    return p;
+}
+
+enum diag_code file_commit(struct file_pending *p, struct diag *d)
+{
+    if (!p) {
+        return diag_nomem(d);
+    }
+    if (!p->begun) {
+        return file_write(p->name, p->data, p->size, p->mode, p->binary, d);
+    }
+    task_wait(p->task);
+    return file_temporary_install(&p->temporary, p->name, false, d);
+}
+
+void file_drop(struct file_pending *p)
+{
+    if (p && p->begun) {
+        task_wait(p->task);
+        file_temporary_remove(&p->temporary);
+    }
 }
 
 enum diag_code file_create(const char *name, const void *data, size_t size, enum file_mode mode,

@@ -34,7 +34,17 @@ enum file_mode {
 // binary is true. Nothing of a failed write stays behind. Errors: DIAG_IO.
 enum diag_code file_write(const char *name, const void *data, size_t size, enum file_mode mode,
                           bool binary, struct diag *d);
-// The same, but fails with DIAG_IO if name exists.
+// The same in two steps, so that the data are on their way to the disk while the caller still makes
+// sure of them: file_begin writes a temporary file in the background, file_commit puts it in place.
+// Without a commit nothing changes: file_drop, or the arena's end, takes the temporary file away.
+// data must live until then. Standard output and devices are written by file_commit. Errors are
+// told there, too; NULL (without memory) is one.
+struct file_pending;
+struct file_pending *file_begin(const char *name, const void *data, size_t size,
+                                enum file_mode mode, bool binary, struct arena *a);
+enum diag_code file_commit(struct file_pending *p, struct diag *d);
+void file_drop(struct file_pending *p);
+// The same as file_write, but fails with DIAG_IO if name exists.
 enum diag_code file_create(const char *name, const void *data, size_t size, enum file_mode mode,
                            struct diag *d);
 // True if both names lead to the same existing file.

@@ -107,6 +107,18 @@ const char *blob_damaged(const struct blob *b);
 // Fills what b says about its base: container, digests, sizes, extents (in the arena).
 enum diag_code blob_set_base(struct blob *b, const struct image *base, struct arena *a,
                              struct diag *d);
+// The same in steps, so that hashing goes on beside other work (see task.h), in an arena:
+// blob_base_new begins with the digest of a file, which must outlive the arena; blob_base_map, once
+// the file is read and the image's base address known, with that of the address space;
+// blob_base_set waits for both and fills b. Errors: NULL without memory; see blob_set_base.
+struct blob_base;
+struct blob_base *blob_base_new(const uint8_t *file, size_t size, struct arena *a);
+enum diag_code blob_base_map(struct blob_base *x, const struct image *img, struct diag *d);
+void blob_base_set(struct blob_base *x, struct blob *b);
+// Waits for the digest of the file; is it that of b's base?
+bool blob_base_is_file(struct blob_base *x, const struct blob *b);
+// The extents that blob_base_map found.
+const struct blob_extent *blob_base_extents(const struct blob_base *x, uint32_t *n);
 // True if an image (in any container) is b's base: every byte of the extents is as signed, and the
 // rest is padding. *same_file tells whether the file is the very one.
 // A raw image without an address is placed where the base was.

@@ -6,6 +6,7 @@
 #include "format/blob/blob.h"
 #include "format/blob/walk.h"
 #include "format/sha256.h"
+#include "format/task.h"
 
 enum {
     SPACE_FILL_MIN = 256, // shorter fills count as data; a UF2 block's payload
@@ -342,30 +343,25 @@ static bool space_digest(const struct blob_layout *l, const struct image *img,
     return ok;
 }
 
-// The same over a list of extents.
-static enum diag_code space_digest_extents(const struct blob_extent *extents, uint32_t n,
-                                           const struct image *img, struct diag *d,
-                                           uint8_t digest[BLOB_DIGEST], uint64_t *size)
+// Extents as a blob holds them; *size: bytes that are hashed.
+static enum diag_code space_layout(const struct blob_extent *extents, uint32_t n, struct arena *a,
+                                   struct diag *d, struct blob_layout *l, uint64_t *size)
 {
-    struct bytes_out out;
-    bytes_out_init(&out);
+    uint8_t *p = arena_alloc(a, (size_t)n * BLOB_EXTENT_SIZE);
     *size = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        bytes_put_u64(&out, extents[i].addr);
-        bytes_put_u32(&out, extents[i].size);
-        bytes_put_u32(&out, (uint32_t)extents[i].kind);
+    if (!p) {
+        return diag_nomem(d);
+    }
+    *l = (struct blob_layout){.bytes = p};
+    l->at[BLOB_EXTENTS + 1] = n * BLOB_EXTENT_SIZE;
+    for (uint32_t i = 0; i < n; i++, p += BLOB_EXTENT_SIZE) {
+        st64(p, extents[i].addr);
+        st32(p + 8, extents[i].size);
+        st32(p + 12, (uint32_t)extents[i].kind);
         bool hashed = extents[i].kind == BLOB_EXTENT_DATA || extents[i].kind == BLOB_EXTENT_GAP;
         *size += hashed ? extents[i].size : 0;
     }
-    enum diag_code err = bytes_out_check(&out, d);
-    if (!err) {
-        static const uint8_t none;
-        struct blob_layout l = {.bytes = out.data ? out.data : &none};
-        l.at[BLOB_EXTENTS + 1] = (uint32_t)out.size;
-        space_digest(&l, img, digest);
-    }
-    bytes_out_free(&out);
-    return err;
+    return DIAG_OK;
 }
 
 enum diag_code blob_space_digest(const struct image *img, struct arena *a, struct diag *d,
@@ -373,8 +369,13 @@ enum diag_code blob_space_digest(const struct image *img, struct arena *a, struc
 {
     struct blob_extent *extents;
     uint32_t n;
+    struct blob_layout l;
     enum diag_code err = space_of_image(img, a, d, &n, &extents);
-    return err ? err : space_digest_extents(extents, n, img, d, digest, size);
+    err = err ? err : space_layout(extents, n, a, d, &l, size);
+    if (!err) {
+        space_digest(&l, img, digest);
+    }
+    return err;
 }
 
 void blob_file_digest(const struct image *img, uint8_t digest[BLOB_DIGEST])
@@ -382,20 +383,90 @@ void blob_file_digest(const struct image *img, uint8_t digest[BLOB_DIGEST])
     sha256(img->file, img->file_size, digest);
 }
 
-enum diag_code blob_set_base(struct blob *b, const struct image *base, struct arena *a,
-                             struct diag *d)
-{
+struct blob_base {
+    struct arena *arena;
+    const uint8_t *file;
+    size_t file_size;
+    const struct image *image;
+    struct blob_layout layout; // of the extents alone
     struct blob_extent *extents;
-    enum diag_code err = space_of_image(base, a, d, &b->n_extents, &extents);
+    uint32_t n_extents;
+    uint64_t space_size;
+    struct task *file_task, *space_task;
+    uint8_t file_sha256[BLOB_DIGEST], space_sha256[BLOB_DIGEST];
+};
+
+static void base_hash_file(void *argument)
+{
+    struct blob_base *x = argument;
+    sha256(x->file, x->file_size, x->file_sha256);
+}
+
+static void base_hash_space(void *argument)
+{
+    struct blob_base *x = argument;
+    space_digest(&x->layout, x->image, x->space_sha256);
+}
+
+struct blob_base *blob_base_new(const uint8_t *file, size_t size, struct arena *a)
+{
+    struct blob_base *x = ARENA_NEW(a, struct blob_base);
+    if (!x) {
+        return NULL;
+    }
+    *x = (struct blob_base){.arena = a, .file = file, .file_size = size};
+    x->file_task = task_start(a, base_hash_file, NULL, x);
+    return x->file_task ? x : NULL;
+}
+
+enum diag_code blob_base_map(struct blob_base *x, const struct image *img, struct diag *d)
+{
+    enum diag_code err = space_of_image(img, x->arena, d, &x->n_extents, &x->extents);
+    err =
+        err ? err : space_layout(x->extents, x->n_extents, x->arena, d, &x->layout, &x->space_size);
     if (err) {
         return err;
     }
-    b->extents = extents;
-    b->container = (uint32_t)base->kind;
-    b->base_file_size = base->file_size;
-    blob_file_digest(base, b->base_file_sha256);
-    return space_digest_extents(extents, b->n_extents, base, d, b->base_space_sha256,
-                                &b->base_space_size);
+    x->image = img;
+    x->space_task = task_start(x->arena, base_hash_space, NULL, x);
+    return x->space_task ? DIAG_OK : diag_nomem(d);
+}
+
+const struct blob_extent *blob_base_extents(const struct blob_base *x, uint32_t *n)
+{
+    *n = x->n_extents;
+    return x->extents;
+}
+
+void blob_base_set(struct blob_base *x, struct blob *b)
+{
+    task_wait(x->file_task);
+    task_wait(x->space_task);
+    b->container = (uint32_t)x->image->kind;
+    b->n_extents = x->n_extents;
+    b->extents = x->extents;
+    b->base_file_size = x->file_size;
+    b->base_space_size = x->space_size;
+    memcpy(b->base_file_sha256, x->file_sha256, BLOB_DIGEST);
+    memcpy(b->base_space_sha256, x->space_sha256, BLOB_DIGEST);
+}
+
+bool blob_base_is_file(struct blob_base *x, const struct blob *b)
+{
+    task_wait(x->file_task);
+    return x->file_size == b->base_file_size &&
+           memcmp(x->file_sha256, b->base_file_sha256, BLOB_DIGEST) == 0;
+}
+
+enum diag_code blob_set_base(struct blob *b, const struct image *base, struct arena *a,
+                             struct diag *d)
+{
+    struct blob_base *x = blob_base_new(base->file, base->file_size, a);
+    enum diag_code err = x ? blob_base_map(x, base, d) : diag_nomem(d);
+    if (!err) {
+        blob_base_set(x, b);
+    }
+    return err;
 }
 
 // A piece of an image that neither base nor blob accounts for: what converters put between parts.

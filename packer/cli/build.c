@@ -145,6 +145,7 @@ enum diag_code build_check(struct cli *cli, struct build *b)
     return err ? err : check_lengths(cli, b);
 }
 
+// A firmware hardly ever holds a splice already, so its digest is begun before that is known.
 static enum diag_code take_out(struct cli *cli, struct build *b)
 {
     struct bytes_out base;
@@ -152,18 +153,21 @@ static enum diag_code take_out(struct cli *cli, struct build *b)
     jmp_buf *on_fail = cli->arena.on_fail; // base must be freed before anything jumps
     cli->arena.on_fail = NULL;
     bytes_out_init(&base);
-    enum diag_code err = splice_open(b->file.data, b->file.size, b->firmware, b->kind, &cli->arena,
-                                     &cli->diag, &b->image, &found, &base);
     b->base = b->file.data;
     b->base_size = b->file.size;
+    b->digests = blob_base_new(b->base, b->base_size, &cli->arena);
+    enum diag_code err = splice_open(b->file.data, b->file.size, b->firmware, b->kind, &cli->arena,
+                                     &cli->diag, &b->image, &found, &base);
     if (!err && found) {
         b->taken_out = found;
         b->base = arena_dup(&cli->arena, base.data, base.size);
         b->base_size = base.size;
+        b->digests = b->base ? blob_base_new(b->base, b->base_size, &cli->arena) : NULL;
+        err = b->digests ? splice_check_base(found, b->digests, b->firmware, &cli->diag) : DIAG_OK;
     }
     bytes_out_free(&base);
     cli->arena.on_fail = on_fail;
-    return err || b->base ? err : diag_nomem(&cli->diag);
+    return err || b->digests ? err : diag_nomem(&cli->diag);
 }
 
 enum diag_code build_open_base(struct cli *cli, struct build *b)
@@ -179,6 +183,8 @@ enum diag_code build_open(struct cli *cli, struct build *b)
         err = image_read(b->base, b->base_size, b->firmware, b->kind, &cli->arena, &cli->diag,
                          &b->image);
     }
+    bool mapped = !err && b->image->base_known; // else the scan finds the base address
+    err = err || !mapped ? err : blob_base_map(b->digests, b->image, &cli->diag);
     if (err) {
         return err;
     }
@@ -186,7 +192,9 @@ enum diag_code build_open(struct cli *cli, struct build *b)
     if (err) {
         return err == DIAG_NO && !b->fw ? DIAG_MALFORMED : err; // no firmware at all
     }
-    err = freeze_possible(b->fw, &cli->diag);
+    err = mapped ? DIAG_OK : blob_base_map(b->digests, b->image, &cli->diag);
+    b->splice.base = b->digests;
+    err = err ? err : freeze_possible(b->fw, &cli->diag);
     return err ? err : build_place(cli, b);
 }
 
@@ -210,17 +218,21 @@ enum diag_code build_list(struct cli *cli, struct build *b)
 
 static enum diag_code sign(struct cli *cli, struct build *b)
 {
-    struct sign_key *key;
     struct sign_passphrase pass = {.file = b->passphrase_file, .prompt = true};
+    struct sign_key *key;
     enum diag_code err = DIAG_OK;
     for (unsigned i = 0; i < b->keys.n && !err; i++) {
         err = sign_key_read(b->keys.items[i], &pass, &cli->arena, &cli->diag, &key);
-        if (!err) {
-            err = sign_blob(b->blob.data, b->blob.size, key, &cli->diag);
-            sign_key_free(key);
-        }
+        err =
+            err ? err
+                : sign_begin(b->blob.data, b->blob.size, key, &cli->arena, &cli->diag, &b->checks);
     }
     return err;
+}
+
+enum diag_code build_settle(struct cli *cli, struct build *b)
+{
+    return sign_end(b->checks, &cli->diag);
 }
 
 enum diag_code build_blob(struct cli *cli, struct build *b)
@@ -243,23 +255,41 @@ enum diag_code build_blob(struct cli *cli, struct build *b)
     return err ? err : sign(cli, b);
 }
 
-enum diag_code build_product(struct cli *cli, const struct build *b, const struct blob *blob)
+// The product goes to the disk while it is still being proven, but gets its name only afterwards.
+static enum diag_code write_proven(struct cli *cli, struct build *b, const struct splice_parts *p,
+                                   const struct bytes_out *product)
 {
+    struct file_pending *pending = file_begin(b->output, product->data, product->size,
+                                              file_mode_of(b->firmware), true, &cli->arena);
+    enum diag_code err = splice_prove(p, product, &cli->arena, &cli->diag);
+    err = err ? err : build_settle(cli, b);
+    if (err) {
+        file_drop(pending);
+        return err;
+    }
+    return file_commit(pending, &cli->diag);
+}
+
+enum diag_code build_product(struct cli *cli, struct build *b, const struct blob *blob)
+{
+    const struct splice_parts parts = {.base = b->base,
+                                       .base_size = b->base_size,
+                                       .name = b->firmware,
+                                       .kind = b->kind,
+                                       .blob = blob,
+                                       .digests = b->digests,
+                                       .planned = b->plan != NULL};
     struct bytes_out product;
     jmp_buf *on_fail = cli->arena.on_fail; // product must be freed before anything jumps
     cli->arena.on_fail = NULL;
     bytes_out_init(&product);
-    enum diag_code err = (b->plan ? splice_apply_planned : splice_apply)(
-        b->base, b->base_size, b->firmware, b->kind, blob, &cli->arena, &cli->diag, &product);
+    enum diag_code err = splice_make(&parts, &cli->arena, &cli->diag, &product);
     if (!err && b->app_limit && product.size > b->app_limit) {
         err = diag_set(&cli->diag, DIAG_NO, b->output,
                        "the product has %zu bytes, the partition of the board %llu", product.size,
                        (unsigned long long)b->app_limit);
     }
-    if (!err) {
-        err = file_write(b->output, product.data, product.size, file_mode_of(b->firmware), true,
-                         &cli->diag);
-    }
+    err = err ? err : write_proven(cli, b, &parts, &product);
     bytes_out_free(&product);
     cli->arena.on_fail = on_fail;
     return err;

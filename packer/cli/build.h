@@ -32,6 +32,8 @@ struct build { // options first, then what the steps make of them
     struct splice_plan *plan;
     struct production production;
     struct bytes_out blob; // encoded
+    struct blob_base *digests; // of the base, in the making
+    struct sign_check *checks; // of the signatures, going on
 };
 
 // Options of build and pack, as rows of a table that ends with zeros.
@@ -39,7 +41,7 @@ enum { BUILD_OPTIONS = 26 };
 void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS]);
 // Checks them, without reading anything but names. Errors: DIAG_USAGE.
 enum diag_code build_check(struct cli *cli, struct build *b);
-// Reads the firmware and takes a splice out of it.
+// Reads the firmware, takes a splice out of it and begins with the digests of the base.
 enum diag_code build_open_base(struct cli *cli, struct build *b);
 // The same, finds MicroPython in it and the regions that the blob may go to.
 enum diag_code build_open(struct cli *cli, struct build *b);
@@ -47,14 +49,17 @@ enum diag_code build_open(struct cli *cli, struct build *b);
 enum diag_code build_place(struct cli *cli, struct build *b);
 // Lists the inputs, once.
 enum diag_code build_list(struct cli *cli, struct build *b);
-// Lists (if not done), reads and compiles the inputs, plans the splice, encodes and signs the blob.
+// Lists (if not done), reads and compiles the inputs, plans the splice, encodes and signs the blob,
+// which is not to be written before build_settle.
 enum diag_code build_blob(struct cli *cli, struct build *b);
+// Waits for the checks of the signatures.
+enum diag_code build_settle(struct cli *cli, struct build *b);
 // The table (or JSON) that tells what was done.
 enum diag_code build_report(struct cli *cli, const struct build *b);
 void build_free(struct build *b);
 
 // Makes the product of the base and an encoded blob and writes it.
-enum diag_code build_product(struct cli *cli, const struct build *b, const struct blob *blob);
+enum diag_code build_product(struct cli *cli, struct build *b, const struct blob *blob);
 // Parses --type. Errors: DIAG_USAGE.
 enum diag_code build_type(struct cli *cli, const char *type, enum image_kind *kind);
 // Refuses an output that is one of the inputs.

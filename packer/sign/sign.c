@@ -4,6 +4,7 @@
 #include <mbedtls/asn1.h>
 
 #include "format/sha256.h"
+#include "format/task.h"
 
 enum { SIGN_SIZE_MAX = 384, SIGN_SALT = 32 };
 
@@ -102,48 +103,113 @@ static enum diag_code sign_insert(uint8_t *blob, size_t size, enum blob_algorith
     return DIAG_OK;
 }
 
-// Makes the signature and checks it: a key whose public part is another key's, or a fault in the
-// computation, never gets out.
-static enum diag_code sign_make(const struct sign_key *key, const uint8_t *digest, unsigned n,
-                                struct sign_random *random, uint8_t *signature)
-{
-    mbedtls_pk_context pk = key->pk;
-    int failed = key->algorithm == BLOB_RSA_PSS_3072
-                     ? sign_rsa(mbedtls_pk_rsa(pk), digest, n, random, signature)
-                     : sign_ecdsa(mbedtls_pk_ec(pk), key->algorithm, digest, n, random, signature);
-    enum diag_code answer = crypto_answer(failed);
-    return answer ? answer
-                  : crypto_check(&key->pk, key->algorithm, digest, signature,
-                                 blob_layout_signature_size((uint32_t)key->algorithm));
-}
-
-enum diag_code sign_blob(uint8_t *blob, size_t size, const struct sign_key *key, struct diag *d)
-{
+struct sign_check {
+    struct sign_check *next;
+    struct sign_key *key;
+    unsigned n;
     uint8_t digest[KEY_HASH_MAX], signature[SIGN_SIZE_MAX];
+    enum diag_code answer;
+    struct task *task;
+};
+
+static enum diag_code sign_make(struct sign_check *c, struct diag *d)
+{
     struct sign_random random;
-    if (size < BLOB_HEADER) {
-        return diag_set(d, DIAG_MALFORMED, NULL, "too short for a blob");
-    }
     enum diag_code err = sign_random_open(&random, d);
     if (err) {
         return err;
     }
-    unsigned n = verify_key_digest(key->algorithm, blob, BLOB_HEADER, digest);
-    enum diag_code good = sign_make(key, digest, n, &random, signature);
-    // mbedTLS 2.28 goes on when its generator got no memory; a key that works the second time had
-    // nothing else wrong with it.
-    if (good == DIAG_NO && sign_make(key, digest, n, &random, signature) == DIAG_OK) {
-        good = DIAG_NOMEM;
-    }
+    mbedtls_pk_context pk = c->key->pk;
+    int failed = c->key->algorithm == BLOB_RSA_PSS_3072
+                     ? sign_rsa(mbedtls_pk_rsa(pk), c->digest, c->n, &random, c->signature)
+                     : sign_ecdsa(mbedtls_pk_ec(pk), c->key->algorithm, c->digest, c->n, &random,
+                                  c->signature);
+    c->answer = crypto_answer(failed);
     sign_random_close(&random);
-    if (good == DIAG_NOMEM) {
+    return DIAG_OK;
+}
+
+static void sign_check(void *argument)
+{
+    struct sign_check *c = argument;
+    c->answer = crypto_check(&c->key->pk, c->key->algorithm, c->digest, c->signature,
+                             blob_layout_signature_size((uint32_t)c->key->algorithm));
+}
+
+// mbedTLS 2.28 goes on when its generator got no memory; a key that works the second time had
+// nothing else wrong with it.
+static enum diag_code sign_answer(struct sign_check *c, struct diag *d)
+{
+    if (c->answer == DIAG_NO && sign_make(c, d) == DIAG_OK && c->answer == DIAG_OK) {
+        sign_check(c);
+        c->answer = c->answer ? c->answer : DIAG_NOMEM;
+    }
+    if (c->answer == DIAG_NOMEM) {
         return diag_nomem(d);
     }
-    if (good) {
-        return diag_set(d, DIAG_NO, NULL,
-                        "the key does not work: its parts do not belong together");
+    return c->answer ? diag_set(d, DIAG_NO, NULL,
+                                "the key does not work: its parts do not belong together")
+                     : DIAG_OK;
+}
+
+// Makes the signature and puts it into the blob.
+static enum diag_code sign_unchecked(struct sign_check *c, uint8_t *blob, size_t size,
+                                     struct diag *d)
+{
+    if (size < BLOB_HEADER) {
+        return diag_set(d, DIAG_MALFORMED, NULL, "too short for a blob");
     }
-    return sign_insert(blob, size, key->algorithm, key->id, signature, d);
+    c->n = verify_key_digest(c->key->algorithm, blob, BLOB_HEADER, c->digest);
+    enum diag_code err = sign_make(c, d);
+    err = err ? err : sign_answer(c, d);
+    return err ? err : sign_insert(blob, size, c->key->algorithm, c->key->id, c->signature, d);
+}
+
+static void sign_drop(void *argument)
+{
+    struct sign_check *c = argument;
+    sign_key_free(c->key);
+}
+
+enum diag_code sign_begin(uint8_t *blob, size_t size, struct sign_key *key, struct arena *a,
+                          struct diag *d, struct sign_check **list)
+{
+    struct sign_check *c = ARENA_NEW(a, struct sign_check);
+    enum diag_code err = DIAG_NOMEM;
+    if (c) {
+        *c = (struct sign_check){.next = *list, .key = key};
+        err = sign_unchecked(c, blob, size, d);
+        c->task = err ? NULL : task_start(a, sign_check, sign_drop, c);
+    }
+    if (!c || !c->task) {
+        sign_key_free(key);
+        return err && err != DIAG_NOMEM ? err : diag_nomem(d);
+    }
+    *list = c;
+    return DIAG_OK;
+}
+
+enum diag_code sign_end(struct sign_check *list, struct diag *d)
+{
+    enum diag_code err = DIAG_OK;
+    for (struct sign_check *c = list; c; c = c->next) {
+        task_wait(c->task);
+        err = err ? err : sign_answer(c, d);
+        sign_key_free(c->key);
+    }
+    return err;
+}
+
+enum diag_code sign_blob(uint8_t *blob, size_t size, const struct sign_key *key, struct diag *d)
+{
+    struct sign_key copy = *key; // only looked at
+    struct sign_check c = {.key = &copy};
+    enum diag_code err = sign_unchecked(&c, blob, size, d);
+    if (!err) {
+        sign_check(&c);
+        err = sign_answer(&c, d);
+    }
+    return err;
 }
 
 // One INTEGER of DER, to n bytes: not negative, without needless zeros, not longer than the order.

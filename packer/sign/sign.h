@@ -49,6 +49,14 @@ enum diag_code sign_public_pem(const struct sign_key *key, struct bytes_out *out
 // Adds a signature to an encoded blob (what blob_write appended), in place: the size stays. A
 // signature of the same key is replaced. Errors: DIAG_NO when the reserved room is full.
 enum diag_code sign_blob(uint8_t *blob, size_t size, const struct sign_key *key, struct diag *d);
+// The same in two steps: every signature is checked after it was made (a key whose public part is
+// another key's, or a fault in the computation, must not get out), and that goes on beside other
+// work, see task.h. sign_begin takes the key over, also when it fails, and puts the check in front
+// of a list (NULL = empty); nobody may use the blob before sign_end has said yes to the list.
+struct sign_check;
+enum diag_code sign_begin(uint8_t *blob, size_t size, struct sign_key *key, struct arena *a,
+                          struct diag *d, struct sign_check **list);
+enum diag_code sign_end(struct sign_check *list, struct diag *d);
 // Adds a signature that was made elsewhere, as it is in a blob or in DER (ECDSA). Errors: DIAG_NO
 // when it is not the key's signature of this blob.
 enum diag_code sign_put(uint8_t *blob, size_t size, const struct verify_key *key,

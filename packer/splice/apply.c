@@ -1,5 +1,4 @@
 // The product of a base and a blob, and the way back.
-#include "format/sha256.h"
 #include "packer/splice/splice.h"
 
 // Modules of a product that are read back; of more than that, an even spread. Reading one takes
@@ -44,16 +43,13 @@ static enum diag_code take_out(struct image *img, const struct blob *b, struct d
     return err ? err : bytes_out_check(base, d);
 }
 
-static enum diag_code check_digest(const struct blob *b, const struct bytes_out *base,
-                                   const char *name, struct diag *d)
+enum diag_code splice_check_base(const struct blob *b, struct blob_base *digests, const char *name,
+                                 struct diag *d)
 {
-    uint8_t digest[BLOB_DIGEST];
-    sha256(base->data, base->size, digest);
-    if (base->size == b->base_file_size && !memcmp(digest, b->base_file_sha256, BLOB_DIGEST)) {
-        return DIAG_OK;
-    }
-    return diag_set(d, DIAG_NO, name,
-                    "taking the splice out does not give the firmware that the blob names");
+    return blob_base_is_file(digests, b)
+               ? DIAG_OK
+               : diag_set(d, DIAG_NO, name,
+                          "taking the splice out does not give the firmware that the blob names");
 }
 
 enum diag_code splice_open(const uint8_t *product, size_t size, const char *name,
@@ -72,7 +68,6 @@ enum diag_code splice_open(const uint8_t *product, size_t size, const char *name
         return diag_nomem(d);
     }
     err = take_out(*img, found, d, base);
-    err = err ? err : check_digest(found, base, name, d);
     *blob = err ? NULL : found;
     return err;
 }
@@ -82,10 +77,17 @@ enum diag_code splice_remove(const uint8_t *product, size_t size, const char *na
                              struct blob **blob, struct bytes_out *base)
 {
     struct image *img;
-    return splice_open(product, size, name, kind, a, d, &img, blob, base);
+    enum diag_code err = splice_open(product, size, name, kind, a, d, &img, blob, base);
+    if (err || !*blob) {
+        return err;
+    }
+    struct blob_base *digests = blob_base_new(base->data, base->size, a);
+    err = digests ? splice_check_base(*blob, digests, name, d) : diag_nomem(d);
+    *blob = err ? NULL : *blob;
+    return err;
 }
 
-static enum diag_code check_base(struct image *img, const struct blob *b, struct diag *d)
+static enum diag_code compare_base(struct image *img, const struct blob *b, struct diag *d)
 {
     bool same_file;
     if (!blob_is_base(b, img, &same_file)) {
@@ -104,23 +106,44 @@ static enum diag_code check_base(struct image *img, const struct blob *b, struct
     return DIAG_OK;
 }
 
-static enum diag_code make_product(const uint8_t *base, size_t base_size, const char *name,
-                                   enum image_kind kind, const struct blob *b, bool known,
-                                   struct arena *a, struct diag *d, struct bytes_out *product)
+static enum diag_code check_base(const struct splice_parts *p, struct arena *a, struct diag *d)
 {
     struct image *img;
-    enum diag_code err = image_read(base, base_size, name, kind, a, d, &img);
+    if (p->planned || (p->digests && blob_base_is_file(p->digests, p->blob))) {
+        return DIAG_OK;
+    }
+    enum diag_code err = image_read(p->base, p->base_size, p->name, p->kind, a, d, &img);
+    return err ? err : compare_base(img, p->blob, d);
+}
+
+static enum diag_code put_in(const struct splice_parts *p, struct arena *a, struct diag *d,
+                             struct bytes_out *product)
+{
+    const struct blob *b = p->blob;
+    struct image *img;
+    enum diag_code err = image_read(p->base, p->base_size, p->name, p->kind, a, d, &img);
     if (err) {
         return err;
     }
-    if (known && !img->base_known && b->n_extents) {
+    if (!img->base_known && b->n_extents) {
         image_rebase(img, b->extents[0].addr);
     }
-    err = known ? DIAG_OK : check_base(img, b, d);
-    err = err ? err : poke(img, b, false, d);
+    err = poke(img, b, false, d);
     err = err ? err : image_add(img, b->addr, b->layout.bytes, b->layout.size, b->segment_flags, d);
     err = err ? err : image_write(img, product, d);
     return err ? err : bytes_out_check(product, d);
+}
+
+enum diag_code splice_make(const struct splice_parts *p, struct arena *a, struct diag *d,
+                           struct bytes_out *product)
+{
+    enum diag_code err = p->digests ? DIAG_OK : check_base(p, a, d);
+    if (err) {
+        return err;
+    }
+    err = put_in(p, a, d, product);
+    enum diag_code other = err && p->digests ? check_base(p, a, d) : DIAG_OK; // see splice_prove
+    return other ? other : err;
 }
 
 static enum diag_code wrong(struct diag *d, const char *name, const char *why)
@@ -182,49 +205,53 @@ static enum diag_code check_tables(struct image *img, const struct blob *b, stru
     return err;
 }
 
-static enum diag_code check_undo(struct image *img, const struct blob *b, const uint8_t *base,
-                                 size_t base_size, struct diag *d)
+static enum diag_code check_undo(struct image *img, const struct splice_parts *p, struct diag *d)
 {
     struct bytes_out again;
     struct diag inner;
     diag_init(&inner);
     bytes_out_init(&again);
-    enum diag_code err = take_out(img, b, &inner, &again);
-    bool same = !err && again.size == base_size && !memcmp(again.data, base, base_size);
+    enum diag_code err = take_out(img, p->blob, &inner, &again);
+    bool same = !err && again.size == p->base_size && !memcmp(again.data, p->base, again.size);
     bytes_out_free(&again);
     return same ? DIAG_OK : wrong(d, img->name, err ? inner.text : "the base does not come back");
 }
 
-static enum diag_code check_product(const struct bytes_out *product, const char *name,
-                                    enum image_kind kind, const struct blob *b, const uint8_t *base,
-                                    size_t base_size, struct arena *a, struct diag *d)
+static enum diag_code prove(const struct splice_parts *p, const struct bytes_out *product,
+                            struct arena *a, struct diag *d)
 {
+    const struct blob *b = p->blob;
     struct image *img;
     struct blob *found = NULL;
     struct diag inner;
     diag_init(&inner);
-    enum diag_code err = image_read(product->data, product->size, name, kind, a, &inner, &img);
+    enum diag_code err =
+        image_read(product->data, product->size, p->name, p->kind, a, &inner, &img);
     err = err ? err : blob_find(img, a, &inner, &found);
     if (err || !found || found->layout.size != b->layout.size ||
         memcmp(found->layout.bytes, b->layout.bytes, b->layout.size) != 0) {
-        return wrong(d, name, err ? inner.text : "the blob is not found in it");
+        return wrong(d, p->name, err ? inner.text : "the blob is not found in it");
     }
     err = check_tables(img, b, a, d);
-    return err ? err : check_undo(img, b, base, base_size, d);
+    return err ? err : check_undo(img, p, d);
+}
+
+// The base's digest is waited for last: it is made while the proof goes on. But another firmware is
+// the cause of whatever else is wrong.
+enum diag_code splice_prove(const struct splice_parts *p, const struct bytes_out *product,
+                            struct arena *a, struct diag *d)
+{
+    enum diag_code err = prove(p, product, a, d);
+    enum diag_code other = p->digests ? check_base(p, a, d) : DIAG_OK;
+    return other ? other : err;
 }
 
 enum diag_code splice_apply(const uint8_t *base, size_t base_size, const char *name,
                             enum image_kind kind, const struct blob *blob, struct arena *a,
                             struct diag *d, struct bytes_out *product)
 {
-    enum diag_code err = make_product(base, base_size, name, kind, blob, false, a, d, product);
-    return err ? err : check_product(product, name, kind, blob, base, base_size, a, d);
-}
-
-enum diag_code splice_apply_planned(const uint8_t *base, size_t base_size, const char *name,
-                                    enum image_kind kind, const struct blob *blob, struct arena *a,
-                                    struct diag *d, struct bytes_out *product)
-{
-    enum diag_code err = make_product(base, base_size, name, kind, blob, true, a, d, product);
-    return err ? err : check_product(product, name, kind, blob, base, base_size, a, d);
+    const struct splice_parts p = {
+        .base = base, .base_size = base_size, .name = name, .kind = kind, .blob = blob};
+    enum diag_code err = splice_make(&p, a, d, product);
+    return err ? err : splice_prove(&p, product, a, d);
 }

@@ -30,6 +30,7 @@ struct planner {
     enum freeze_pools pools;
     bool pool_failed; // a reference to the last qstr pool could not be changed
     uint64_t pages;   // of the flash MMU that constant data gets more, see firmware.mapped_end
+    struct blob_base *base;
     struct splice_plan *plan;
 };
 
@@ -414,7 +415,16 @@ static enum diag_code describe(struct planner *p)
     b->counter = p->options->counter;
     b->signature_space = p->options->signature_space;
     b->profile_id = blob_profile(fw->major, fw->minor, fw->patch, fw->isa);
-    return blob_set_base(b, fw->image, p->arena, p->diag);
+    if (!p->base) {
+        p->base = blob_base_new(fw->image->file, fw->image->file_size, p->arena);
+        enum diag_code err =
+            p->base ? blob_base_map(p->base, fw->image, p->diag) : diag_nomem(p->diag);
+        if (err) {
+            return err;
+        }
+    }
+    b->extents = blob_base_extents(p->base, &b->n_extents);
+    return DIAG_OK;
 }
 
 // The pages of the flash MMU that the blob needs behind those of the firmware.
@@ -466,6 +476,9 @@ static enum diag_code plan(struct planner *p)
     err = err ? err : place(p);
     err = err ? err : lay_out(p, p->plan->blob.addr);
     p->plan->n_references = p->patches.n_references;
+    if (!err) {
+        blob_base_set(p->base, &p->plan->blob);
+    }
     return err;
 }
 
@@ -499,6 +512,7 @@ enum diag_code splice_plan(const struct firmware *fw, const struct splice_module
                         .options = options,
                         .arena = a,
                         .diag = d,
+                        .base = options->base,
                         .plan = ARENA_NEW(a, struct splice_plan)};
     bool can_move = pool_can_move(fw);
     p.pools = pool_is_sure(fw) || !can_move ? FREEZE_POOLS_BEHIND : FREEZE_POOLS_IN_PLACE;
@@ -510,6 +524,7 @@ enum diag_code splice_plan(const struct firmware *fw, const struct splice_module
                                 .options = options,
                                 .arena = a,
                                 .diag = d,
+                                .base = p.base,
                                 .pools = FREEZE_POOLS_IN_PLACE,
                                 .plan = ARENA_NEW(a, struct splice_plan)};
         diag_init(d);

@@ -3,8 +3,8 @@
 // the product alone can undo it.
 //
 // The order of work: splice_plan decides everything and changes nothing; the caller encodes and
-// signs the plan's blob; splice_apply makes the product in memory and proves, by taking the splice
-// out again and by reading the product as a firmware, that it is right.
+// signs the plan's blob; splice_make makes the product in memory, and splice_prove proves, by
+// taking the splice out again and by reading the product as a firmware, that it is right.
 #ifndef PACKER_SPLICE_SPLICE_H
 #define PACKER_SPLICE_SPLICE_H
 
@@ -24,6 +24,7 @@ struct splice_options {
     const char *app, *app_version; // NULL = ""
     uint64_t counter;
     uint32_t signature_space; // bytes; 0 = default
+    struct blob_base *base;   // digests of the firmware that are being made; NULL = not yet
 };
 
 struct splice_plan {
@@ -43,16 +44,29 @@ enum diag_code splice_plan(const struct firmware *fw, const struct splice_module
                            unsigned n, const struct splice_options *options, struct arena *a,
                            struct diag *d, struct splice_plan **out);
 
-// The product file of base and an encoded blob. blob is its model (blob_read). Errors: DIAG_NO when
-// the blob is for another base; DIAG_INTERNAL when the product does not prove right.
+// What a product is made of. The base's digests may be in the making (blob_base_new); for a blob
+// that was planned from these very bytes they are not looked at.
+struct splice_parts {
+    const uint8_t *base;
+    size_t base_size;
+    const char *name;
+    enum image_kind kind;
+    const struct blob *blob;   // as blob_read gave it
+    struct blob_base *digests; // NULL = to be made when they are needed
+    bool planned;
+};
+
+// The product file of base and an encoded blob. Errors: DIAG_NO when the blob is for another base;
+// DIAG_INTERNAL when the product does not prove right. Nobody may use a product before splice_prove
+// has said yes: while digests are in the making, that is what waits for them.
+enum diag_code splice_make(const struct splice_parts *p, struct arena *a, struct diag *d,
+                           struct bytes_out *product);
+enum diag_code splice_prove(const struct splice_parts *p, const struct bytes_out *product,
+                            struct arena *a, struct diag *d);
+// Both.
 enum diag_code splice_apply(const uint8_t *base, size_t base_size, const char *name,
                             enum image_kind kind, const struct blob *blob, struct arena *a,
                             struct diag *d, struct bytes_out *product);
-// The same for a blob that was planned from these very bytes: its digests of them are not computed
-// a second time.
-enum diag_code splice_apply_planned(const uint8_t *base, size_t base_size, const char *name,
-                                    enum image_kind kind, const struct blob *blob, struct arena *a,
-                                    struct diag *d, struct bytes_out *product);
 
 // The base file of a product. *blob (in the arena) is what was taken out; NULL with DIAG_OK and an
 // empty base when there was none. Errors: DIAG_NO when the result is not the base that the blob
@@ -60,9 +74,14 @@ enum diag_code splice_apply_planned(const uint8_t *base, size_t base_size, const
 enum diag_code splice_remove(const uint8_t *product, size_t size, const char *name,
                              enum image_kind kind, struct arena *a, struct diag *d,
                              struct blob **blob, struct bytes_out *base);
-// The same; where there was no blob, *img is the image as it was read.
+// The same, but nothing is the base until splice_check_base has said yes. Where there was no blob,
+// *img is the image as it was read.
 enum diag_code splice_open(const uint8_t *product, size_t size, const char *name,
                            enum image_kind kind, struct arena *a, struct diag *d,
                            struct image **img, struct blob **blob, struct bytes_out *base);
+// Waits for the digests of the base that blob was taken out of. Errors: DIAG_NO when it is not the
+// one that the blob names.
+enum diag_code splice_check_base(const struct blob *blob, struct blob_base *digests,
+                                 const char *name, struct diag *d);
 
 #endif
