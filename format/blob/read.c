@@ -294,7 +294,12 @@ static bool find_begins(const struct image_segment *s, size_t at)
 static void find_in_segment(struct find *f, const struct image_segment *s, size_t at, size_t step)
 {
     while (at < s->size) {
-        size_t skip = s->data[at] == 'm' && find_begins(s, at) ? find_at(f, s, at) : step;
+        if (s->data[at] != 'm') {
+            const uint8_t *m = step > 1 ? NULL : memchr(s->data + at, 'm', s->size - at);
+            at = m ? (size_t)(m - s->data) : step > 1 ? at + step : (size_t)s->size;
+            continue;
+        }
+        size_t skip = find_begins(s, at) ? find_at(f, s, at) : step;
         at += (skip + step - 1) / step * step;
     }
 }

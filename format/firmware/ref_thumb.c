@@ -15,32 +15,48 @@ static bool hw_at(const struct view *v, uint64_t addr, uint16_t *hw)
     return view_u16(v, addr, hw);
 }
 
-// Does the instruction at addr load the literal word at literal? Its register in *rt.
+// Is a the first halfword of a load of a literal, in either form?
+static bool is_load(uint16_t a)
+{
+    return (a & 0xf800) == 0x4800 || (a & 0xff7f) == 0xf85f;
+}
+
+// Does the load a, b at addr load the literal word at literal? Its register in *rt.
+static bool loads(uint16_t a, uint16_t b, uint64_t addr, uint64_t literal, unsigned *rt)
+{
+    uint64_t pc = (addr + 4) & ~3ULL;
+    bool narrow = (a & 0xf800) == 0x4800;
+    *rt = narrow ? a >> 8 & 7 : b >> 12;
+    return (narrow     ? pc + 4 * (a & 0xff)
+            : a & 0x80 ? pc + (b & 0xfff)
+                       : pc - (b & 0xfff)) == literal;
+}
+
+// The same for whatever lies at addr, which may be outside of the image.
 static bool loads_literal(const struct view *v, uint64_t addr, uint64_t literal, unsigned *rt)
 {
-    uint16_t a, b;
-    uint64_t pc = (addr + 4) & ~3ULL;
-    if (!hw_at(v, addr, &a))
-        return false;
-    if ((a & 0xf800) == 0x4800) {
-        *rt = a >> 8 & 7;
-        return pc + 4 * (a & 0xff) == literal;
-    }
-    if ((a & 0xff7f) != 0xf85f || !hw_at(v, addr + 2, &b))
-        return false;
-    *rt = b >> 12;
-    return (a & 0x80 ? pc + (b & 0xfff) : pc - (b & 0xfff)) == literal;
+    uint16_t a, b = 0;
+    return hw_at(v, addr, &a) && is_load(a) && (hw_at(v, addr + 2, &b) || (a & 0xf800) == 0x4800) &&
+           loads(a, b, addr, literal, rt);
+}
+
+// The code around a literal, where all of it lies in one span; else NULL. Its address in *from.
+static const uint8_t *around(const struct view *v, uint64_t literal, uint64_t *from)
+{
+    *from = literal - THUMB_T2_REACH;
+    return literal < THUMB_T2_REACH ? NULL : view_at(v, *from, 2 * THUMB_T2_REACH + 2);
 }
 
 // The instruction that loads the literal word, or 0.
 static uint64_t find_load(const struct view *v, uint64_t literal, unsigned *rt)
 {
-    uint64_t from = literal > THUMB_T2_REACH ? literal - THUMB_T2_REACH : 0;
+    uint64_t start, from = literal > THUMB_T2_REACH ? literal - THUMB_T2_REACH : 0;
+    const uint8_t *p = around(v, literal, &start);
     for (uint64_t at = literal - 2; at >= from && at < literal; at -= 2)
-        if (loads_literal(v, at, literal, rt))
+        if ((!p || is_load(ld16(p + (at - start)))) && loads_literal(v, at, literal, rt))
             return at;
     for (uint64_t at = literal + 4; at < literal + THUMB_T2_REACH; at += 2)
-        if (loads_literal(v, at, literal, rt))
+        if ((!p || is_load(ld16(p + (at - start)))) && loads_literal(v, at, literal, rt))
             return at;
     return 0;
 }
@@ -54,9 +70,11 @@ static uint64_t find_user(const struct view *v, uint64_t literal)
 static unsigned count_users(const struct view *v, uint64_t literal)
 {
     unsigned n = 0, rt;
-    uint64_t from = literal > THUMB_T2_REACH ? literal - THUMB_T2_REACH : 0;
+    uint64_t start, from = literal > THUMB_T2_REACH ? literal - THUMB_T2_REACH : 0;
+    const uint8_t *p = around(v, literal, &start);
     for (uint64_t at = from; at < literal + THUMB_T2_REACH; at += 2)
-        n += loads_literal(v, at, literal, &rt);
+        if (!p || is_load(ld16(p + (at - start))))
+            n += loads_literal(v, at, literal, &rt);
     return n;
 }
 
@@ -109,12 +127,27 @@ static void pair_from(struct ref_sweep *r, const struct view_span *span, uint64_
     }
 }
 
+enum { MOVES_BLOCK = 32 };
+
+// Is there the first half of a movw in a block of halfwords? Compilers make vector code of this.
+static bool has_move(const uint8_t *p)
+{
+    uint16_t any = 0;
+    for (unsigned i = 0; i < MOVES_BLOCK; i++)
+        any |= (ld16(p + 2 * i) & 0xfbf0) == 0xf240;
+    return any;
+}
+
 static void sweep_moves(struct ref_sweep *r, const struct view_span *span)
 {
     struct sieve lows = {{0}};
+    uint64_t start = span->run & 1;
     for (unsigned i = 0; i < r->n; i++)
         sieve_put(&lows, r->targets[i].addr & 0xffff);
-    for (uint64_t at = span->run & 1; in_range(at, 4, span->size); at += 2) {
+    for (uint64_t at = start; in_range(at, 4, span->size); at += 2) {
+        if ((at - start) % (2 * MOVES_BLOCK) == 0)
+            while (in_range(at, 2 * MOVES_BLOCK + 4, span->size) && !has_move(span->data + at))
+                at += 2 * MOVES_BLOCK;
         unsigned rd;
         uint16_t low;
         if ((ld16(span->data + at) & 0xfbf0) == 0xf240 &&

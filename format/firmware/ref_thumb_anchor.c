@@ -187,14 +187,12 @@ static uint64_t literal_of(uint64_t addr, uint16_t i, uint16_t j)
     return i & 0x80 ? pc + (j & 0xfff) : pc - (j & 0xfff);
 }
 
-// May the bytes at offset at load an anchor?
+// May the bytes at offset at, which begin like a load of a literal, load an anchor?
 static bool may_load(const struct anchors *a, uint64_t at)
 {
     const struct view_span *s = a->span;
     uint16_t i = ld16(s->data + at);
     uint32_t value;
-    if ((i & 0xf800) != 0x4800 && (i & 0xff7f) != 0xf85f)
-        return false;
     uint64_t literal = literal_of(s->run + at, i, ld16(s->data + at + 2));
     if (in_range(literal - s->run, 4, s->size))
         value = ld32(s->data + (literal - s->run));
@@ -223,8 +221,11 @@ void ref_thumb_anchors(struct ref_sweep *r, const struct view_span *span)
     struct anchors a = {.r = r, .span = span};
     uint64_t start = span->run & 1;
     sift(&a);
-    for (uint64_t at = start; in_range(at, 4, span->size);) {
-        if (!may_load(&a, at) || !is_begin(&a, &start, at)) {
+    uint64_t end = span->size < 4 ? 0 : span->size - 3;
+    for (uint64_t at = start; at < end;) {
+        uint16_t i = ld16(span->data + at);
+        bool load = (i & 0xf800) == 0x4800 || (i & 0xff7f) == 0xf85f;
+        if (!load || !may_load(&a, at) || !is_begin(&a, &start, at)) {
             at += 2;
             continue;
         }
