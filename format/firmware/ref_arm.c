@@ -71,12 +71,27 @@ static void moves(struct ref_sweep *r, const struct view_span *s, uint64_t at, u
     }
 }
 
+enum { MOVES_BLOCK = 16 };
+
+// Is there a movw in a block of words? Compilers make vector code of this.
+static bool has_move(const uint8_t *p)
+{
+    uint32_t any = 0;
+    for (unsigned i = 0; i < MOVES_BLOCK; i++)
+        any |= (ld32(p + 4 * i) & 0x0ff00000) == 0x03000000;
+    return any;
+}
+
 static void sweep_moves(struct ref_sweep *r, const struct view_span *s)
 {
+    uint64_t start = -s->run & 3;
     struct sieve lows = {{0}};
     for (unsigned i = 0; i < r->n; i++)
         sieve_put(&lows, r->targets[i].addr & 0xffff);
-    for (uint64_t at = -s->run & 3; in_range(at, 4, s->size); at += 4) {
+    for (uint64_t at = start; in_range(at, 4, s->size); at += 4) {
+        if ((at - start) % (4 * MOVES_BLOCK) == 0)
+            while (in_range(at, 4 * MOVES_BLOCK + 4, s->size) && !has_move(s->data + at))
+                at += 4 * MOVES_BLOCK;
         unsigned rd;
         uint16_t low;
         uint32_t insn = ld32(s->data + at);

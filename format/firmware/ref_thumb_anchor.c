@@ -214,6 +214,20 @@ static bool is_begin(const struct anchors *a, uint64_t *start, uint64_t at)
     return begins;
 }
 
+enum { LOADS_BLOCK = 8 };
+
+// Does something in a block of halfwords begin like a load of a literal? Compilers make vector code
+// of this.
+static bool has_load(const uint8_t *p)
+{
+    uint16_t any = 0;
+    for (unsigned i = 0; i < LOADS_BLOCK; i++) {
+        uint16_t hw = ld16(p + 2 * i);
+        any |= ((hw & 0xf800) == 0x4800) | ((hw & 0xff7f) == 0xf85f);
+    }
+    return any;
+}
+
 // Nearly all code holds no anchor. So only loads of literals are looked at, until one loads what is
 // near to a target; from there on every instruction is, until the anchor is gone.
 void ref_thumb_anchors(struct ref_sweep *r, const struct view_span *span)
@@ -221,12 +235,15 @@ void ref_thumb_anchors(struct ref_sweep *r, const struct view_span *span)
     struct anchors a = {.r = r, .span = span};
     uint64_t start = span->run & 1;
     sift(&a);
+    const uint8_t *data = span->data;
     uint64_t end = span->size < 4 ? 0 : span->size - 3;
     for (uint64_t at = start; at < end;) {
-        uint16_t i = ld16(span->data + at);
+        uint16_t i = ld16(data + at);
         bool load = (i & 0xf800) == 0x4800 || (i & 0xff7f) == 0xf85f;
         if (!load || !may_load(&a, at) || !is_begin(&a, &start, at)) {
             at += 2;
+            while (at + 2 * LOADS_BLOCK < end && !has_load(data + at))
+                at += 2 * LOADS_BLOCK;
             continue;
         }
         a.last = span->run + at;

@@ -213,11 +213,17 @@ static void index_span(struct index_pass *p, const struct view_span *s)
 {
     unsigned ptr = p->v->ptr;
     uint64_t skip = (ptr - s->run % ptr) % ptr, low = p->v->low, width = p->v->high - low;
-    for (uint64_t at = skip; in_range(at, ptr, s->size); at += ptr) {
-        uint64_t value = ptr == 8 ? ld64(s->data + at) : ld32(s->data + at);
-        if (value - low < width)
-            index_word(p, s->pos + (uint32_t)at, value);
+    const uint8_t *data = s->data;
+    uint64_t end = s->size < ptr ? 0 : s->size - ptr + 1;
+    if (ptr == 4) { // every word of an image comes by here, twice
+        for (uint64_t at = skip; at < end; at += 4)
+            if (ld32(data + at) - low < width)
+                index_word(p, s->pos + (uint32_t)at, ld32(data + at));
+        return;
     }
+    for (uint64_t at = skip; at < end; at += 8)
+        if (ld64(data + at) - low < width)
+            index_word(p, s->pos + (uint32_t)at, ld64(data + at));
 }
 
 static void index_all(struct index_pass *p)
