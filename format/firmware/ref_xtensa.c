@@ -100,7 +100,7 @@ bool ref_xtensa_load(const struct view *v, uint64_t addr, uint32_t *value)
     const struct view_span *s = view_span_at(v, addr);
     uint64_t at = s ? addr - s->run : 0, literal;
     return s && s->flags & IMAGE_X && in_range(at, 3, s->size) && (literal = l32r_literal(s, at)) &&
-           view_u32(v, literal, value) && is_instruction(s, at);
+           view_u32(v, literal, value);
 }
 
 static uint64_t find_user(const struct view *v, uint64_t literal)

@@ -10,11 +10,17 @@ enum {
     REGION_MAX = 8,
     REGION_WORDS_MAX = 4096, // words that may be constants; real images have some dozens
     REGION_ALIGN = 16,
+    FLASH_SECTOR = 0x1000,
+    FLASH_WINDOW_SIZE = 0x8000000,
+    CONSTRUCTOR_SIZE = 256, // bytes of the constructor of a Flash object with its constants
+    TYPE_MAKE_NEW_OLD = 12, // offsets in mp_obj_type_t: up to 1.19, and from 1.20 on
+    TYPE_MAKE_NEW_INDEX = 8,
+    TYPE_SLOTS = 20,
     REGION_ELF_PAGE = 0x10000, // largest page of the hosts
     REGION_ELF_SIZE = 1 << 26, // more than any payload; within reach of all references
 };
 
-static bool add_region(struct scan *s, uint64_t from, uint64_t to, const char *why, bool contiguous)
+bool region_add(struct scan *s, uint64_t from, uint64_t to, const char *why, bool contiguous)
 {
     struct firmware *fw = s->fw;
     if (!fw->free)
@@ -44,39 +50,8 @@ static bool hosted_region(struct scan *s)
     }
     if (!ck_align(end, REGION_ELF_PAGE, &end))
         return true;
-    return add_region(s, end, end + REGION_ELF_SIZE,
+    return region_add(s, end, end + REGION_ELF_SIZE,
                       "a new segment behind all others of the program", false);
-}
-
-// --- ESP32 family
-
-// An app on its own, or cut into blocks, does not say how large its partition is: it gets no more
-// than what its last page leaves.
-static bool esp_region(struct scan *s)
-{
-    const struct image *img = s->view.image;
-    struct firmware *fw = s->fw;
-    const struct image_segment *g = image_at(img, fw->pools[0].addr);
-    uint64_t from;
-    if (g && g->addr >> 21 == 0x402 >> 1) { // ESP8266: what follows the code may be the file system
-        scan_note(s, "free space", g->addr + g->size, "the image does not tell its file system",
-                  "unknown");
-        return true;
-    }
-    if (!g || !ck_align(g->addr + g->size, REGION_ALIGN, &from))
-        return true;
-    if (!mapped_scan(s, g))
-        return false;
-    uint64_t room = image_room(img, from, UINT64_MAX), slack = fw->mapped_end - from;
-    if (img->kind == IMAGE_ESP_FLASH && fw->mapped_grows == FW_YES)
-        return add_region(s, from, from + room, "the end of the app's partition", true);
-    if (img->kind != IMAGE_ESP_FLASH && fw->mapped_grows == FW_YES)
-        scan_note(s, "free space", fw->mapped_end, "an app on its own does not name its partition",
-                  "more with --board or --region");
-    return add_region(s, from, from + (slack < room ? slack : room),
-                      slack < room ? "the last flash page that is mapped for constant data"
-                                   : "the end of the app's partition",
-                      true);
 }
 
 // --- flash of microcontrollers
@@ -160,25 +135,78 @@ static void flash_object(const struct scan *s, uint64_t type, uint64_t window, s
     }
 }
 
-static void flash_limit(const struct scan *s, uint64_t window, struct limit *l)
+// The start of the flash window that the image lies in: STM32, RP2, i.MX RT1170, other i.MX RT.
+static uint64_t flash_window(uint64_t addr)
 {
-    uint32_t i = 0, id;
-    uint64_t type;
-    while (view_users(&s->view, s->fw->objects[FW_TYPE_TYPE], &i, &type)) {
-        uint16_t name;
-        if (!view_u16(&s->view, type + s->view.ptr + 2, &name) || name >= s->fw->n_qstrs)
-            continue;
-        const struct fw_qstr *q = &s->fw->qstrs[id = name];
-        if ((q->len == 5 && memcmp(q->data, "Flash", 5) == 0) ||
-            (q->len == 9 && memcmp(q->data, "rp2_flash", 9) == 0))
-            flash_object(s, type, window, l);
+    static const uint32_t windows[] = {0x08000000, 0x10000000, 0x30000000, 0x60000000};
+    for (unsigned i = 0; i < sizeof windows / sizeof *windows; i++)
+        if (addr >> 24 == windows[i] >> 24)
+            return windows[i];
+    return 0;
+}
+
+// Where the object gets its addresses when it is made: the constructor has the first address of the
+// file system as a constant.
+static void constructor_limit(const struct scan *s, uint64_t type, uint64_t end, struct limit *l)
+{
+    const struct view *v = &s->view;
+    uint64_t slot = type + TYPE_MAKE_NEW_OLD, make_new;
+    const uint8_t *index = view_at(v, type + TYPE_MAKE_NEW_INDEX, 1);
+    if (type_has_slots(s))
+        slot = index && *index ? type + TYPE_SLOTS + 4 * (uint64_t)(*index - 1) : 0;
+    if (!slot || !view_word(v, slot, &make_new))
+        return;
+    make_new &= ~(uint64_t)3;
+    for (uint64_t at = make_new; at < make_new + CONSTRUCTOR_SIZE; at += 4) {
+        uint32_t word;
+        if (view_u32(v, at, &word) && word % FLASH_SECTOR == 0 && word > end &&
+            word - flash_window(end) < FLASH_WINDOW_SIZE && ref_loads_word(s, at))
+            lower(l, word, "the file system that the Flash constructor names");
     }
 }
 
-// The start of the flash window that the image lies in.
-static uint64_t flash_window(uint64_t addr)
+// A type of this name; *i is where the search goes on.
+static bool next_type(const struct scan *s, const char *name, uint32_t *i, uint64_t *type)
 {
-    return addr >> 24 == 0x10 ? 0x10000000 : addr >> 24 == 0x08 ? 0x08000000 : 0;
+    while (view_users(&s->view, s->fw->objects[FW_TYPE_TYPE], i, type)) {
+        uint16_t id;
+        if (view_u16(&s->view, *type + s->view.ptr + 2, &id) && id < s->fw->n_qstrs &&
+            s->fw->qstrs[id].len == strlen(name) &&
+            memcmp(s->fw->qstrs[id].data, name, strlen(name)) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void flash_limit(const struct scan *s, uint64_t window, struct limit *l)
+{
+    static const char *const names[] = {"Flash", "rp2_flash"};
+    uint64_t type;
+    for (unsigned k = 0; k < sizeof names / sizeof *names; k++)
+        for (uint32_t i = 0; next_type(s, names[k], &i, &type);)
+            flash_object(s, type, window, l);
+}
+
+static void constructors_limit(const struct scan *s, uint64_t end, struct limit *l)
+{
+    uint64_t type;
+    for (uint32_t i = 0; next_type(s, "Flash", &i, &type);)
+        constructor_limit(s, type, end, l);
+}
+
+// ROMFS partitions are memoryview objects {type, typecode and offset, length, address}.
+static void romfs_limit(const struct scan *s, uint64_t end, struct limit *l)
+{
+    uint64_t type, at;
+    for (uint32_t i = 0; next_type(s, "memoryview", &i, &type);)
+        for (uint32_t k = 0; view_users(&s->view, type, &k, &at);) {
+            uint32_t kind, size, addr;
+            if (view_u32(&s->view, at + 4, &kind) && kind == 'B' &&
+                view_u32(&s->view, at + 8, &size) && size && size < FLASH_WINDOW_SIZE &&
+                view_u32(&s->view, at + 12, &addr) && addr >= end && addr % 256 == 0 &&
+                addr - flash_window(end) < FLASH_WINDOW_SIZE)
+                lower(l, addr, "the ROMFS partition that an object names");
+        }
 }
 
 // Where the image ends below the limit. Data that the boot code copies to RAM counts where it is
@@ -213,18 +241,30 @@ static void constant_limit(const struct scan *s, uint64_t end, struct limit *l)
         *l = (struct limit){best, "an address that code has as a constant"};
 }
 
+// Who names where the flash that is not the image's begins. *named: the file system itself.
+static void find_limit(const struct scan *s, uint64_t addr, uint64_t window, struct limit *l,
+                       bool *named)
+{
+    flash_limit(s, window, l);
+    *named = l->addr != 0;
+    st_limit(s, l);
+    chip_limit(s, l);
+    if (!l->addr && window)
+        constructors_limit(s, image_end(s->view.image, window, window + FLASH_WINDOW_SIZE), l);
+    if (l->addr > addr)
+        romfs_limit(s, image_end(s->view.image, window, l->addr), l);
+}
+
 static bool flash_region(struct scan *s)
 {
     const struct image *img = s->view.image;
     struct limit l = {0, NULL};
     uint64_t addr = image_run_to_addr(img, s->fw->pools[0].addr), from;
+    bool named;
     if (addr == UINT64_MAX || s->view.ptr != 4)
         return true;
     uint64_t window = flash_window(addr);
-    flash_limit(s, window, &l);
-    bool named = l.addr != 0;
-    st_limit(s, &l);
-    chip_limit(s, &l);
+    find_limit(s, addr, window, &l, &named);
     if (!l.addr || addr >= l.addr) {
         scan_note(s, "free space", 0, "neither a file system nor a known chip is named", "unknown");
         return true;
@@ -237,7 +277,7 @@ static bool flash_region(struct scan *s)
         constant_limit(s, end, &l);
     if (!ck_align(end, img->kind == IMAGE_UF2 ? 256 : REGION_ALIGN, &from))
         return true;
-    return add_region(s, from, l.addr, l.why, true);
+    return region_add(s, from, l.addr, l.why, true);
 }
 
 static void note_regions(struct scan *s)
@@ -250,7 +290,7 @@ static void note_regions(struct scan *s)
 enum diag_code region_scan(struct scan *s)
 {
     const struct image *img = s->view.image;
-    bool ok = is_hosted(img) ? hosted_region(s) : img->mapped ? esp_region(s) : flash_region(s);
+    bool ok = is_hosted(img) ? hosted_region(s) : img->mapped ? region_esp(s) : flash_region(s);
     note_regions(s);
     return ok ? DIAG_OK : diag_nomem(s->diag);
 }

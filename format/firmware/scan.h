@@ -158,6 +158,9 @@ void str_collect(const struct scan *s, struct str_tables *out);
 void str_take(struct scan *s, uint64_t sizes, uint64_t content);
 // Do n sizes stand at one address, and texts of these sizes at the other?
 bool str_agree(const struct scan *s, uint64_t sizes, uint64_t content, uint32_t n);
+// region.c: adds a free region; false: no memory
+bool region_add(struct scan *s, uint64_t from, uint64_t to, const char *why, bool contiguous);
+bool region_esp(struct scan *s); // region_esp.c
 // mapped.c: whether the constants of an ESP32-family image may take more pages; false: no memory
 bool mapped_scan(struct scan *s, const struct image_segment *data);
 enum diag_code symbol_confirm(struct scan *s); // symbol.c
@@ -205,7 +208,8 @@ extern const struct ref_isa ref_thumb, ref_arm, ref_x86, ref_x64, ref_aarch64, r
 // --- ref_xtensa.c
 // The next instruction at or behind *from that loads the literal word; *from is left on it.
 bool ref_xtensa_user(const struct view *v, uint64_t literal, uint64_t *from, uint64_t *user);
-// The word that an l32r at addr loads; false if none stands there.
+// The word that an l32r at addr loads; false if the bytes there are none. Whether they are an
+// instruction the caller must know.
 bool ref_xtensa_load(const struct view *v, uint64_t addr, uint32_t *value);
 
 // --- profile.c
