@@ -160,7 +160,7 @@ static void constructor_limit(const struct scan *s, uint64_t type, uint64_t end,
     for (uint64_t at = make_new; at < make_new + CONSTRUCTOR_SIZE; at += 4) {
         uint32_t word;
         if (view_u32(v, at, &word) && word % FLASH_SECTOR == 0 && word > end &&
-            word - flash_window(end) < FLASH_WINDOW_SIZE && ref_loads_word(s, at))
+            word - flash_window(end) < FLASH_WINDOW_SIZE && ref_user_of_literal(s, at))
             lower(l, word, "the file system that the Flash constructor names");
     }
 }
