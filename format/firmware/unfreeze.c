@@ -18,8 +18,8 @@
 #include "format/mpy/prelude.h"
 
 enum {
-    UNFREEZE_BUDGET = 1 << 20,     // functions and constants of one module
-    UNFREEZE_DEPTH = 1000,         // functions in functions
+    UNFREEZE_BUDGET = 1 << 20, // functions, constants and bytes of native modules, of one module
+    UNFREEZE_DEPTH = 1000,     // functions in functions
     UNFREEZE_NATIVE_MAX = 1 << 20, // bytes of machine code of one function
     UNFREEZE_INTS = 31,            // small_int_bits that mpy-cross writes by default
     RAW_KIND_BYTECODE = 2,         // raw code kinds in memory, see MP_CODE_BYTECODE

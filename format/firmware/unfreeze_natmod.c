@@ -4,8 +4,6 @@
 #include "format/mpy/prelude.h"
 #include "format/mpy/reloc.h"
 
-enum { NATMOD_SIZE_MAX = 1 << 24 }; // bytes of text or of rodata
-
 struct natmod_record {
     uint64_t text, rodata; // addresses
     uint64_t head[MPY_NATMOD_HEAD / 4];
@@ -18,17 +16,23 @@ bool unfreeze_is_natmod(const struct unfreeze *u, uint64_t record)
     return record && image_word(u->fw->image, record, 4, &magic) && magic == MPY_NATMOD_MAGIC;
 }
 
+// What is copied counts against the budget: an image may list one record many times.
 static enum diag_code read_record(struct unfreeze *u, uint64_t at, struct natmod_record *r)
 {
     const struct image *img = u->fw->image;
     bool ok = true;
+    uint64_t total = 0;
     for (unsigned i = 0; i < MPY_NATMOD_HEAD / 4; i++) {
-        ok = ok && image_word(img, at + i * 4, 4, &r->head[i]) &&
-             (!i || r->head[i] < NATMOD_SIZE_MAX);
+        ok = ok && image_word(img, at + i * 4, 4, &r->head[i]);
+        total += i ? r->head[i] : 0;
     }
     ok = ok && image_word(img, at + MPY_NATMOD_HEAD, u->fw->ptr, &r->rodata) &&
          image_word(img, at + MPY_NATMOD_HEAD + u->fw->ptr, u->fw->ptr, &r->relocs);
-    return ok ? DIAG_OK : unfreeze_fail(u, at, "native module", "has no sizes that make sense");
+    if (!ok || total > MPY_NATMOD_MAX || total >= u->budget) {
+        return unfreeze_fail(u, at, "native module", "has no sizes that make sense");
+    }
+    u->budget -= total;
+    return DIAG_OK;
 }
 
 // The bytes at addr as the running firmware has them: words may be relocated at load time.

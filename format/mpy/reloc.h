@@ -47,6 +47,7 @@ int mpy_relocs_next(struct mpy_relocs *r, struct mpy_reloc *out);
 enum {
     MPY_NATMOD_MAGIC = 0x646f4d6e, // "nMod": no firmware has code or data at this odd address
     MPY_NATMOD_HEAD = 16,
+    MPY_NATMOD_MAX = 1 << 19, // bytes of text, rodata and relocations; real ones have some thousand
 };
 
 #endif

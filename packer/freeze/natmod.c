@@ -147,6 +147,9 @@ enum diag_code freeze_natmod(struct freezer *f, const struct mpy_code *c, struct
                              "place: it needs RAM of its own; keep it as an .mpy file",
                              c->bss_size);
     }
+    if ((uint64_t)c->size + c->rodata_size + c->relocs_size > MPY_NATMOD_MAX) {
+        return freeze_refuse(f, DIAG_NO, "a native module of more than %d bytes", MPY_NATMOD_MAX);
+    }
     n.seen = ARENA_ARRAY(f->arena, bool, (size_t)c->size + c->rodata_size);
     n.text = pieces_code(&f->pieces, c->data, c->size, NATMOD_ALIGN);
     if (c->rodata_size) {
