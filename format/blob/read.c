@@ -236,11 +236,15 @@ enum diag_code blob_read(const uint8_t *data, size_t size, const char *name, str
     return read_model(&l, a, d, out);
 }
 
+// Each place that begins like a blob costs a look at all of what it says is its own. No firmware
+// has more of them than this; a file made to take long has.
+enum { FIND_BROKEN_MAX = 64 };
+
 struct find {
     struct image *img;
     struct blob_layout found; // size 0 = none yet
     uint64_t found_at;        // offset in its segment
-    unsigned n_found;
+    unsigned n_found, n_broken;
     // The first place where something begins like a blob but is none.
     enum blob_fault fault;
     bool moved;
@@ -250,7 +254,7 @@ struct find {
 static void find_note(struct find *f, enum blob_fault fault, bool moved, uint64_t place,
                       const struct blob_layout *l)
 {
-    if (f->fault == BLOB_SOUND && !f->moved) {
+    if (f->n_broken++ == 0) {
         f->fault = fault;
         f->moved = moved;
         f->place = place;
@@ -293,7 +297,7 @@ static bool find_begins(const struct image_segment *s, size_t at)
 // Tries every step-th byte from offset at on.
 static void find_in_segment(struct find *f, const struct image_segment *s, size_t at, size_t step)
 {
-    while (at < s->size) {
+    while (at < s->size && f->n_broken < FIND_BROKEN_MAX) {
         if (s->data[at] != 'm') {
             const uint8_t *m = step > 1 ? NULL : memchr(s->data + at, 'm', s->size - at);
             at = m ? (size_t)(m - s->data) : step > 1 ? at + step : (size_t)s->size;
@@ -320,6 +324,11 @@ static void find_all(struct find *f)
 
 static enum diag_code find_failed(const struct find *f, struct diag *d)
 {
+    if (f->n_broken == FIND_BROKEN_MAX) {
+        return diag_set(d, DIAG_MALFORMED, f->img->name,
+                        "at %d places or more something begins like a blob and is none",
+                        FIND_BROKEN_MAX);
+    }
     if (f->n_found > 1) {
         return diag_set(d, DIAG_MALFORMED, f->img->name, "holds %u blobs, one is allowed",
                         f->n_found);
@@ -342,7 +351,7 @@ enum diag_code blob_find(struct image *img, struct arena *a, struct diag *d, str
     struct find f = {.img = img};
     *out = NULL;
     find_all(&f);
-    if (f.n_found != 1) {
+    if (f.n_found != 1 || f.n_broken == FIND_BROKEN_MAX) {
         return find_failed(&f, d);
     }
     if (!img->base_known) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Flips every byte of a small product in every container, and a random sample of larger ones: each
-# change must make verify say no. The unit tests do the same for a sample of the small ones.
+# change must make verify say no; and sets every number of a blob to its limits. The unit tests do the
+# same for a sample of the small ones.
 set -eu -o pipefail
 cd "$(dirname "$0")/../.."
 # With sanitizers it takes minutes and finds nothing that the sample does not.
@@ -8,6 +9,7 @@ if ! grep -q __asan_init "$BUILD/unit"; then
     export MPY_FREEZE_ALL_FLIPS=1
 fi
 nice "$BUILD/unit" -j2 --filter 'verify/flips_*' 2>&1 | tail -5
+nice "$BUILD/unit" --filter 'hostile/numbers_*' 2>&1 | tail -5
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
