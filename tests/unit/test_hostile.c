@@ -129,8 +129,8 @@ Test(hostile, signed_but_not_sound)
         {-1, BLOB_AT_VERSION, 2, 0, VERIFY_MALFORMED},
         {-1, BLOB_AT_VERSION, 2, 2, VERIFY_MALFORMED},
         {-1, BLOB_AT_VERSION, 2, 0x101, VERIFY_MALFORMED},
-        {-1, BLOB_AT_FLAGS, 4, 8, VERIFY_MALFORMED},
-        {-1, BLOB_AT_FLAGS, 4, 0x80000005, VERIFY_MALFORMED},
+        {-1, BLOB_AT_FLAGS, 4, BLOB_FLAGS + 1, VERIFY_MALFORMED},
+        {-1, BLOB_AT_FLAGS, 4, 0x80000000 | BLOB_FLAGS, VERIFY_MALFORMED},
         {-1, BLOB_AT_RESERVED, 1, 1, VERIFY_MALFORMED},
         {-1, BLOB_AT_SECTIONS - 1, 1, 0x80, VERIFY_MALFORMED},
         // A blob in its base, or so high that its end wraps.
