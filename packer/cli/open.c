@@ -1,5 +1,7 @@
 #include "packer/cli/open.h"
 
+#include "packer/cli/float_origin.h"
+
 #include <string.h>
 
 // 'M', a version and an architecture; the size of a small int is below 64 in every file made.
@@ -145,7 +147,13 @@ enum diag_code open_module(struct cli *cli, const struct open_file *f, unsigned 
                          : diag_set(&cli->diag, DIAG_MALFORMED, f->file.name,
                                     "the text of %s is not in the image", m->name);
     }
-    return firmware_unfreeze(f->fw, m, a, &cli->diag, &out->mpy);
+    struct mpy_module *mpy = NULL;
+    enum diag_code err = firmware_unfreeze(f->fw, m, a, &cli->diag, &mpy);
+    if (!err) {
+        float_origin(f->fw, mpy, a);
+    }
+    out->mpy = mpy;
+    return err;
 }
 
 // Is item (n bytes, dots standing for slashes) the same as module's first n bytes?
