@@ -49,6 +49,18 @@ char *arena_pack(struct arena *a, const void *p, size_t n);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+// A static analyzer must be told that on_fail is set in the files it looks at.
+#ifdef ARENA_ANALYZED
+void *arena_alloc(struct arena *a, size_t size) __attribute__((returns_nonnull));
+void *arena_calloc(struct arena *a, size_t n, size_t size) __attribute__((returns_nonnull));
+void *arena_grow(struct arena *a, void *p, size_t old_size, size_t new_size)
+    __attribute__((returns_nonnull));
+void *arena_resize(struct arena *a, void *p, size_t size) __attribute__((returns_nonnull));
+void *arena_dup(struct arena *a, const void *p, size_t size) __attribute__((returns_nonnull));
+char *arena_strndup(struct arena *a, const char *s, size_t n) __attribute__((returns_nonnull));
+char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((returns_nonnull));
+#endif
+
 // malloc for what may be large, raises *size to what there is; free as usual. Copies of images are
 // most of it, and touching pages for the first time costs more than copying: 0.2 ms a MiB. Huge
 // pages, where the system has them, avoid that.

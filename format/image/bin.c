@@ -42,7 +42,10 @@ static bool bin_find_elf(struct image *img)
     unsigned tries = 0;
     for (uint64_t at = 4; at + ELF_HEADER_32 < img->file_size && tries < BIN_TRIES; at++) {
         const uint8_t *p = memchr(img->file + at, 0x7f, (size_t)(img->file_size - at));
-        at = p ? (uint64_t)(p - img->file) : img->file_size;
+        if (!p) {
+            break;
+        }
+        at = (uint64_t)(p - img->file);
         if (at + ELF_HEADER_32 >= img->file_size) {
             break;
         }

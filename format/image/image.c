@@ -22,6 +22,13 @@ static const struct image_ops *image_ops_of(enum image_kind kind)
     return NULL;
 }
 
+// Of an image that was read: its kind is that of a container.
+static const struct image_ops *image_ops(const struct image *img)
+{
+    const struct image_ops *ops = image_ops_of(img->kind);
+    return ops ? ops : &image_bin_ops;
+}
+
 const char *image_kind_name(enum image_kind kind)
 {
     const struct image_ops *ops = image_ops_of(kind);
@@ -204,7 +211,7 @@ void image_rebase(struct image *img, uint64_t base)
 
 const char *image_describe(const struct image *img, struct arena *a)
 {
-    const char *s = image_ops_of(img->kind)->describe(img, a);
+    const char *s = image_ops(img)->describe(img, a);
     return s ? s : "";
 }
 
@@ -331,7 +338,7 @@ bool image_is_free(const struct image *img, uint64_t addr, uint64_t size)
 
 uint64_t image_granule(const struct image *img)
 {
-    return image_ops_of(img->kind)->granule;
+    return image_ops(img)->granule;
 }
 
 // What add and undo refuse for every container.
@@ -352,7 +359,7 @@ static enum diag_code image_check_add(const struct image *img, uint64_t addr, ui
 
 uint64_t image_room(const struct image *img, uint64_t addr, uint64_t space)
 {
-    const struct image_ops *ops = image_ops_of(img->kind);
+    const struct image_ops *ops = image_ops(img);
     return ops->room ? ops->room(img, addr, space) : UINT64_MAX;
 }
 
@@ -360,7 +367,7 @@ enum diag_code image_undo(const struct image *img, uint64_t addr, uint64_t size,
                           struct bytes_out *out, struct diag *d)
 {
     enum diag_code err = image_check_add(img, addr, size, d);
-    return err ? err : image_ops_of(img->kind)->undo(img, addr, size, out, d);
+    return err ? err : image_ops(img)->undo(img, addr, size, out, d);
 }
 
 // Reads file, which must outlive img, in place of the old one, and makes its checksums if seal. A
@@ -368,7 +375,7 @@ enum diag_code image_undo(const struct image *img, uint64_t addr, uint64_t size,
 static enum diag_code image_replace(struct image *img, uint8_t *file, size_t size, bool seal,
                                     struct diag *d)
 {
-    const struct image_ops *ops = image_ops_of(img->kind);
+    const struct image_ops *ops = image_ops(img);
     struct image next = {
         .name = img->name, .arena = img->arena, .file = file, .file_size = size, .unsealed = true};
     enum diag_code err = image_load(&next, ops, d);
@@ -408,7 +415,7 @@ enum diag_code image_add(struct image *img, uint64_t addr, const uint8_t *bytes,
     }
     struct bytes_out file;
     bytes_out_init(&file);
-    err = image_ops_of(img->kind)->add(img, &run, &file, d);
+    err = image_ops(img)->add(img, &run, &file, d);
     err = err ? err : image_reload(img, &file, false, d);
     bytes_out_free(&file);
     if (!err &&
@@ -446,7 +453,7 @@ static enum diag_code image_take_out(struct image *img, const struct image_run *
                                      const struct image_undo *undo, struct bytes_out *before,
                                      struct bytes_out *after, struct diag *d)
 {
-    const struct image_ops *ops = image_ops_of(img->kind);
+    const struct image_ops *ops = image_ops(img);
     enum diag_code err = ops->write(img, false, before, d);
     err = err ? err : bytes_out_check(before, d);
     err = err ? err : ops->remove(img, undo, after, d);
@@ -496,7 +503,7 @@ enum diag_code image_remove(struct image *img, uint64_t addr, uint64_t size, con
 enum diag_code image_take(struct image *img, uint64_t addr, uint64_t size, const uint8_t *undo,
                           size_t undo_size, struct bytes_out *file, struct diag *d)
 {
-    const struct image_ops *ops = image_ops_of(img->kind);
+    const struct image_ops *ops = image_ops(img);
     const struct image_undo record = {addr, size, undo, undo_size};
     if (!size || !image_bytes(img, addr, size)) {
         return diag_set(d, DIAG_NO, img->name, "has no %llu bytes at 0x%llx that could be removed",
@@ -511,7 +518,7 @@ enum diag_code image_with(const struct image *img, uint64_t addr, const uint8_t 
                           uint64_t size, unsigned flags, struct bytes_out *file, struct diag *d)
 {
     const struct image_run run = {addr, size, bytes, flags};
-    const struct image_ops *ops = image_ops_of(img->kind);
+    const struct image_ops *ops = image_ops(img);
     enum diag_code err = image_check_add(img, addr, size, d);
     err = err ? err : ops->add(img, &run, file, d);
     err = err ? err : bytes_out_check(file, d);
@@ -521,6 +528,6 @@ enum diag_code image_with(const struct image *img, uint64_t addr, const uint8_t 
 
 enum diag_code image_write(const struct image *img, struct bytes_out *out, struct diag *d)
 {
-    enum diag_code err = image_ops_of(img->kind)->write(img, true, out, d);
+    enum diag_code err = image_ops(img)->write(img, true, out, d);
     return err ? err : bytes_out_check(out, d);
 }

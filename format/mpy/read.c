@@ -103,7 +103,7 @@ static void read_tuple(struct reader *r, struct mpy_obj *o, unsigned depth)
     o->len = (uint32_t)read_uint(r, "tuple length", UINT32_MAX);
     struct mpy_obj *items = read_alloc(r, "tuple length", o->len, sizeof *items);
     o->items = items;
-    for (uint32_t i = 0; i < o->len && !r->in.failed; i++) {
+    for (uint32_t i = 0; items && i < o->len && !r->in.failed; i++) {
         read_obj(r, &items[i], depth + 1);
     }
 }
@@ -271,12 +271,12 @@ static void read_tables(struct reader *r)
     m->n_obj = (uint32_t)read_uint(r, "number of constants", UINT32_MAX);
     struct mpy_qstr *qstrs = read_alloc(r, "number of qstrs", m->n_qstr, sizeof *qstrs);
     m->qstrs = qstrs;
-    for (uint32_t i = 0; i < m->n_qstr && !r->in.failed; i++) {
+    for (uint32_t i = 0; qstrs && i < m->n_qstr && !r->in.failed; i++) {
         read_qstr(r, &qstrs[i]);
     }
     struct mpy_obj *objs = read_alloc(r, "number of constants", m->n_obj, sizeof *objs);
     m->objs = objs;
-    for (uint32_t i = 0; i < m->n_obj && !r->in.failed; i++) {
+    for (uint32_t i = 0; objs && i < m->n_obj && !r->in.failed; i++) {
         read_obj(r, &objs[i], 0);
     }
 }

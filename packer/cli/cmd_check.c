@@ -89,7 +89,7 @@ static void check_say(struct checks *c, const struct open_module *m, const struc
     check_open_object(c, m->name, ok);
     if (!ok) {
         check_say_refused(c, m->name, m->mpy, r, d);
-    } else if (m->mpy) {
+    } else if (m->mpy && r) {
         check_say_ok(c, m, r);
     } else if (!c->as_json) {
         bytes_printf(&c->out, "%s: source text\n", m->name);

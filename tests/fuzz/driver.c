@@ -1,13 +1,17 @@
 // A main for targets without libFuzzer: runs files (or all files of folders), which also is what
-// AFL++ wants, or writes the target's seeds with --seeds FOLDER.
+// AFL++ wants, or writes the target's seeds with --seeds FOLDER. With --quick an input that takes
+// more processor time than a second per 100 KB, or for less than that a second, fails.
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "tests/fuzz/fuzz.h"
 
-enum { DRIVER_PATH = 4096 };
+enum { DRIVER_PATH = 4096, DRIVER_SECOND = 100000 };
+
+static bool quick;
 
 static int driver_seeds(const char *folder)
 {
@@ -42,8 +46,14 @@ static int driver_file(const char *path)
     uint8_t *data = malloc((size_t)st.st_size + 1);
     size_t n = data ? fread(data, 1, (size_t)st.st_size, f) : 0;
     fclose(f);
+    double start = (double)clock();
     LLVMFuzzerTestOneInput(data, n);
+    double took = ((double)clock() - start) / CLOCKS_PER_SEC;
     free(data);
+    if (quick && took > (n > DRIVER_SECOND ? (double)n / DRIVER_SECOND : 1)) {
+        fprintf(stderr, "%s: %zu bytes take %.1f s\n", path, n, took);
+        return 1;
+    }
     return 0;
 }
 
@@ -70,8 +80,9 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "--seeds") == 0) {
         return driver_seeds(argv[2]);
     }
+    quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
     int failed = 0;
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1 + quick; i < argc; i++) {
         failed |= driver_path(argv[i]);
     }
     return failed;

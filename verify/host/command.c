@@ -96,7 +96,7 @@ static void command_json(const struct verify_args *args, const struct verify_rep
     if (r->blob) {
         command_json_signatures(&j, r);
     }
-    if (r->result == VERIFY_VERIFIED) {
+    if (r->result == VERIFY_VERIFIED && r->blob) {
         command_json_blob(&j, r->blob);
     }
     json_object_end(&j);
