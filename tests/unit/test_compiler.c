@@ -255,7 +255,7 @@ Test(compiler, large_scripts_stay_within_the_limit)
 }
 
 // A pass settles only the jumps near the last ones; whatever the passes, time must not explode.
-Test(compiler, long_flat_code_is_quick, .timeout = 20)
+Test(compiler, long_flat_code_is_quick, .timeout = 60)
 {
     struct bytes_out text, out;
     struct diag d;
