@@ -1,6 +1,8 @@
 // The compiler as a library: a buffer of Python source to a code tree, or to .mpy bytes. No
 // globals, re-entrant, errors as values; all memory comes from the caller's arena, whose limit
-// bounds it. Its contract is byte equality with upstream's mpy-cross of the chosen release.
+// bounds it (only multiplying and converting long numbers takes scratch aside, some dozens of times
+// their bytes, freed at once). Its contract is byte equality with upstream's mpy-cross of the
+// chosen release.
 #ifndef PACKER_COMPILER_COMPILER_H
 #define PACKER_COMPILER_COMPILER_H
 
