@@ -392,7 +392,8 @@ static enum diag_code find_all(struct scan *s)
     return c;
 }
 
-// Code is frozen, but no source: the tables of sources are there, empty, when they are supported.
+// The tables of sources beside known names and modules; without sources they are there, empty, when
+// they are supported.
 static enum diag_code find_pair(struct scan *s)
 {
     const struct ref_isa *isa = main_isa(s);
@@ -404,7 +405,7 @@ static enum diag_code find_pair(struct scan *s)
     enum diag_code c = collect(l, isa);
     if (!c)
         c = sweep_candidates(l);
-    struct tables t = {0};
+    struct tables t = {.n_str = s->fw->n_str};
     for (unsigned i = 0; !c && i < l->n; i++) {
         t.names = l->c[i].addr == s->fw->names ? &l->c[i] : t.names;
         t.content = l->c[i].addr == s->fw->content ? &l->c[i] : t.content;

@@ -354,7 +354,7 @@ enum diag_code ref_scan(struct scan *s)
     fw->pool_words = count_words(s, fw->pools[fw->n_pools - 1].addr);
     ref_functions(s, (struct fw_refs *[]){&fw->content_refs, &fw->names_refs, &fw->pool_refs}, 3);
     find_folded(s);
-    if ((c = fw->n_str ? str_refs(s) : lookup_scan(s)))
+    if ((c = lookup_scan(s)) || (fw->n_str && !fw->str_sizes && (c = str_refs(s))))
         return c;
     find_lookup(s);
     scan_note(s, "references", 0, "code that loads the addresses", "content %u, names %u, pool %u",

@@ -110,7 +110,7 @@ static bool step(const struct view *v, uint64_t at, struct flow_step *s)
         s->target = relative(at, insn >> 5 & 0x3fff, 14);
     } else if ((insn & 0xfffffc1f) == 0xd63f0000) {
         s->kind = FLOW_CALL;
-    } else if ((insn & 0xffdffc1f) == 0xd61f0000 || (insn & 0xfffffbff) == 0xd65f0bff ||
+    } else if ((insn & 0xffbffc1f) == 0xd61f0000 || (insn & 0xfffffbff) == 0xd65f0bff ||
                (insn & 0xffe0001f) == 0xd4200000 || insn >> 16 == 0) {
         s->kind = FLOW_END; // br, ret, authenticated ret, brk, udf
     }

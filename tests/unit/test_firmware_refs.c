@@ -1,7 +1,7 @@
 // The reference finders, each on a few instructions of its own machine.
 #include <criterion/criterion.h>
 
-#include "format/firmware/scan.h"
+#include "format/firmware/flow.h"
 
 enum { CODE = 0x10000, TARGET = 0x20124, SIZE = 256 };
 
@@ -197,4 +197,54 @@ Test(firmware_refs, x86_absolute)
     put(&b, 8, TARGET);
     expect_one(bench_run(&b, &ref_x86), FW_REF_ABS32, CODE + 8, 0);
     arena_free(&b.arena);
+}
+
+// A function that another one calls, and an instruction in the middle of it behind a branch.
+static const struct {
+    const struct ref_isa *isa;
+    unsigned ptr, start, user, caller; // offsets; caller calls start
+    uint8_t code[40];
+} functions[] = {
+    // ret; push rbx; test edi, edi; jne +4; xor eax, eax; pop rbx; ret; lea rax, [rip]; pop; ret
+    {&ref_x64, 8, 1, 12, 20, {0xc3, 0x53, 0x85, 0xff, 0x75, 0x04, 0x31, 0xc0, 0x5b,
+                              0xc3, 0x48, 0x8d, 0x05, 0,    0,    0,    0,    0x5b,
+                              0xc3, 0x90, 0xe8, 0xe8, 0xff, 0xff, 0xff, 0xc3}},
+    {&ref_x86, 4, 1, 12, 20, {0xc3, 0x53, 0x85, 0xff, 0x75, 0x04, 0x31, 0xc0, 0x5b,
+                              0xc3, 0x8d, 0x83, 0x10, 0,    0,    0,    0x5b, 0xc3,
+                              0x90, 0x90, 0xe8, 0xe8, 0xff, 0xff, 0xff, 0xc3}},
+    // ret; cbz x0, +8; ret; adrp x0; ret; bl
+    {&ref_aarch64, 8, 4, 12, 20, {0xc0, 0x03, 0x5f, 0xd6, 0x40, 0x00, 0x00, 0xb4,
+                                  0xc0, 0x03, 0x5f, 0xd6, 0x00, 0x00, 0x00, 0x90,
+                                  0xc0, 0x03, 0x5f, 0xd6, 0xfc, 0xff, 0xff, 0x97}},
+    // ret; c.beqz a0, +4; ret; lui a0; ret; jal ra
+    {&ref_rv64,
+     8,
+     2,
+     6,
+     12,
+     {0x82, 0x80, 0x11, 0xc1, 0x82, 0x80, 0x37, 0x05, 0x02, 0x00, 0x82, 0x80, 0xef, 0xf0, 0x7f,
+      0xff}},
+};
+
+Test(firmware_refs, functions_by_their_calls_and_branches)
+{
+    for (unsigned i = 0; i < sizeof functions / sizeof *functions; i++) {
+        struct bench b;
+        struct flow_user user = {.at = CODE + functions[i].user};
+        struct diag d;
+        diag_init(&d);
+        bench_begin(&b, functions[i].ptr);
+        memcpy(b.code, functions[i].code, sizeof functions[i].code);
+        cr_assert_eq(view_index(&b.scan.view, &b.arena, &d), DIAG_OK);
+        flow_functions(&b.scan.view, functions[i].isa, &user, 1);
+        cr_expect_eq(user.function, CODE + functions[i].start, "case %u: 0x%llx", i,
+                     (unsigned long long)user.function);
+        uint64_t end = flow_end(&b.scan.view, functions[i].isa, user.function);
+        cr_expect_leq(end, CODE + functions[i].caller, "case %u: 0x%llx", i,
+                      (unsigned long long)end);
+        user.at = CODE; // the function before: nothing calls it
+        flow_functions(&b.scan.view, functions[i].isa, &user, 1);
+        cr_expect_eq(user.function, 0);
+        arena_free(&b.arena);
+    }
 }
