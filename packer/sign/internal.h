@@ -10,15 +10,16 @@
 
 #include "packer/sign/sign.h"
 
+struct sign_random { // the system's random source
+    mbedtls_entropy_context entropy;
+    mbedtls_ctr_drbg_context drbg;
+};
+
 struct sign_key {
     mbedtls_pk_context pk;
     enum blob_algorithm algorithm;
     uint8_t id[BLOB_DIGEST];
-};
-
-struct sign_random { // the system's random source
-    mbedtls_entropy_context entropy;
-    mbedtls_ctr_drbg_context drbg;
+    struct sign_random *random; // that it was read with, still open; NULL = none
 };
 
 enum diag_code sign_random_open(struct sign_random *r, struct diag *d);

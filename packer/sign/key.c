@@ -245,22 +245,21 @@ enum diag_code sign_key_parse(const uint8_t *data, size_t size, const char *name
                               const struct sign_passphrase *pass, struct arena *a, struct diag *d,
                               struct sign_key **out)
 {
-    struct sign_random random;
     struct sign_key *key = ARENA_NEW(a, struct sign_key);
+    struct sign_random *random = ARENA_NEW(a, struct sign_random);
     struct key_source in = {.data = data, .size = size, .name = name, .pass = pass};
     *out = NULL;
-    if (!key) {
+    if (!key || !random) {
         return diag_nomem(d);
     }
-    enum diag_code err = sign_random_open(&random, d);
+    enum diag_code err = sign_random_open(random, d);
     if (err) {
         return err;
     }
-    in.random = &random;
+    in.random = key->random = random;
     mbedtls_pk_init(&key->pk);
     err = size == 0 ? key_broken(&in, d) : key_parse(&in, d, &key->pk);
     err = err ? err : key_identify(key, name, d);
-    sign_random_close(&random);
     if (err) {
         sign_key_free(key);
         return err;
@@ -290,6 +289,10 @@ void sign_key_free(struct sign_key *key)
     if (key) {
         mbedtls_pk_free(&key->pk); // wipes
         mbedtls_pk_init(&key->pk);
+        if (key->random) {
+            sign_random_close(key->random);
+            key->random = NULL;
+        }
     }
 }
 

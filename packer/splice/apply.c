@@ -1,4 +1,5 @@
 // The product of a base and a blob, and the way back.
+#include "format/task.h"
 #include "packer/splice/splice.h"
 
 // Modules of a product that are read back; of more than that, an even spread. Reading one takes
@@ -205,20 +206,39 @@ static enum diag_code check_tables(struct image *img, const struct blob *b, stru
     return err;
 }
 
-static enum diag_code check_undo(struct image *img, const struct splice_parts *p, struct diag *d)
+// Taking the splice out of the product, as a stranger would, beside the look at its tables.
+struct undo {
+    const struct splice_parts *parts;
+    const struct bytes_out *product;
+    struct arena arena; // its own: tasks share none
+    struct bytes_out base;
+    struct diag diag;
+    enum diag_code err;
+};
+
+static void undo_run(void *argument)
 {
-    struct bytes_out again;
-    struct diag inner;
-    diag_init(&inner);
-    bytes_out_init(&again);
-    enum diag_code err = take_out(img, p->blob, &inner, &again);
-    bool same = !err && again.size == p->base_size && !memcmp(again.data, p->base, again.size);
-    bytes_out_free(&again);
-    return same ? DIAG_OK : wrong(d, img->name, err ? inner.text : "the base does not come back");
+    struct undo *u = argument;
+    const struct splice_parts *p = u->parts;
+    struct image *img;
+    struct blob *blob;
+    u->err = splice_open(u->product->data, u->product->size, p->name, p->kind, &u->arena, &u->diag,
+                         &img, &blob, &u->base);
+    if (!u->err && (!blob || u->base.size != p->base_size ||
+                    memcmp(u->base.data, p->base, p->base_size) != 0)) {
+        u->err = diag_set(&u->diag, DIAG_NO, p->name, "the base does not come back");
+    }
 }
 
-static enum diag_code prove(const struct splice_parts *p, const struct bytes_out *product,
-                            struct arena *a, struct diag *d)
+static void undo_end(void *argument)
+{
+    struct undo *u = argument;
+    bytes_out_free(&u->base);
+    arena_free(&u->arena);
+}
+
+static enum diag_code check_product(const struct splice_parts *p, const struct bytes_out *product,
+                                    struct arena *a, struct diag *d)
 {
     const struct blob *b = p->blob;
     struct image *img;
@@ -232,8 +252,34 @@ static enum diag_code prove(const struct splice_parts *p, const struct bytes_out
         memcmp(found->layout.bytes, b->layout.bytes, b->layout.size) != 0) {
         return wrong(d, p->name, err ? inner.text : "the blob is not found in it");
     }
-    err = check_tables(img, b, a, d);
-    return err ? err : check_undo(img, p, d);
+    return check_tables(img, b, a, d);
+}
+
+static enum diag_code prove(const struct splice_parts *p, const struct bytes_out *product,
+                            struct arena *a, struct diag *d)
+{
+    struct undo *u = ARENA_NEW(a, struct undo);
+    if (!u) {
+        return diag_nomem(d);
+    }
+    *u = (struct undo){.parts = p, .product = product};
+    arena_init(&u->arena, 0);
+    diag_init(&u->diag);
+    bytes_out_init(&u->base);
+    struct task *task = task_start(a, undo_run, undo_end, u);
+    if (!task) {
+        return diag_nomem(d);
+    }
+    jmp_buf *on_fail = a->on_fail; // nothing may jump away from what the task still uses
+    a->on_fail = NULL;
+    enum diag_code err = check_product(p, product, a, d);
+    a->on_fail = on_fail;
+    task_wait(task);
+    if (!err && u->err) {
+        err = u->err == DIAG_NOMEM ? diag_nomem(d) : wrong(d, p->name, u->diag.text);
+    }
+    undo_end(u);
+    return err;
 }
 
 // The base's digest is waited for last: it is made while the proof goes on. But another firmware is
