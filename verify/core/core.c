@@ -1,7 +1,8 @@
-// Against glitches: a "no" is never one branch alone. What is wrong is kept as a word of which the
-// answer is made (core_answer), and the answers of all steps are mixed: a processor that
-// is made to skip a branch goes on with an answer that is not CORE_VERIFIED any more. Variables are
-// volatile where a compiler would see that the second look is needless.
+// Against glitches: what is wrong is kept as a word of which the answer is made (core_answer), the
+// answers of all steps are added up, and every no is even, so that a processor that skips a branch
+// or a step hardly ever ends with CORE_VERIFIED. These are obstacles, no proof: who must withstand
+// glitches verifies twice, as samples/bootloader does. Variables are volatile where a compiler
+// would see that the second look is needless.
 #include "verify/core/core.h"
 
 #ifdef __GNUC__
@@ -68,14 +69,17 @@ static uint32_t core_sections(const struct core_env *env, struct blob_layout *l)
 uint32_t core_blob(const struct core_env *env, const uint8_t *blob, uint32_t available,
                    struct blob_layout *l)
 {
-    volatile uint32_t answer = CORE_MALFORMED;
-    if (blob_layout_read(blob, available, l) == BLOB_SOUND) {
-        answer = core_signatures(env, l);
-        if (answer == CORE_VERIFIED) {
-            answer ^= CORE_VERIFIED ^ core_sections(env, l);
-        }
+    volatile uint32_t sum = 0u - CORE_VERIFIED; // two steps
+    if (blob_layout_read(blob, available, l) != BLOB_SOUND) {
+        return CORE_MALFORMED;
     }
-    return answer;
+    uint32_t answer = core_signatures(env, l);
+    sum += answer;
+    if (answer == CORE_VERIFIED) {
+        answer = core_sections(env, l);
+        sum += answer;
+    }
+    return answer == CORE_VERIFIED ? sum : answer & ~1u;
 }
 
 uint32_t core_space(const struct core_env *env, const struct blob_layout *l)
@@ -92,12 +96,17 @@ uint32_t core_verify(const struct core_env *env, const uint8_t *blob, uint64_t a
                      uint32_t available)
 {
     struct blob_layout l;
-    volatile uint32_t answer = core_blob(env, blob, available, &l);
+    volatile uint32_t sum = 0u - 2 * CORE_VERIFIED; // three steps
+    uint32_t answer = core_blob(env, blob, available, &l);
+    sum += answer;
     if (answer == CORE_VERIFIED) {
-        answer ^= CORE_VERIFIED ^ core_answer(l.addr != address, CORE_MALFORMED);
+        answer = core_answer((uint32_t)(l.addr ^ address) | (uint32_t)((l.addr ^ address) >> 32),
+                             CORE_MALFORMED);
+        sum += answer;
     }
     if (answer == CORE_VERIFIED) {
-        answer ^= CORE_VERIFIED ^ core_space(env, &l);
+        answer = core_space(env, &l);
+        sum += answer;
     }
-    return answer;
+    return answer == CORE_VERIFIED ? sum : answer & ~1u;
 }

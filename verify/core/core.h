@@ -8,16 +8,17 @@
 #include "format/blob/layout.h"
 #include "format/blob/walk.h"
 
-// Results differ in many bits, so that one flipped bit in a register makes no other result.
+// Results differ in many bits, so that one flipped bit in a register makes no other result. Every
+// no is even.
 #define CORE_VERIFIED 0x6b93c5a7u
 #define CORE_MALFORMED 0x15d62e98u
 #define CORE_UNSIGNED 0x2a7911e4u
-#define CORE_UNTRUSTED 0x8cc4d05bu
+#define CORE_UNTRUSTED 0x8cc4d05au
 #define CORE_BAD_SIGNATURE 0xd31e8a36u
-#define CORE_ROLLED_BACK 0x47a8f60du
+#define CORE_ROLLED_BACK 0x47a8f60cu
 #define CORE_ALTERED_PAYLOAD 0xb0657be2u // a section is not what was signed
-#define CORE_ALTERED_BASE 0xf92b3471u    // base or patches are not what was signed
-#define CORE_UNPROVEN 0x3ed80c1bu        // good, but signed by others, too: nothing proves that
+#define CORE_ALTERED_BASE 0xf92b3470u    // base or patches are not what was signed
+#define CORE_UNPROVEN 0x3ed80c1au        // good, but signed by others, too: nothing proves that
 
 // What the signature callback answers.
 #define CORE_SIGNATURE_GOOD 0x5ac3e796u
