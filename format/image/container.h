@@ -57,7 +57,8 @@ extern const struct image_ops image_elf_ops, image_bin_ops, image_uf2_ops, image
 
 // Appends an empty segment with all flags and run unset; NULL when memory is exhausted.
 struct image_segment *image_segment_new(struct image *img, struct diag *d);
-// True if [addr, addr + size) has no byte in common with the image's address space.
+// True if [addr, addr + size) has no byte in common with the image's address space and with the
+// memory of its variables.
 bool image_is_free(const struct image *img, uint64_t addr, uint64_t size);
 
 #endif

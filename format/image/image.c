@@ -332,6 +332,11 @@ bool image_is_free(const struct image *img, uint64_t addr, uint64_t size)
         if (s->size && s->addr < end && addr < s->addr + s->size) {
             return false;
         }
+        // Variables that the start-up code clears, behind the bytes of a program that runs from
+        // RAM.
+        if (s->mem_size && s->run < end && addr < s->run + s->mem_size) {
+            return false;
+        }
     }
     return true;
 }
@@ -351,7 +356,8 @@ static enum diag_code image_check_add(const struct image *img, uint64_t addr, ui
     }
     if (!size || size > last || addr > last - size || !image_is_free(img, addr, size)) {
         return diag_set(d, DIAG_NO, img->name,
-                        "%llu bytes at 0x%llx cannot be added: the image has bytes there",
+                        "%llu bytes at 0x%llx cannot be added: the image has bytes or variables "
+                        "there",
                         (unsigned long long)size, (unsigned long long)addr);
     }
     return DIAG_OK;

@@ -10,8 +10,10 @@ enum {
     REFERENCES_MAX = 12, // to one table: more means that something was mistaken for it
     LARGEST_SHOWN = 3,
     UNDO_ROUNDS = 8,
-    PAGE_ROUNDS = 4,       // patches make the blob larger, and a larger blob may take a page more
-    MAPPED_PAGE = 0x10000, // of the flash MMU
+    PAGE_ROUNDS = 4,        // patches make the blob larger, and a larger blob may take a page more
+    MAPPED_PAGE = 0x10000,  // of the flash MMU
+    NEAR_PROGRAM = 1 << 26, // segments farther away are other memory
+    PLACE_EXAMPLE = 0x1000, // what the example of a region is rounded to
 };
 
 struct planner {
@@ -347,6 +349,39 @@ static void help_largest(const struct planner *p)
     }
 }
 
+// Where the bytes and the variables end that lie near the program.
+static uint64_t program_end(const struct planner *p)
+{
+    const struct image *img = p->fw->image;
+    uint64_t at = image_run_to_addr(img, p->fw->pools[0].addr), end = at;
+    for (unsigned i = 0; i < img->n_segments; i++) {
+        const struct image_segment *s = &img->segments[i];
+        uint64_t bytes = s->addr + s->size, variables = s->run + s->mem_size;
+        if (bytes > end && s->addr - at + NEAR_PROGRAM < 2 * NEAR_PROGRAM) {
+            end = bytes;
+        }
+        if (variables > end && s->run - at + NEAR_PROGRAM < 2 * NEAR_PROGRAM) {
+            end = variables;
+        }
+    }
+    return end;
+}
+
+static void help_region(const struct planner *p)
+{
+    uint64_t start, end = program_end(p), size;
+    diag_help(p->diag, "the image does not tell how much memory its board has: name the board with "
+                       "--board, or give the place with --region START:SIZE");
+    bool elf = p->fw->image->kind == IMAGE_ELF;
+    if (ck_align(end, PLACE_EXAMPLE, &start) && ck_align(p->plan->size, PLACE_EXAMPLE, &size)) {
+        diag_help(
+            p->diag, "the program%s 0x%llx; if the memory behind is free: --region 0x%llx:%lluK",
+            elf ? " and its variables end at"
+                : " ends (where it runs from RAM, its variables follow) at",
+            (unsigned long long)end, (unsigned long long)start, (unsigned long long)(size / 1024));
+    }
+}
+
 static enum diag_code no_room(const struct planner *p, uint64_t best, const struct fw_region *where)
 {
     enum diag_code err;
@@ -354,7 +389,7 @@ static enum diag_code no_room(const struct planner *p, uint64_t best, const stru
         err = diag_set(p->diag, DIAG_NO, image_name(p),
                        "no free space for %llu bytes is known in this image",
                        (unsigned long long)p->plan->size);
-        diag_help(p->diag, "say with --region START:SIZE (or --board) where they may go");
+        help_region(p);
         return err;
     }
     err = diag_set(p->diag, DIAG_NO, image_name(p),

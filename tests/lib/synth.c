@@ -15,7 +15,7 @@ static const char *const synth_extra[] = {
     ".frozen",     "1.26.0",  "NoneType",     "_machine",   "_mpy",        "bool",
     "builtins",    "complex", "dict",         "e",          "ellipsis",    "Ellipsis",
     "float",       "maxsize", "stock_one.py", "math",       "micropython", "stock/two.py",
-    "stock_value", "sys",     "version",      "zebra_name",
+    "stock_value", "sys",     "version",      "zebra_name", "Flash",       "memoryview",
 };
 enum { SYNTH_EXTRAS = sizeof synth_extra / sizeof *synth_extra };
 
@@ -29,6 +29,7 @@ struct make {
     uint32_t types[FW_OBJECTS], none, no, yes, empty, code;
     uint32_t literal; // Xtensa: the next unused literal word
     uint32_t base;    // address less offset in out
+    uint32_t flash;   // the type Flash
     uint32_t prefix;  // the text ".frozen/"
 };
 
@@ -263,6 +264,14 @@ static void put_types(struct make *m)
     m->s->type_str = m->types[FW_TYPE_STR];
     m->empty = put_word(m, m->types[FW_TYPE_TUPLE]);
     put_word(m, 0);
+    m->flash = m->spec->storage ? put_type(m, m->types[FW_TYPE_TYPE], "Flash") : 0;
+    if (m->spec->romfs) {
+        uint32_t type = put_type(m, m->types[FW_TYPE_TYPE], "memoryview");
+        put_word(m, type);
+        put_word(m, 'B');
+        put_word(m, 0x8000);
+        put_word(m, m->spec->romfs);
+    }
     if (!m->spec->immediates) {
         uint32_t none_type = put_type(m, m->types[FW_TYPE_TYPE], "NoneType");
         m->none = put_word(m, none_type);
@@ -695,12 +704,27 @@ static void put_functions(struct make *m)
     put_code(m, &(struct code){NULL, 0, all, FUNCTIONS - 1});
 }
 
+// The constructor of the type Flash, and its place in the type.
+static void put_constructor(struct make *m)
+{
+    enum { MAKE_NEW_OLD = 12, INDEX = 8, SLOTS = 20 }; // offsets in a type
+    uint32_t code = put_loads(m, &m->spec->storage, 1) | 1;
+    uint8_t *type = m->out->failed ? NULL : m->out->data + (m->flash - m->base);
+    if (type) {
+        type[INDEX] = m->spec->minor >= 20;
+        st32(type + (m->spec->minor >= 20 ? SLOTS : MAKE_NEW_OLD), code);
+    }
+}
+
 static void put_program(struct make *m)
 {
     uint32_t words[5], literals = m->spec->esp ? put_mapper_words(m, words) : 0;
     put_functions(m);
     if (m->spec->esp) {
         put_mapper(m, words, literals);
+    }
+    if (m->flash) {
+        put_constructor(m);
     }
     align(m);
     for (unsigned i = 0; i < 3; i++) { // mp_fun_table

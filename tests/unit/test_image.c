@@ -518,6 +518,9 @@ Test(image, load_and_run_addresses_differ_for_data)
     cr_assert_eq(g->mem_size, g->size + 64);
     cr_assert_eq(image_run_to_addr(w.image, 0x20000010), g->addr + 16);
     cr_assert_eq(image_run_to_addr(w.image, 0x20000000 + g->size), UINT64_MAX);
+    // Behind the data are variables: nothing may be added there.
+    cr_assert_eq(image_add(w.image, 0x20000000 + g->size, (const uint8_t[16]){0}, 16, 7, NULL),
+                 DIAG_NO);
     close_work(&w);
 }
 

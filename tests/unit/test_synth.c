@@ -363,3 +363,42 @@ Test(synth, damage)
     }
     bytes_out_free(&s.image);
 }
+
+// The limit of the free space of an image, 0 = none is known.
+static uint64_t free_end(const struct synth_spec *spec)
+{
+    struct bench b;
+    cr_assert_eq(scan(&b, spec), DIAG_OK, "%s", b.diag.text);
+    const struct firmware *fw = b.fw;
+    cr_assert_leq(fw->n_free, 1);
+    uint64_t end = SYNTH_BASE + b.synth.image.size;
+    cr_assert(!fw->n_free || (fw->free[0].addr >= end && fw->free[0].addr < end + 16));
+    uint64_t to = fw->n_free ? fw->free[0].addr + fw->free[0].size : 0;
+    bytes_out_free(&b.synth.image);
+    arena_free(&b.arena);
+    return to;
+}
+
+// Where no chip is named, the constructor of the flash object tells the file system, in either
+// layout of types; a ROMFS partition before it is nobody else's.
+Test(synth, free_space_ends_at_the_file_system_and_at_romfs)
+{
+    struct synth_spec spec = synth_default();
+    cr_assert_eq(free_end(&spec), 0x08100000); // by the chip
+    spec.romfs = 0x080c0000;
+    cr_assert_eq(free_end(&spec), 0x080c0000);
+    spec.romfs = 0;
+    spec.board = "Made-up board";
+    cr_assert_eq(free_end(&spec), 0);
+    for (unsigned minor = 19; minor <= 29; minor++) {
+        spec.minor = minor;
+        spec.storage = 0x08200000;
+        cr_assert_eq(free_end(&spec), 0x08200000, "1.%u", minor);
+        spec.romfs = 0x081c0000;
+        cr_assert_eq(free_end(&spec), 0x081c0000, "1.%u", minor);
+        spec.romfs = 0;
+        spec.storage = 0x08200100; // no sector begins there
+        cr_assert_eq(free_end(&spec), 0, "1.%u", minor);
+        spec.storage = 0;
+    }
+}
