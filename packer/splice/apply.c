@@ -143,8 +143,16 @@ enum diag_code splice_make(const struct splice_parts *p, struct arena *a, struct
         return err;
     }
     err = put_in(p, a, d, product);
-    enum diag_code other = err && p->digests ? check_base(p, a, d) : DIAG_OK; // see splice_prove
-    return other ? other : err;
+    if (err && p->digests) { // see splice_prove; that it is another base explains the failure
+        struct diag why;
+        diag_init(&why);
+        enum diag_code other = check_base(p, a, &why);
+        if (other) {
+            err = other;
+            *d = why;
+        }
+    }
+    return err;
 }
 
 static enum diag_code wrong(struct diag *d, const char *name, const char *why)
