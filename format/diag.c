@@ -143,6 +143,19 @@ static void diag_add_help(struct diag_text *t, const char *help)
     }
 }
 
+void diag_tame(char *text, uint64_t size)
+{
+    for (uint64_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)text[i],
+                      next = i + 1 < size ? (unsigned char)text[i + 1] : 0;
+        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f) {
+            text[i] = '?';
+        } else if (c == 0xc2 && next >= 0x80 && next < 0xa0) { // U+0080 to U+009F
+            text[i] = text[i + 1] = '?';
+        }
+    }
+}
+
 unsigned diag_format(const struct diag *d, const char *program, char *buf, unsigned size)
 {
     struct diag_text t = {buf, size, 0};
@@ -168,5 +181,6 @@ unsigned diag_format(const struct diag *d, const char *program, char *buf, unsig
         diag_add_caret(&t, d);
     }
     diag_add_help(&t, d->help);
+    diag_tame(buf, size ? strlen(buf) : 0);
     return t.used;
 }

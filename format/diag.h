@@ -69,6 +69,10 @@ void diag_help(struct diag *d, const char *fmt, ...) DIAG_PRINTF(2, 3);
 // Copies the line that holds source[at] (without its end) into d->source for the caret.
 void diag_source(struct diag *d, const char *source, uint64_t size, uint64_t at);
 
+// Replaces what a terminal would obey (control characters but for line ends and tabs, escapes of
+// UTF-8 included) by '?'. Names come from files that somebody else made.
+void diag_tame(char *text, uint64_t size);
+
 // The process exit code for c.
 int diag_exit(enum diag_code c);
 

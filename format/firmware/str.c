@@ -24,7 +24,7 @@ static bool is_content(const uint8_t *p, uint64_t left, const uint8_t *sizes, ui
 {
     for (uint32_t i = 0; i < n; i++) {
         uint64_t size = ld32(sizes + 4 * i);
-        if (size >= left || p[size] || memchr(p, 0, size))
+        if (!p || size >= left || p[size] || memchr(p, 0, size))
             return false;
         p += size + 1;
         left -= size + 1;

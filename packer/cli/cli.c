@@ -144,6 +144,9 @@ enum diag_code cli_parse(struct cli *cli, const struct cli_command *cmd, int arg
 enum diag_code cli_print(struct cli *cli, struct bytes_out *out)
 {
     enum diag_code err = bytes_out_check(out, &cli->diag);
+    if (!err && out->size && out->data[0] != '{') { // JSON has escapes of its own
+        diag_tame((char *)out->data, out->size);
+    }
     if (!err) {
         err = file_write("-", out->data, out->size, FILE_DATA, false, &cli->diag);
     }

@@ -42,6 +42,17 @@ mkfifo "$work/pipe.py"
 (echo 'X = 5' >"$work/pipe.py") &
 build "0 4" '' "$work/pipe.py"
 wait
+mkfifo "$work/silent.py"
+build 4 'nobody writes' "$work/silent.py"
+try 4 '' mpy-freeze unsplice "$work/p" -o "$work/silent.py"
+mpy-freeze compile "$work/odd/grüße.py" -o /dev/stdout >"$work/stdout.mpy" || wrong "output to /dev/stdout"
+mpy-freeze check "$work/stdout.mpy" >/dev/null || wrong "/dev/stdout got something else"
+try 4 'No space' mpy-freeze unsplice "$work/p" -o /dev/full
+truncate -s 2200M "$work/huge"
+try 4 'at most' mpy-freeze build -f "$work/huge" -o "$work/p" "$work/odd"
+escape=$(printf 'a\033[31mb')
+try 4 'a.\[31mb' mpy-freeze check "$work/$escape.mpy"
+! grep -q "$(printf '\033')" "$work/stderr" || wrong "an escape sequence reaches the terminal"
 try "4" 'folder' mpy-freeze build -f "$work" -o "$work/p" "$work/odd"
 try "3" '' mpy-freeze build -f /dev/null -o "$work/p" "$work/odd"
 mkdir "$work/loop" && ln -s . "$work/loop/again" && echo 'X = 6' >"$work/loop/m.py"

@@ -174,6 +174,13 @@ static void try_image(const uint8_t *data, size_t size, const struct image_sampl
     arena_free(&a);
 }
 
+Test(mutants, messages_are_tame)
+{
+    char text[] = "a\033[31m\r\n\tb\177\302\233c\303\274";
+    diag_tame(text, sizeof text - 1);
+    cr_expect_str_eq(text, "a?[31m?\n\tb???c\303\274");
+}
+
 Test(mutants, images, .timeout = 120)
 {
     uint64_t random = 1;

@@ -148,6 +148,9 @@ int main(int argc, char **argv)
     enum diag_code code = keys ? main_parse(argc, argv, &args, keys, &d) : diag_nomem(&d);
     code = code ? code : verify_command(&args, &arena, &d, &out);
     if (out.size > 0) {
+        if (out.data[0] != '{') { // JSON has escapes of its own
+            diag_tame((char *)out.data, out.size);
+        }
         enum diag_code err = file_write("-", out.data, out.size, FILE_DATA, false, &d);
         code = err ? err : code;
     }
