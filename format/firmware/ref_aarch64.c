@@ -90,7 +90,7 @@ static void sweep_span(struct ref_sweep *r, const struct view_span *span)
 
 static uint64_t relative(uint64_t at, uint32_t imm, unsigned bits)
 {
-    return at + (uint64_t)((int64_t)((uint64_t)imm << (64 - bits)) >> (64 - bits) << 2);
+    return at + ((uint64_t)((int64_t)((uint64_t)imm << (64 - bits)) >> (64 - bits)) << 2);
 }
 
 static bool step(const struct view *v, uint64_t at, struct flow_step *s)
