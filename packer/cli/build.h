@@ -31,7 +31,7 @@ struct build { // options first, then what the steps make of them
     struct splice_module *modules;
     struct splice_plan *plan;
     struct production production;
-    struct bytes_out blob; // encoded
+    struct bytes_out blob;     // encoded
     struct blob_base *digests; // of the base, in the making
     struct sign_check *checks; // of the signatures, going on
 };

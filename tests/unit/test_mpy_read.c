@@ -185,10 +185,12 @@ Test(opcode, arguments)
     const uint8_t back[] = {0x42, 0x3e}, far[] = {0x42, 0x80, 0x80}, unwind[] = {0x40, 0x40, 0x81};
     cr_assert(mpy_insn_decode(back, 2, 0, NULL, &i) && i.target == 0);
     cr_assert(mpy_insn_decode(far, 3, 0, NULL, &i) && i.target == 3);
-    cr_assert(mpy_insn_decode(unwind, 3, 0, NULL, &i) && i.target == 2 && i.extra == 0x81 && i.size == 3);
+    cr_assert(mpy_insn_decode(unwind, 3, 0, NULL, &i) && i.target == 2 && i.extra == 0x81 &&
+              i.size == 3);
     const uint8_t multi[] = {0x70, 0xb3, 0xf9};
     cr_assert(mpy_insn_decode(multi, 3, 0, NULL, &i) && i.arg == -16);
-    cr_assert(mpy_insn_decode(multi, 3, 1, NULL, &i) && i.arg == 3 && i.op == MPY_OP_LOAD_FAST_MULTI);
+    cr_assert(mpy_insn_decode(multi, 3, 1, NULL, &i) && i.arg == 3 &&
+              i.op == MPY_OP_LOAD_FAST_MULTI);
     cr_assert(mpy_insn_decode(multi, 3, 2, NULL, &i) && i.arg == 34);
     cr_assert_not(mpy_insn_decode((const uint8_t[]){0x00}, 1, 0, NULL, &i));
     cr_assert_not(mpy_insn_decode((const uint8_t[]){0xfa}, 1, 0, NULL, &i));
