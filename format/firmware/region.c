@@ -3,7 +3,8 @@
 // container itself are in the image.
 //
 // Facts: py/../ports/rp2/rp2_flash.c, ports/samd/samd_flash.c, ports/nrf/modules/nrf/flashbdev.c,
-// ports/stm32/flashbdev.c; ST's part numbering; ESP-IDF's app image format and flash MMU.
+// ports/stm32/flashbdev.c, ports/mimxrt/mimxrt_flash.c; the ROMFS partitions of
+// ports/*/vfs_rom_ioctl.c and ports/samd/samd_flash.c; ST's part numbering.
 #include "format/firmware/scan.h"
 
 enum {
