@@ -304,6 +304,7 @@ static enum cross_parsed cross_check(struct cli *cli, struct cross *x)
         return cross_refuse(cli, "multiple input files");
     }
     x->process = (long)getpid();
+    x->options.cache = x->inputs.n > 1 ? compiler_cache_new(&cli->arena) : NULL;
     if (!x->arch && x->release->arch_host) {
         x->arch = "host";
     }
@@ -322,7 +323,6 @@ enum cross_parsed cross_parse(struct cli *cli, struct cross *x, int argc, char *
         }
     }
     x->options.release = x->release;
-    x->options.cache = compiler_cache_new(&cli->arena);
     enum cross_parsed p = cross_release(cli, x, argc, argv);
     if (p == CROSS_RUN) {
         p = cross_implementations(cli, x, argc, argv);
