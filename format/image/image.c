@@ -438,7 +438,7 @@ static enum diag_code image_prove(const struct image *base, const struct image_r
     struct bytes_out again;
     bytes_out_init(&again);
     enum diag_code err = image_check_add(base, run->addr, run->size, d);
-    err = err ? err : image_ops_of(base->kind)->add(base, run, &again, d);
+    err = err ? err : image_ops(base)->add(base, run, &again, d);
     err = err ? err : bytes_out_check(&again, d);
     if (!err) {
         size_t n = again.size < before->size ? again.size : before->size, at = 0;
@@ -482,7 +482,7 @@ static unsigned image_run_flags(const struct image *img, const struct image_segm
 
 uint64_t image_code_address(const struct image *img, uint64_t run, uint64_t size, uint64_t addr)
 {
-    const struct image_ops *ops = image_ops_of(img->kind);
+    const struct image_ops *ops = image_ops(img);
     uint64_t twin = ops->twin ? ops->twin(img, run, size) : 0;
     return twin ? twin + (addr - run) : 0;
 }
