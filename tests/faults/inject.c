@@ -6,7 +6,9 @@
 // in which it fails, while the process itself goes on; so every failure costs only what comes after
 // it. Each copy must end with exit code 4 and words in FAULT_LOG and leave nothing in the folder
 // FAULT_OUT, or end with 0 and leave nothing but a file equal to FAULT_GOOD; and must have freed
-// what it allocated but for FAULT_LIVE blocks. What does not hold is told in FAULT_WRONG.
+// what it allocated but for FAULT_LIVE blocks. What does not hold is told in FAULT_WRONG. A
+// temporary file that was there before the fork, which its name tells by the process id in it,
+// stays the process's own: the copies neither take it away nor move it.
 //
 // FAULT_KIND: malloc (calloc, realloc and posix_memalign, too), read, write, fsync, rename, open,
 // close, stat (fstat, too).
@@ -36,6 +38,7 @@ static const char *kind;
 static long fail_at, seen, live;
 static int ready; // set once main's program runs: the loader's own calls do not count
 static int fork_all, is_copy;
+static char own[32]; // what the names of the process's own temporary files have in them
 
 __attribute__((constructor)) static void inject_start(void)
 {
@@ -44,6 +47,7 @@ __attribute__((constructor)) static void inject_start(void)
     fork_all = at && strcmp(at, "all") == 0;
     fail_at = at && !fork_all ? atol(at) : 0;
     live = 0;
+    snprintf(own, sizeof own, ".%ld.", (long)getpid());
     ready = kind != NULL;
 }
 
@@ -94,7 +98,8 @@ static int inject_left(const char *folder)
     for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
         char path[4096];
         snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+            !strstr(e->d_name, own)) {
             n += !inject_equal(path, getenv("FAULT_GOOD"));
             unlink(path);
         }
@@ -225,7 +230,16 @@ int close(int fd)
 int rename(const char *from, const char *to)
 {
     int (*real)(const char *, const char *) = dlsym(RTLD_NEXT, "rename");
+    if (is_copy && strstr(from, own)) {
+        return link(from, to);
+    }
     return inject("rename", EACCES) ? -1 : real(from, to);
+}
+
+int unlink(const char *name)
+{
+    int (*real)(const char *) = dlsym(RTLD_NEXT, "unlink");
+    return is_copy && strstr(name, own) ? 0 : real(name);
 }
 
 int fstat(int fd, struct stat *st)
