@@ -1,11 +1,13 @@
-"""Freeze and splice: 661 modules into a large firmware, 4 into a small one; process start and the
-durable write of the product included."""
+"""Freeze and splice: 661 modules into a large firmware, 4 into a small one, 2 MiB there and back;
+process start and the durable write of the product included."""
 import os
+import random
 import subprocess
 
 from run import Row, Skip
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+KEY = os.path.join(ROOT, "tests", "keys", "p256.pem")
 
 MODULE = '''
 LIMIT_{n} = {n} * 3
@@ -48,6 +50,28 @@ def modules(bench, count):
     return folder
 
 
+def large(bench, image, size):
+    """The image, grown to size bytes by what could be code or a file system."""
+    path = os.path.join(bench.work, "large.bin")
+    with open(image, "rb") as f:
+        data = f.read()
+    with open(path, "wb") as f:
+        f.write(data + random.Random(1).randbytes(size - len(data)))
+    return path
+
+
+def splices(bench, image):
+    """Splice and unsplice alone, of an image of 2 MiB."""
+    program = bench.program("mpy-freeze")
+    base = large(bench, image, 2 << 20)
+    bench.time([program, "pack", "-f", base, "-o", "app.frz", "-k", KEY, "--region",
+                "0x08210000:256K", os.path.join(ROOT, "samples", "hub")], 1)
+    took, _ = bench.time([program, "splice", "-f", base, "-b", "app.frz", "-o", "large"], 21)
+    yield Row("splice, 2 MiB", took, limit=20)
+    took, _ = bench.time([program, "unsplice", "large", "-o", "back"], 21)
+    yield Row("unsplice, 2 MiB", took, limit=20)
+
+
 def rows(bench):
     program = bench.program("mpy-freeze")
     base = os.path.join(ROOT, "build", "firmware")
@@ -57,8 +81,17 @@ def rows(bench):
     took, memory = bench.time([program, "build", "-f", image, "-o", "product",
                                os.path.join(ROOT, "samples", "hub")], 21)
     yield Row("4 modules into 297 KB, raw image", took, limit=10)
+    took, memory = bench.time([program, "build", "-f", image, "-o", "product", "-k", KEY,
+                               os.path.join(ROOT, "samples", "hub")], 21)
+    yield Row("  signed (ECDSA P-256)", took, limit=10)
+    yield from splices(bench, image)
     folder = modules(bench, 661)
     size = sum(os.path.getsize(os.path.join(folder, f)) for f in os.listdir(folder))
+    big = large(bench, image, 1500 * 1000)
+    took, memory = bench.time([program, "build", "-f", big, "-o", "product", "--region",
+                               "0x08200000:1M", folder], 11)
+    yield Row(f"661 modules ({size // 1024} KB) into 1500 KB, raw image", took, limit=30)
+    yield Row("  peak memory", memory / 1024, limit=64, unit="MiB")
     took, memory = bench.time([program, "build", "-f", image, "-o", "product", folder], 11)
     yield Row(f"661 modules ({size // 1024} KB) into 297 KB, raw image", took, limit=30)
     yield Row("  peak memory", memory / 1024, limit=64, unit="MiB")
