@@ -23,7 +23,7 @@ static enum diag_code run(struct cli *cli, int argc, char **argv)
         {"--min-counter", NULL, CLI_UINT, &args.min_counter},
         {"--require", NULL, CLI_UINT, &args.required},
         {"--allow-test-key", NULL, CLI_FLAG, &args.allow_test_key},
-        {"--allow-other-signatures", NULL, CLI_FLAG, &args.allow_other_signatures},
+        {"--no-other-signatures", NULL, CLI_FLAG, &args.no_other_signatures},
         {"--json", NULL, CLI_FLAG, &args.json},
         {0},
     };

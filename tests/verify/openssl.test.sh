@@ -172,15 +172,15 @@ done
 # Rotation: old and new key sign, either verifies, and both can be demanded.
 cp unsigned.frz app.frz
 expect 0 mpy-freeze sign app.frz -k p256.pem -k p384.pem
-expect 0 mpy-verify app.frz -k p256.pub.pem -k p384.pub.pem
+expect 0 mpy-verify app.frz -k p256.pub.pem -k p384.pub.pem --no-other-signatures
 expect 0 mpy-verify app.frz -k p256.pub.pem -k p384.pub.pem --require 2
-expect 1 mpy-verify app.frz -k p256.pub.pem
-expect 1 mpy-verify app.frz -k p384.pub.pem
-expect 0 mpy-verify app.frz -k p256.pub.pem --allow-other-signatures
-expect 0 mpy-verify app.frz -k p384.pub.pem --allow-other-signatures
+expect 0 mpy-verify app.frz -k p256.pub.pem
+expect 0 mpy-verify app.frz -k p384.pub.pem
+expect 1 mpy-verify app.frz -k p256.pub.pem --no-other-signatures
+expect 1 mpy-verify app.frz -k p384.pub.pem --no-other-signatures
 # A key is one key however often it is given.
-expect 1 mpy-verify app.frz -k p256.pub.pem -k p256.pub.pem --require 2 --allow-other-signatures
-expect 1 mpy-verify app.frz -k p256.pub.pem -k cert.pem --require 2 --allow-other-signatures
+expect 1 mpy-verify app.frz -k p256.pub.pem -k p256.pub.pem --require 2
+expect 1 mpy-verify app.frz -k p256.pub.pem -k cert.pem --require 2
 expect 1 mpy-verify app.frz -k p256.pub.pem -k rsa.pub.pem --require 2
 expect 2 mpy-verify app.frz -k p256.pub.pem --require 2
 expect 1 mpy-verify app.frz -k rsa.pub.pem

@@ -60,16 +60,16 @@ mpy-freeze convert product -o product.hex --type ihex 2>/dev/null ||
 expect 1 untrusted-key nothing product -k "$keys/p256.pub.pem"
 expect 1 untrusted-key nothing product -k "$keys/p384.pub.pem" --allow-test-key
 expect 1 untrusted-key nothing product "${trusted[@]}" -k "$keys/p384.pub.pem" --require 2
-# Several signatures: all must be by given keys, unless others are allowed.
+# Several signatures: those by other keys are told, or refused.
 mpy-freeze sign app.frz -k "$keys/p384.pem" -o both.frz
-expect 1 unproven-signature nothing both.frz "${trusted[@]}"
-expect 0 verified blob both.frz "${trusted[@]}" --allow-other-signatures
+expect 1 unproven-signature nothing both.frz "${trusted[@]}" --no-other-signatures
+expect 0 verified blob both.frz "${trusted[@]}"
 grep -q 'unproven   136 bytes' out || { echo "FAILED: unproven bytes are not told"; failures=$((failures + 1)); }
-expect 0 verified blob both.frz "${trusted[@]}" -k "$keys/p384.pub.pem"
+expect 0 verified blob both.frz "${trusted[@]}" -k "$keys/p384.pub.pem" --no-other-signatures
 ! grep -q unproven out || { echo "FAILED: unproven bytes where there are none"; failures=$((failures + 1)); }
 expect 0 verified blob both.frz "${trusted[@]}" -k "$keys/p384.pub.pem" --require 2
 expect 1 untrusted-key nothing both.frz "${trusted[@]}" -k "$keys/p256.pub.pem" --require 2
-expect 1 untrusted-key nothing both.frz -k "$keys/rsa3072.pub.pem" --allow-test-key --allow-other-signatures
+expect 1 untrusted-key nothing both.frz -k "$keys/rsa3072.pub.pem" --allow-test-key
 expect 1 rolled-back nothing product "${trusted[@]}" --min-counter 4
 expect 1 wrong-base nothing product "${trusted[@]}" -f other-base
 expect 1 wrong-base nothing app.frz "${trusted[@]}" -f other-base

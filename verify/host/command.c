@@ -181,8 +181,7 @@ static enum diag_code command_no(const struct verify_args *args, const struct ve
         bytes_out_free(&id);
     }
     if (r->result == VERIFY_UNPROVEN_SIGNATURE) {
-        diag_help(d, "give those keys with -k, too, or accept bytes that prove nothing with "
-                     "--allow-other-signatures");
+        diag_help(d, "give those keys with -k, too, or leave --no-other-signatures away");
     }
     if (r->result == VERIFY_UNSIGNED && r->blob) {
         diag_help(d, "sign it with: mpy-freeze sign -k KEY.pem");
@@ -216,7 +215,7 @@ static enum diag_code command_check(const struct verify_args *args, struct verif
     }
     rq->base_digest = args->base_digest ? digest : NULL;
     rq->allow_published = args->allow_test_key;
-    rq->allow_others = args->allow_other_signatures;
+    rq->allow_others = !args->no_other_signatures;
     rq->required = (unsigned)args->required;
     rq->min_counter = args->min_counter;
     return DIAG_OK;

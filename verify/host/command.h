@@ -12,13 +12,13 @@ struct verify_args {
     const char *base_digest; // --base, 64 hexadecimal digits, or NULL
     const char *type;        // --type, or NULL
     uint64_t min_counter, required;
-    bool allow_test_key, allow_other_signatures, json;
+    bool allow_test_key, no_other_signatures, json;
 };
 
 // The synopsis behind the program's name, and the options; an example follows.
 #define VERIFY_USAGE                                                                               \
     "FILE -k PUB.pem... [-f BASE | --base SHA256] [--min-counter N] [--require N]\n"               \
-    "       [--allow-other-signatures] [--allow-test-key] [--type TYPE] [--json]\n\n"              \
+    "       [--no-other-signatures] [--allow-test-key] [--type TYPE] [--json]\n\n"                 \
     "Proves that FILE, a product image or a blob, is a stock firmware with exactly the frozen\n"   \
     "modules that the owner of a key has signed.\n\n"                                              \
     "  -k PUB.pem         a trusted public key or certificate; may be given more than once\n"      \
@@ -27,9 +27,9 @@ struct verify_args {
     "digest\n"                                                                                     \
     "  --min-counter N    refuse anything with a lower counter\n"                                  \
     "  --require N        signatures by N of the keys are needed; 1 by default\n"                  \
-    "  --allow-other-signatures\n"                                                                 \
-    "                     accept signatures by further keys, which prove nothing; without it,\n"   \
-    "                     every signature must be a good one by a given key\n"                     \
+    "  --no-other-signatures\n"                                                                    \
+    "                     every signature must be a good one by a given key; without it, those\n"  \
+    "                     by further keys are told as bytes that nothing proves\n"                 \
     "  --allow-test-key   accept keys whose private part is published\n"                           \
     "  --type TYPE        container, when it cannot be recognised\n"                               \
     "  --json             report as JSON\n\n"                                                      \

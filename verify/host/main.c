@@ -88,7 +88,7 @@ static enum diag_code main_parse(int argc, char **argv, struct verify_args *args
         {"--min-counter", NULL, &args->min_counter, NULL},
         {"--require", NULL, &args->required, NULL},
         {"--allow-test-key", NULL, NULL, &args->allow_test_key},
-        {"--allow-other-signatures", NULL, NULL, &args->allow_other_signatures},
+        {"--no-other-signatures", NULL, NULL, &args->no_other_signatures},
         {"--json", NULL, NULL, &args->json},
         {0},
     };
