@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 enum {
-    FROZEN_MODULES_MAX = 8192,
+    FROZEN_MODULES_MAX = 65535, // each has a qstr of its own, and their numbers have 16 bits
     FROZEN_NAME_MAX = 255,
     FROZEN_TABLES_MAX = 8,                     // the stock one, and one a splice
     FROZEN_SLOTS_MAX = 8 * FROZEN_MODULES_MAX, // words that point to modules

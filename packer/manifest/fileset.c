@@ -12,10 +12,13 @@ enum {
     FILESET_WALK_DEPTH = 48   // nested folders; the system's own limit on links in a path is 40
 };
 
+// Room for one more: there is some for up to the next power of two.
 static void *fileset_push(struct vm *vm, void *array, unsigned *n, size_t size)
 {
-    size_t had = (*n)++ * size;
-    return arena_grow(vm->arena, array, had, had + size);
+    unsigned had = (*n)++;
+    bool full = (had & (had - 1)) == 0;
+    return full ? arena_grow(vm->arena, array, had * size, (had ? 2 * (size_t)had : 1) * size)
+                : array;
 }
 
 static struct object *fileset_no_file(struct vm *vm, int error, const char *path)
