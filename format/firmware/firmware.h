@@ -157,6 +157,9 @@ struct firmware {
     uint64_t str_sizes, str_content; // mp_frozen_str_sizes / _content; 0 = not supported
     unsigned n_modules, n_str;       // n_str of them are STR, they come first
     struct fw_module *modules;
+    // Where the tables and bodies of the modules begin, sorted; NULL = not gathered.
+    uint64_t *starts;
+    uint32_t n_starts;
     uint64_t
         find_frozen_function; // mp_find_frozen_module (or what it was inlined into), 0 = unknown
     unsigned pool_words;      // aligned words of the image that hold the address of the last pool
@@ -182,6 +185,9 @@ uint32_t firmware_qstr(const struct firmware *fw, const char *s, size_t n);
 // The firmware's qstr hash of a string.
 uint32_t firmware_qstr_hash(const struct firmware *fw, const char *s, size_t n);
 
+// Fills in starts, which firmware_unfreeze needs to see where functions without a length end. The
+// scan does so.
+void firmware_gather_starts(struct firmware *fw, struct arena *a);
 // Turns a frozen module back into a code tree (format/firmware/unfreeze.c).
 enum diag_code firmware_unfreeze(const struct firmware *fw, const struct fw_module *m,
                                  struct arena *a, struct diag *d, struct mpy_module **out);

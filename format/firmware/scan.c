@@ -153,6 +153,8 @@ enum diag_code firmware_scan(struct image *img, struct diag *d, struct firmware 
     bool failed_before = s.arena->failed;
     s.arena->failed = false;
     enum diag_code c = run_passes(&s, img, out);
+    if (*out && !s.arena->failed)
+        firmware_gather_starts(*out, s.arena);
     if (s.arena->failed)
         return *out = NULL, diag_nomem(d);
     s.arena->failed = failed_before;

@@ -409,24 +409,31 @@ static int unfreeze_compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-// The bytes from addr to the next thing known, at most max.
-static size_t unfreeze_limit(const struct unfreeze *u, uint64_t addr, size_t max)
+// The first of the sorted places behind addr; max where there is none.
+static uint64_t unfreeze_next(const uint64_t *starts, size_t n, uint64_t addr, uint64_t max)
 {
-    size_t low = 0, high = u->n_starts;
+    size_t low = 0, high = n;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (u->starts[mid] <= addr) {
+        if (starts[mid] <= addr) {
             low = mid + 1;
         } else {
             high = mid;
         }
     }
+    return low < n && starts[low] < max ? starts[low] : max;
+}
+
+// The bytes from addr to the next thing known, at most max.
+static size_t unfreeze_limit(const struct unfreeze *u, uint64_t addr, size_t max)
+{
     size_t rest;
     if (!unfreeze_rest(u, addr, &rest)) {
         return 0;
     }
-    max = max < rest ? max : rest;
-    return low < u->n_starts && u->starts[low] - addr < max ? (size_t)(u->starts[low] - addr) : max;
+    uint64_t end = addr + (max < rest ? max : rest);
+    end = unfreeze_next(u->starts, u->n_starts, addr, end);
+    return (size_t)(unfreeze_next(u->fw->starts, u->fw->n_starts, addr, end) - addr);
 }
 
 static void unfreeze_ends(struct unfreeze_walk *w)
@@ -449,19 +456,21 @@ static void unfreeze_ends(struct unfreeze_walk *w)
     }
 }
 
-// What begins where, as far as the tables of the firmware say.
-static enum diag_code unfreeze_known_starts(struct unfreeze *u)
+void firmware_gather_starts(struct firmware *fw, struct arena *a)
 {
-    const struct firmware *fw = u->fw;
-    enum diag_code err = DIAG_OK;
-    for (unsigned i = 0; i < fw->n_modules && !err; i++) {
+    fw->starts = ARENA_ARRAY(a, uint64_t, 4 * (size_t)fw->n_modules);
+    fw->n_starts = 0;
+    for (unsigned i = 0; fw->starts && i < fw->n_modules; i++) {
         const struct fw_module *m = &fw->modules[i];
         const uint64_t starts[] = {m->addr, m->qstr_table, m->obj_table, m->code};
-        for (unsigned k = 0; k < (m->kind == FW_MODULE_STR ? 1 : 4) && !err; k++) {
-            err = starts[k] ? unfreeze_start(u, starts[k]) : DIAG_OK;
+        for (unsigned k = 0; k < (m->kind == FW_MODULE_STR ? 1 : 4); k++) {
+            fw->starts[fw->n_starts] = starts[k];
+            fw->n_starts += starts[k] != 0;
         }
     }
-    return err;
+    if (fw->n_starts) {
+        qsort(fw->starts, fw->n_starts, sizeof *fw->starts, unfreeze_compare);
+    }
 }
 
 // Machine code does not tell which entries it uses: then all up to the next thing known that make
@@ -555,7 +564,7 @@ enum diag_code firmware_unfreeze(const struct firmware *fw, const struct fw_modu
     }
     u.module = ARENA_NEW(a, struct mpy_module);
     struct mpy_code *root = NULL;
-    enum diag_code err = u.module ? unfreeze_known_starts(&u) : diag_nomem(d);
+    enum diag_code err = u.module ? DIAG_OK : diag_nomem(d);
     err = err ? err : unfreeze_fun(&w, m->code, 0, &root);
     if (err) {
         return err;

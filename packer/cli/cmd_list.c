@@ -1,5 +1,6 @@
 // list: the frozen modules of an image or a blob.
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "packer/cli/firmware_view.h"
@@ -115,20 +116,35 @@ static uint64_t module_size(const struct firmware *fw, const struct fw_module *m
 
 // --- entries
 
-static bool is_shadowed(const struct entries *l, const char *name)
-{
-    for (unsigned i = 0; i < l->n; i++) {
-        if (strcmp(l->at[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void add_entry(struct entries *l, struct entry e)
 {
-    e.shadowed = is_shadowed(l, e.name);
     l->at[l->n++] = e;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct entry *x = *(const struct entry *const *)a, *y = *(const struct entry *const *)b;
+    int order = strcmp(x->name, y->name);
+    return order ? order : x < y ? -1 : x > y;
+}
+
+// Of several entries of one name the VM takes the first.
+static enum diag_code mark_shadowed(struct cli *cli, struct entries *l)
+{
+    struct entry **sorted = ARENA_ARRAY(&cli->arena, struct entry *, l->n);
+    if (!sorted) {
+        return diag_nomem(&cli->diag);
+    }
+    for (unsigned i = 0; i < l->n; i++) {
+        sorted[i] = &l->at[i];
+    }
+    if (l->n) {
+        qsort(sorted, l->n, sizeof *sorted, compare_entries);
+    }
+    for (unsigned i = 1; i < l->n; i++) {
+        sorted[i]->shadowed = strcmp(sorted[i - 1]->name, sorted[i]->name) == 0;
+    }
+    return DIAG_OK;
 }
 
 static void from_firmware(const struct firmware_view *v, struct entries *l)
@@ -206,7 +222,7 @@ static enum diag_code collect(struct cli *cli, const struct firmware_view *v, st
     } else if (v->fw) {
         from_firmware(v, l);
     }
-    return DIAG_OK;
+    return mark_shadowed(cli, l);
 }
 
 static void manifest_json(const struct manifest *m, const char *file, struct bytes_out *out)

@@ -311,6 +311,7 @@ Test(v5, a_frozen_module_of_1_18_comes_back)
                           .n_qstrs = MPY_STATIC_QSTRS + 1 + mem.module->n_qstr,
                           .modules = &module,
                           .n_modules = 1};
+    firmware_gather_starts(&fw, &arena);
     fw.objects[FW_TYPE_STR] = MEM_STR;
     fw.objects[FW_TYPE_BYTES] = MEM_BYTES;
     fw.objects[FW_TYPE_INT] = MEM_INT;

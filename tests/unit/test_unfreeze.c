@@ -88,6 +88,7 @@ static struct mpy_module *unfreeze(enum diag_code expected)
                           .code = fix_module(&x, 0, 2)};
     fw.modules = &m;
     fw.n_modules = 1;
+    firmware_gather_starts(&fw, &x.arena);
     struct mpy_module *out;
     cr_assert_eq(firmware_unfreeze(&fw, &m, &x.arena, &x.diag, &out), expected, "%s", x.diag.text);
     return out;
