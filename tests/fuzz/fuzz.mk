@@ -15,7 +15,8 @@ FUZZ_CC   ?= clang
 # No input (98304 bytes at most: flash images begin with 32 KiB of other things) may allocate more than
 # 512 MiB at once, or 2048 MiB in all, sanitizers included. -timeout is for endless loops on machines
 # that are busy with other things, too; that no input takes more than a second of processor time per
-# 100 KB is checked behind each run, without sanitizers, on all inputs that were kept (driver.c).
+# 100 KB is checked behind each run, without sanitizers, on all inputs that were kept (driver.c). Not for
+# keys: stretching a passphrase is slow on purpose; SIGN_ITERATIONS_MAX bounds it.
 FUZZ_LIMITS := -timeout=120 -rss_limit_mb=2048 -malloc_limit_mb=512 -max_len=98304
 # Sanitizers of older compilers do not start on kernels that spread addresses widely.
 FUZZ_STILL := $(shell setarch -R true 2>/dev/null && echo setarch -R)
@@ -42,7 +43,7 @@ fuzz: fuzz-build
 	  ASAN_OPTIONS=allocator_may_return_null=1 $(FUZZ_STILL) $(FUZZ_DIR)/san/target-$$t $(FUZZ_LIMITS) -max_total_time=$(FUZZ_TIME) -seed=$(FUZZ_SEED) -print_final_stats=1 \
 	    -artifact_prefix=$(FUZZ_DIR)/found/$$t- $(FUZZ_DIR)/corpus/$$t >$(FUZZ_DIR)/$$t.log 2>&1 \
 	    || { tail -60 $(FUZZ_DIR)/$$t.log; echo "fuzzing $$t FAILED"; exit 1; }; \
-	  $(FUZZ_DIR)/run/target-$$t --quick $(FUZZ_DIR)/corpus/$$t || exit 1; \
+	  [ $$t = keys ] || $(FUZZ_DIR)/run/target-$$t --quick $(FUZZ_DIR)/corpus/$$t || exit 1; \
 	  grep -E 'number_of_executed_units|average_exec' $(FUZZ_DIR)/$$t.log; done
 
 fuzz-run: fuzz-build
