@@ -7,6 +7,8 @@
 
 #include "format/mpy/mpy.h"
 
+enum { V5_WINDOW = 32 };
+
 // Whether the bytes begin as such a file does.
 bool v5_begins(const uint8_t *data, size_t size);
 // As mpy_read and mpy_write.

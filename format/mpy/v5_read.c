@@ -8,11 +8,11 @@
 #include "format/mpy/v5.h"
 
 enum {
-    V5_WINDOW = 32,
     V5_DEPTH = 1000,       // functions in functions
     V5_CODE_MAX = 1 << 24, // bytes of one function
     V5_NUMBER_TEXT = 128,  // as in version 6
-    V5_PRELUDE_BYTES = 14, // of the signature; the size of the prelude takes up to 16
+    V5_PRELUDE_BYTES = 14, // of the signature
+    V5_SIZE_BYTES = 16,    // of the sizes behind it
     V5_NAMES = 4,          // bytes of the two qstrs of a prelude
     V5_FLAGS = 3,          // of the feature byte; the rest is the architecture
 };
@@ -220,7 +220,7 @@ static void v5_put_groups(struct v5_reader *r, struct v5_fun *f, unsigned max, c
 static void v5_prelude(struct v5_reader *r, struct v5_fun *f, struct mpy_prelude *p)
 {
     v5_put_groups(r, f, V5_PRELUDE_BYTES, "prelude");
-    v5_put_groups(r, f, V5_PRELUDE_BYTES, "prelude");
+    v5_put_groups(r, f, V5_SIZE_BYTES, "prelude");
     uint32_t names = f->at;
     v5_put_qstr(r, f);
     v5_put_qstr(r, f);

@@ -5,8 +5,6 @@
 #include "format/mpy/prelude.h"
 #include "format/mpy/v5.h"
 
-enum { V5_WINDOW = 32 };
-
 struct v5_writer {
     const struct mpy_module *module;
     struct bytes_out *out;

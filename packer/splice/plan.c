@@ -551,17 +551,12 @@ enum diag_code splice_plan(const struct firmware *fw, const struct splice_module
                         .plan = ARENA_NEW(a, struct splice_plan)};
     bool can_move = pool_can_move(fw);
     p.pools = pool_is_sure(fw) || !can_move ? FREEZE_POOLS_BEHIND : FREEZE_POOLS_IN_PLACE;
+    struct planner again = p;
     enum diag_code err = plan(&p);
     if (err && p.pool_failed && can_move) {
-        struct planner again = {.fw = fw,
-                                .modules = modules,
-                                .n = n,
-                                .options = options,
-                                .arena = a,
-                                .diag = d,
-                                .base = p.base,
-                                .pools = FREEZE_POOLS_IN_PLACE,
-                                .plan = ARENA_NEW(a, struct splice_plan)};
+        again.base = p.base; // what was begun with it goes on
+        again.pools = FREEZE_POOLS_IN_PLACE;
+        again.plan = ARENA_NEW(a, struct splice_plan);
         diag_init(d);
         p = again;
         err = plan(&p);
