@@ -57,12 +57,7 @@ static bool hosted_region(struct scan *s)
 
 // --- flash of microcontrollers
 
-struct limit {
-    uint64_t addr; // first address that is not free; 0 = unknown
-    const char *why;
-};
-
-static void lower(struct limit *l, uint64_t addr, const char *why)
+void limit_lower(struct limit *l, uint64_t addr, const char *why)
 {
     if (!l->addr || addr < l->addr)
         *l = (struct limit){addr, why};
@@ -94,7 +89,7 @@ static void st_limit(const struct scan *s, struct limit *l)
         return;
     uint32_t size = st_flash_size(p[SIZE_AT]);
     if (size)
-        lower(l, STM32_FLASH + size, "end of flash, by the chip's name");
+        limit_lower(l, STM32_FLASH + size, "end of flash, by the chip's name");
 }
 
 static const struct {
@@ -118,7 +113,7 @@ static void chip_limit(const struct scan *s, struct limit *l)
     }
     for (unsigned i = 0; i < sizeof chips / sizeof *chips; i++)
         if (strstr(name, chips[i].chip))
-            lower(l, chips[i].end, "end of flash, by the chip's name");
+            limit_lower(l, chips[i].end, "end of flash, by the chip's name");
 }
 
 // File systems: objects {type named "Flash", first address or offset, size}.
@@ -132,7 +127,7 @@ static void flash_object(const struct scan *s, uint64_t type, uint64_t window, s
             continue;
         uint64_t start = base < window ? window + base : base;
         if (start - window < 0x8000000)
-            lower(l, start, "the file system that the Flash object names");
+            limit_lower(l, start, "the file system that the Flash object names");
     }
 }
 
@@ -162,7 +157,7 @@ static void constructor_limit(const struct scan *s, uint64_t type, uint64_t end,
         uint32_t word;
         if (view_u32(v, at, &word) && word % FLASH_SECTOR == 0 && word > end &&
             word - flash_window(end) < FLASH_WINDOW_SIZE && ref_user_of_literal(s, at))
-            lower(l, word, "the file system that the Flash constructor names");
+            limit_lower(l, word, "the file system that the Flash constructor names");
     }
 }
 
@@ -206,7 +201,7 @@ static void romfs_limit(const struct scan *s, uint64_t end, struct limit *l)
                 view_u32(&s->view, at + 8, &size) && size && size < FLASH_WINDOW_SIZE &&
                 view_u32(&s->view, at + 12, &addr) && addr >= end && addr % 256 == 0 &&
                 addr - flash_window(end) < FLASH_WINDOW_SIZE)
-                lower(l, addr, "the ROMFS partition that an object names");
+                limit_lower(l, addr, "the ROMFS partition that an object names");
         }
 }
 
@@ -243,11 +238,11 @@ static void constant_limit(const struct scan *s, uint64_t end, struct limit *l)
 }
 
 // Who names where the flash that is not the image's begins. *named: the file system itself.
-static void find_limit(const struct scan *s, uint64_t addr, uint64_t window, struct limit *l,
-                       bool *named)
+static void find_limit(struct scan *s, uint64_t addr, uint64_t window, struct limit *l, bool *named)
 {
     flash_limit(s, window, l);
     *named = l->addr != 0;
+    *named |= declared_limit(s, addr, window, l);
     st_limit(s, l);
     chip_limit(s, l);
     if (!l->addr && window)
@@ -268,6 +263,11 @@ static bool flash_region(struct scan *s)
     find_limit(s, addr, window, &l, &named);
     if (!l.addr || addr >= l.addr) {
         scan_note(s, "free space", 0, "neither a file system nor a known chip is named", "unknown");
+        return true;
+    }
+    if (s->sealed) {
+        scan_note(s, "free space", s->sealed, "the boot ROM refuses an image that was changed",
+                  "none: the image definition has a hash or a signature");
         return true;
     }
     uint64_t end = image_end(img, window, l.addr);

@@ -94,6 +94,12 @@ struct ref_isa { // one a ref_*.c
     bool odd_pointers; // pointers to functions have bit 0 set
 };
 
+// What bounds free space, and what says so.
+struct limit {
+    uint64_t addr; // first address that is not free; 0 = unknown
+    const char *why;
+};
+
 struct scan {
     struct view view;
     struct firmware *fw;
@@ -105,6 +111,7 @@ struct scan {
     uint64_t name_id;    // qstr id of "<module>"
     uint64_t builtins;   // the builtins globals table, 0 = not found
     uint64_t version_at; // of the release text, 0 = none
+    uint64_t sealed;     // the block of a boot ROM with a hash or signature of the image, 0 = none
     unsigned n_tables;
     struct frozen_table *tables;
     struct ref_sweep sweep;
@@ -160,7 +167,11 @@ void str_take(struct scan *s, uint64_t sizes, uint64_t content);
 bool str_agree(const struct scan *s, uint64_t sizes, uint64_t content, uint32_t n);
 // region.c: adds a free region; false: no memory
 bool region_add(struct scan *s, uint64_t from, uint64_t to, const char *why, bool contiguous);
-bool region_esp(struct scan *s); // region_esp.c
+bool region_esp(struct scan *s);                                   // region_esp.c
+void limit_lower(struct limit *l, uint64_t addr, const char *why); // region.c
+// declared.c: what tables made for tools say, as evidence and as limits; pool is where a qstr pool
+// is stored, window the start of the flash. True when a file system is among them.
+bool declared_limit(struct scan *s, uint64_t pool, uint64_t window, struct limit *l);
 // mapped.c: whether the constants of an ESP32-family image may take more pages; false: no memory
 bool mapped_scan(struct scan *s, const struct image_segment *data);
 enum diag_code symbol_confirm(struct scan *s); // symbol.c
