@@ -15,9 +15,9 @@ DEFS := -I. -D_POSIX_C_SOURCE=200809L -DMPY_FREEZE_VERSION='"$(VERSION)"'
 # mbedTLS 2.28 comes without a .pc file on some distributions.
 CRYPTO_LIBS := $(shell $(PKG_CONFIG) --libs mbedcrypto 2>/dev/null || echo -lmbedx509 -lmbedcrypto)
 CRYPTO_LIBS := -lmbedx509 $(filter-out -lmbedx509,$(CRYPTO_LIBS)) # users before what they use: static linking
-LIBS   := $(shell $(PKG_CONFIG) --libs zlib libxxhash) $(CRYPTO_LIBS) -lm -pthread
+LIBS   := $(shell $(PKG_CONFIG) --libs zlib libxxhash nettle) $(CRYPTO_LIBS) -lm -pthread
 PACKER_LIBS := $(shell $(PKG_CONFIG) --libs inih 2>/dev/null || echo -linih)
-DEFS   += $(shell $(PKG_CONFIG) --cflags zlib libxxhash 2>/dev/null) $(shell $(PKG_CONFIG) --cflags mbedcrypto 2>/dev/null)
+DEFS   += $(shell $(PKG_CONFIG) --cflags zlib libxxhash nettle 2>/dev/null) $(shell $(PKG_CONFIG) --cflags mbedcrypto 2>/dev/null)
 
 # The programs are linked statically where the machine has what that takes: starting them costs half
 # as much then. STATIC= says no, STATIC=-static insists.

@@ -328,7 +328,7 @@ static const uint8_t *space_map(void *ctx, uint64_t addr, uint32_t *size)
 static void space_hash(void *ctx, const void *data, uint32_t size)
 {
     struct space_reader *r = ctx;
-    sha256_update(&r->hash, data, size);
+    sha256_add(&r->hash, data, size);
 }
 
 // The digest over l's extents of an image that no patch was applied to; false if a fill differs.

@@ -52,8 +52,8 @@ static int sign_rsa(mbedtls_rsa_context *rsa, const uint8_t *digest, size_t dige
     struct sign_pss p = {.random = random};
     struct sha256 h;
     sha256_begin(&h);
-    sha256_update(&h, domain, sizeof domain);
-    sha256_update(&h, digest, digest_size);
+    sha256_add(&h, domain, sizeof domain);
+    sha256_add(&h, digest, digest_size);
     sha256_end(&h, p.salt);
     CRYPTO_SET_PADDING(rsa);
     return mbedtls_rsa_rsassa_pss_sign_ext(rsa, sign_pss_draw, &p, MBEDTLS_MD_SHA256,

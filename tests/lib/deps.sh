@@ -7,7 +7,7 @@ set -eu
 packages=
 for job in "$@"; do
     case $job in
-    build) packages="$packages gcc make libc6-dev pkg-config zlib1g-dev libmbedtls-dev libxxhash-dev libinih-dev" ;;
+    build) packages="$packages gcc make libc6-dev pkg-config zlib1g-dev libmbedtls-dev nettle-dev libxxhash-dev libinih-dev" ;;
     demo) packages="$packages ca-certificates xz-utils unzip npm" ;;
     test) packages="$packages ca-certificates libcriterion-dev openssl python3 xz-utils unzip npm qemu-user binutils" ;;
     ci) packages="$packages clang clang-format clang-tidy cppcheck gcc-arm-none-eabi libclang-rt-dev python3-venv python3-pip" ;;

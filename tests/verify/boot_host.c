@@ -35,7 +35,7 @@ void board_sha256_update(void *state, const void *data, size_t size)
 {
     struct sha256 h;
     memcpy(&h, state, sizeof h);
-    sha256_update(&h, data, size);
+    sha256_add(&h, data, size);
     memcpy(state, &h, sizeof h);
 }
 

@@ -37,7 +37,7 @@ static void verify_hash_begin(void *ctx)
 
 static void verify_hash(void *ctx, const void *data, uint32_t size)
 {
-    sha256_update(&((struct verify *)ctx)->hash, data, size);
+    sha256_add(&((struct verify *)ctx)->hash, data, size);
 }
 
 static void verify_hash_end(void *ctx, uint8_t digest[BLOB_DIGEST])
