@@ -4,6 +4,7 @@
 
 #include <xxhash.h>
 
+#include "format/blob/modules.h"
 #include "format/sha256.h"
 
 static const char blob_magic[BLOB_MAGIC + 1] = "mpy-freeze blob\n";
@@ -43,10 +44,8 @@ static uint64_t blob_content_size(const struct blob *b)
     for (uint32_t i = 0; i < b->n_patches; i++) {
         total += BLOB_PATCH_HEAD + 2 * (uint64_t)b->patches[i].size;
     }
-    for (uint32_t i = 0; i < b->n_modules; i++) {
-        total += BLOB_MODULE_HEAD + (uint64_t)strlen(b->modules[i].name);
-    }
-    return total; // 2^32 items of 2^33 bytes each do not exist in memory: no overflow
+    return total + blob_modules_size(
+                       b); // 2^32 items of 2^33 bytes each do not exist in memory: no overflow
 }
 
 uint64_t blob_size(const struct blob *b)
@@ -97,21 +96,6 @@ static void blob_put_patches(const struct blob *b, struct bytes_out *out)
     }
 }
 
-static void blob_put_modules(const struct blob *b, struct bytes_out *out)
-{
-    for (uint32_t i = 0; i < b->n_modules; i++) {
-        const struct blob_module *m = &b->modules[i];
-        size_t n = strlen(m->name);
-        bytes_put_u32(out, m->offset);
-        bytes_put_u32(out, m->size);
-        bytes_put_u8(out, (uint8_t)m->kind);
-        bytes_put_u8(out, (uint8_t)n);
-        bytes_put(out, m->source_sha256, BLOB_DIGEST);
-        bytes_put(out, m->mpy_sha256, BLOB_DIGEST);
-        bytes_put(out, m->name, n);
-    }
-}
-
 static void blob_put_extents(const struct blob_extent *e, uint32_t n, struct bytes_out *out)
 {
     for (uint32_t i = 0; i < n; i++) {
@@ -131,7 +115,7 @@ static void blob_put_section(const struct blob *b, enum blob_section s, struct b
         blob_put_patches(b, out);
         break;
     case BLOB_MODULES:
-        blob_put_modules(b, out);
+        blob_modules_put(b, out);
         break;
     case BLOB_EXTENTS:
         blob_put_extents(b->extents, b->n_extents, out);

@@ -37,6 +37,12 @@ struct blob_module {
     uint8_t mpy_sha256[BLOB_DIGEST];    // of the module as .mpy (STR: of the text)
 };
 
+// What a blob says of a list of its modules that is kept outside of it; n = 0: it has them itself.
+struct blob_list {
+    uint32_t n, size; // modules, bytes
+    uint8_t sha256[BLOB_DIGEST];
+};
+
 struct blob_extent { // a run of the base's address space; sorted, not overlapping
     uint64_t addr;
     uint32_t size;
@@ -59,7 +65,8 @@ struct blob {
     const struct blob_patch *patches;
     uint32_t n_modules;
     const struct blob_module *modules;
-    uint32_t undo_size; // container undo record, see image_undo
+    struct blob_list list; // see blob_detach
+    uint32_t undo_size;    // container undo record, see image_undo
     const uint8_t *undo;
     const char *app, *app_version; // at most 31 bytes each; NULL = ""
     uint64_t counter;              // anti-rollback
@@ -85,12 +92,22 @@ struct blob {
 uint32_t blob_profile(unsigned major, unsigned minor, unsigned patch, enum image_machine isa);
 
 // The size of the encoded blob. Depends on payload_size, the sizes of the patches, the names of the
-// modules, n_extents, undo_size, sbom_size and signature_space; UINT64_MAX when it is not possible.
+// modules (one for all where they are detached), n_extents, undo_size, sbom_size and
+// signature_space; UINT64_MAX when it is not possible.
 uint64_t blob_size(const struct blob *b);
 // Appends the encoded blob with the signatures that b has (none: an unsigned blob). The bytes
 // depend on b alone. Errors: DIAG_INTERNAL when b breaks a rule of blob.md, DIAG_NO when it is over
 // a limit.
 enum diag_code blob_write(const struct blob *b, struct bytes_out *out, struct diag *d);
+
+// The list of b's modules as a file of its own, appended to list: b is written without them, with
+// the digest of the list. Errors: DIAG_NO without modules.
+enum diag_code blob_detach(struct blob *b, struct bytes_out *list, struct diag *d);
+// Gives a blob that was read the modules of its list; one that has them itself is compared. Errors:
+// DIAG_NO when it is another list, DIAG_MALFORMED when it is none, or not sound though the very
+// one.
+enum diag_code blob_attach(struct blob *b, const uint8_t *data, size_t size, const char *name,
+                           struct arena *a, struct diag *d);
 
 // Reads a blob that fills data[0..size) exactly. Structure only: whom to trust is verify's
 // business. The model points into data. Errors: DIAG_MALFORMED.

@@ -183,16 +183,16 @@ static enum blob_fault layout_modules(struct blob_layout *l)
 {
     uint32_t at = l->at[BLOB_MODULES], end = l->at[BLOB_MODULES + 1];
     uint32_t payload = l->at[BLOB_PAYLOAD + 1] - BLOB_HEADER;
+    if (end - at == BLOB_LIST_REF) {
+        return blob_ld32(l->bytes + at) ? BLOB_SOUND : BLOB_FAULT_MODULES;
+    }
     while (at != end) {
-        const uint8_t *p = l->bytes + at;
-        uint32_t left = end - at;
+        uint32_t size = blob_layout_module(l->bytes + at, end - at, payload);
         l->fault_at = at;
-        if (left < BLOB_MODULE_HEAD || blob_ld32(p) > payload ||
-            blob_ld32(p + 4) > payload - blob_ld32(p) || p[8] > 1 || p[9] == 0 ||
-            p[9] > left - BLOB_MODULE_HEAD) {
+        if (size == 0) {
             return BLOB_FAULT_MODULES;
         }
-        at += BLOB_MODULE_HEAD + p[9];
+        at += size;
     }
     return BLOB_SOUND;
 }

@@ -69,7 +69,8 @@ enum blob_field {
 enum {                    // records of the sections
     BLOB_PATCH_HEAD = 12, // u64 address, u32 size; the old bytes and the new bytes follow
     BLOB_MODULE_HEAD =
-        74, // u32 offset, u32 size, u8 kind, u8 name length, 2 x SHA-256; then the name
+        74,             // u32 offset, u32 size, u8 kind, u8 name length, 2 x SHA-256; then the name
+    BLOB_LIST_REF = 40, // in their place: u32 modules, u32 bytes and SHA-256 of their list
     BLOB_EXTENT_SIZE = 16, // u64 address, u32 size, u32 kind
     BLOB_GAP_MAX = 255,    // bytes of a BLOB_EXTENT_GAP
     BLOB_COUNT_MAX = 8,    // signatures
@@ -143,5 +144,16 @@ blob_ld32(const uint8_t *p)
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 uint64_t blob_ld64(const uint8_t *p);
+
+// The size of the module record at p, of which left bytes may be read; 0 = it is none. Also used
+// for lists of modules that are kept outside.
+static inline uint32_t blob_layout_module(const uint8_t *p, uint32_t left, uint32_t payload)
+{
+    return left < BLOB_MODULE_HEAD || blob_ld32(p) > payload ||
+                   blob_ld32(p + 4) > payload - blob_ld32(p) || p[8] > 1 || p[9] == 0 ||
+                   p[9] > left - BLOB_MODULE_HEAD
+               ? 0
+               : BLOB_MODULE_HEAD + (uint32_t)p[9];
+}
 
 #endif

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "format/blob/blob.h"
+#include "format/blob/modules.h"
 
 const char *blob_fault_text(enum blob_fault f)
 {
@@ -59,31 +59,6 @@ static bool read_patches(struct blob *b, struct arena *a)
     }
     b->patches = patches;
     return patches != NULL;
-}
-
-static bool read_modules(struct blob *b, struct arena *a)
-{
-    const struct blob_layout *l = &b->layout;
-    const uint8_t *p = l->bytes + l->at[BLOB_MODULES];
-    for (uint32_t at = l->at[BLOB_MODULES]; at != l->at[BLOB_MODULES + 1]; b->n_modules++) {
-        at += BLOB_MODULE_HEAD + l->bytes[at + 9];
-    }
-    struct blob_module *modules = ARENA_ARRAY(a, struct blob_module, b->n_modules);
-    for (uint32_t i = 0; modules && i < b->n_modules; i++) {
-        struct blob_module *m = &modules[i];
-        m->offset = ld32(p);
-        m->size = ld32(p + 4);
-        m->kind = (enum blob_module_kind)p[8];
-        memcpy(m->source_sha256, p + 10, BLOB_DIGEST);
-        memcpy(m->mpy_sha256, p + 10 + BLOB_DIGEST, BLOB_DIGEST);
-        m->name = arena_strndup(a, (const char *)p + BLOB_MODULE_HEAD, p[9]);
-        if (!m->name) {
-            return false;
-        }
-        p += BLOB_MODULE_HEAD + p[9];
-    }
-    b->modules = modules;
-    return modules != NULL;
 }
 
 static bool read_extents(struct blob *b, struct arena *a)
@@ -157,7 +132,7 @@ static enum diag_code read_model(const struct blob_layout *l, struct arena *a, s
     read_signatures(b);
     b->app = read_text(l->bytes + BLOB_AT_APP, a);
     b->app_version = read_text(l->bytes + BLOB_AT_APP_VERSION, a);
-    if (!b->app || !b->app_version || !read_patches(b, a) || !read_modules(b, a) ||
+    if (!b->app || !b->app_version || !read_patches(b, a) || !blob_modules_read(b, a) ||
         !read_extents(b, a)) {
         return diag_nomem(d);
     }

@@ -25,6 +25,7 @@ void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS])
         {"--app", NULL, CLI_VALUE, &b->splice.app},
         {"--app-version", NULL, CLI_VALUE, &b->splice.app_version},
         {"--counter", NULL, CLI_UINT, &b->splice.counter},
+        {"--detach-modules", NULL, CLI_FLAG, &b->splice.detach_modules},
         {"--define", "-D", CLI_LIST, &b->list.defines},
         {"--unix-ffi", NULL, CLI_FLAG, &b->list.unix_ffi},
         {"--project", NULL, CLI_VALUE, &b->project},
@@ -120,6 +121,36 @@ static enum diag_code check_signatures(struct cli *cli, struct build *b)
     return DIAG_OK;
 }
 
+const char *build_list_name(struct cli *cli, const struct build *b)
+{
+    return arena_printf(&cli->arena, "%s.modules", b->output);
+}
+
+// No output may be one of the inputs.
+static enum diag_code check_output(struct cli *cli, const struct build *b, const char *output)
+{
+    enum diag_code err = build_distinct(cli, output, b->firmware);
+    for (unsigned i = 0; i < b->keys.n && !err; i++) {
+        err = build_distinct(cli, output, b->keys.items[i]);
+    }
+    for (unsigned i = 0; i < b->args.n && !err; i++) {
+        err = build_distinct(cli, output, b->args.items[i]);
+    }
+    return err;
+}
+
+static enum diag_code check_list(struct cli *cli, const struct build *b)
+{
+    if (!b->splice.detach_modules) {
+        return DIAG_OK;
+    }
+    if (strcmp(b->output, "-") == 0) {
+        return cli_usage_error(cli, "--detach-modules writes OUTPUT.modules: -o needs a name");
+    }
+    const char *name = build_list_name(cli, b);
+    return name ? check_output(cli, b, name) : diag_nomem(&cli->diag);
+}
+
 enum diag_code build_check(struct cli *cli, struct build *b)
 {
     if (!b->firmware) {
@@ -131,13 +162,8 @@ enum diag_code build_check(struct cli *cli, struct build *b)
     if (!b->args.n && !b->boot && !b->main) {
         return cli_usage_error(cli, "there is nothing to freeze");
     }
-    enum diag_code err = build_distinct(cli, b->output, b->firmware);
-    for (unsigned i = 0; i < b->keys.n && !err; i++) {
-        err = build_distinct(cli, b->output, b->keys.items[i]);
-    }
-    for (unsigned i = 0; i < b->args.n && !err; i++) {
-        err = build_distinct(cli, b->output, b->args.items[i]);
-    }
+    enum diag_code err = check_output(cli, b, b->output);
+    err = err ? err : check_list(cli, b);
     err = err ? err : build_type(cli, b->type, &b->kind);
     err = err ? err : parse_region(cli, b);
     err = err ? err : parse_opt_level(cli, b);
@@ -255,14 +281,54 @@ enum diag_code build_blob(struct cli *cli, struct build *b)
     return err ? err : sign(cli, b);
 }
 
-// The product goes to the disk while it is still being proven, but gets its name only afterwards.
+enum diag_code build_read_back(struct cli *cli, struct build *b, struct blob **blob)
+{
+    enum diag_code err =
+        blob_read(b->blob.data, b->blob.size, b->output, &cli->arena, &cli->diag, blob);
+    if (err || !b->plan->list) {
+        return err;
+    }
+    return blob_attach(*blob, b->plan->list, b->plan->list_size, b->output, &cli->arena,
+                       &cli->diag);
+}
+
+// The list of the modules on its way to the disk; *pending is NULL where they stand in the blob.
+static enum diag_code begin_list(struct cli *cli, const struct build *b,
+                                 struct file_pending **pending)
+{
+    *pending = NULL;
+    if (!b->plan || !b->plan->list) {
+        return DIAG_OK;
+    }
+    const char *name = build_list_name(cli, b);
+    *pending =
+        name ? file_begin(name, b->plan->list, b->plan->list_size, FILE_DATA, true, &cli->arena)
+             : NULL;
+    return *pending ? DIAG_OK : diag_nomem(&cli->diag);
+}
+
+enum diag_code build_write_list(struct cli *cli, const struct build *b)
+{
+    struct file_pending *list;
+    enum diag_code err = begin_list(cli, b, &list);
+    return err || !list ? err : file_commit(list, &cli->diag);
+}
+
+// The product goes to the disk while it is still being proven, but gets its name only afterwards:
+// last of all, so that whoever sees it finds its list, too.
 static enum diag_code write_proven(struct cli *cli, struct build *b, const struct splice_parts *p,
                                    const struct bytes_out *product)
 {
-    struct file_pending *pending = file_begin(b->output, product->data, product->size,
-                                              file_mode_of(b->firmware), true, &cli->arena);
-    enum diag_code err = splice_prove(p, product, &cli->arena, &cli->diag);
+    struct file_pending *list, *pending = file_begin(b->output, product->data, product->size,
+                                                     file_mode_of(b->firmware), true, &cli->arena);
+    enum diag_code err = begin_list(cli, b, &list);
+    err = err ? err : splice_prove(p, product, &cli->arena, &cli->diag);
     err = err ? err : build_settle(cli, b);
+    if (err) {
+        file_drop(list);
+    } else if (list) {
+        err = file_commit(list, &cli->diag);
+    }
     if (err) {
         file_drop(pending);
         return err;
@@ -342,6 +408,7 @@ static void report_json(const struct build *b, struct bytes_out *out)
     json_uint(&j, "patches", p->blob.n_patches);
     json_bool(&j, "pool_swapped", p->frozen->n_words != 0);
     json_uint(&j, "free_bytes", p->left);
+    json_bool(&j, "modules_detached", p->list != NULL);
     json_addr(&j, "region_end", p->region.addr + p->region.size);
     json_str(&j, "region_why", p->region.why);
     production_json(&b->production, &j);
@@ -366,6 +433,10 @@ static void report_table(const struct build *b, struct bytes_out *out)
                  "patched   %u references in %u places; %u new names, %u stock modules hidden%s\n",
                  p->n_references, p->blob.n_patches, p->frozen->n_qstrs, p->frozen->n_replaced,
                  p->frozen->n_words ? "; the last qstr pool swapped where it was" : "");
+    if (p->list) {
+        bytes_printf(out, "list      %s.modules, %zu bytes, is no part of the blob\n", b->output,
+                     p->list_size);
+    }
     bytes_printf(out, "free      %llu bytes left in the region that ends at 0x%llx%s%s\n",
                  (unsigned long long)p->left, (unsigned long long)(p->region.addr + p->region.size),
                  p->region.why ? ": " : "", p->region.why ? p->region.why : "");

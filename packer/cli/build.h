@@ -37,7 +37,7 @@ struct build { // options first, then what the steps make of them
 };
 
 // Options of build and pack, as rows of a table that ends with zeros.
-enum { BUILD_OPTIONS = 26 };
+enum { BUILD_OPTIONS = 27 };
 void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS]);
 // Checks them, without reading anything but names. Errors: DIAG_USAGE.
 enum diag_code build_check(struct cli *cli, struct build *b);
@@ -58,7 +58,13 @@ enum diag_code build_settle(struct cli *cli, struct build *b);
 enum diag_code build_report(struct cli *cli, const struct build *b);
 void build_free(struct build *b);
 
-// Makes the product of the base and an encoded blob and writes it.
+// Reads the encoded blob back, with its modules.
+enum diag_code build_read_back(struct cli *cli, struct build *b, struct blob **blob);
+// The file that a detached list of the modules goes to; NULL without memory.
+const char *build_list_name(struct cli *cli, const struct build *b);
+// Writes it, if there is one.
+enum diag_code build_write_list(struct cli *cli, const struct build *b);
+// Makes the product of the base and an encoded blob and writes it, the list of modules ahead of it.
 enum diag_code build_product(struct cli *cli, struct build *b, const struct blob *blob);
 // Parses --type. Errors: DIAG_USAGE.
 enum diag_code build_type(struct cli *cli, const char *type, enum image_kind *kind);

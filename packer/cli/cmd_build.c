@@ -13,9 +13,8 @@ const struct cli_command cmd_build = {
         "container of the firmware; a splice that the firmware holds is replaced.\n\n"
         "Without -f and -o it builds what mpy-freeze.ini describes: all rows, or those named. See\n"
         "README.md; the file's [product] section has app, version, counter, inputs, main, boot,\n"
-        "key, reserve-signatures, define, optimise, strip, strict, release; each further section "
-        "is a row with\n"
-        "firmware, output, and board, region, type where needed.\n\n"
+        "key, reserve-signatures, define, detach-modules, optimise, strip, strict, release; each\n"
+        "further section is a row with firmware, output, and board, region, type where needed.\n\n"
         "Inputs are scripts (main.py), .mpy files, folders and manifest.py files. A folder with\n"
         "__init__.py is a package of the folder's name; any other folder's contents are frozen\n"
         "as they stand in it.\n"
@@ -25,6 +24,9 @@ const struct cli_command cmd_build = {
         "                           is room for two by RSA keys or seven by EC keys\n"
         "  --passphrase-file FILE   for an encrypted key\n"
         "  --app NAME, --app-version V, --counter N   named in the blob\n"
+        "  --detach-modules         keep the list of the modules with their digests out of flash, "
+        "as\n"
+        "                           PRODUCT.modules, which the signature covers all the same\n"
         "  --boot FILE, --main FILE freeze FILE as boot.py, as main.py\n"
         "  --define VAR=VALUE       $(VAR) in the paths of a manifest: MPY_LIB_DIR, PORT_DIR ...\n"
         "  --unix-ffi               require() finds micropython-lib's unix-ffi packages first\n"
@@ -49,8 +51,7 @@ static enum diag_code make(struct cli *cli, struct build *b)
     enum diag_code err = build_check(cli, b);
     err = err ? err : build_open(cli, b);
     err = err ? err : build_blob(cli, b);
-    err = err ? err
-              : blob_read(b->blob.data, b->blob.size, b->output, &cli->arena, &cli->diag, &blob);
+    err = err ? err : build_read_back(cli, b, &blob);
     err = err ? err : build_product(cli, b, blob);
     return err ? err : build_report(cli, b);
 }

@@ -268,7 +268,8 @@ static void json_blob(struct json *j, const struct blob *b)
     json_text(j, "app", b->app);
     json_text(j, "app_version", b->app_version);
     json_uint(j, "counter", b->counter);
-    json_uint(j, "modules", b->n_modules);
+    json_uint(j, "modules", b->list.n ? b->list.n : b->n_modules);
+    json_bool(j, "modules_detached", b->list.n != 0);
     json_uint(j, "patches", b->n_patches);
     json_hex(j, "base_sha256", b->base_file_sha256, BLOB_DIGEST);
     json_text(j, "damaged", blob_damaged(b));
@@ -412,8 +413,9 @@ static void print_micropython(struct bytes_out *out, const struct firmware *fw, 
 
 static void print_blob(struct bytes_out *out, const struct blob *b)
 {
-    bytes_printf(out, "%-13s 0x%" PRIx64 ", %u modules, %u patches, counter %" PRIu64 "\n", "blob",
-                 b->addr, b->n_modules, b->n_patches, b->counter);
+    bytes_printf(out, "%-13s 0x%" PRIx64 ", %u modules%s, %u patches, counter %" PRIu64 "\n",
+                 "blob", b->addr, b->list.n ? b->list.n : b->n_modules,
+                 b->list.n ? " (listed apart)" : "", b->n_patches, b->counter);
     print_foreign(out, "app", b->app ? b->app : "");
     print_foreign(out, "app version", b->app_version ? b->app_version : "");
     for (unsigned i = 0; i < b->n_signatures; i++) {

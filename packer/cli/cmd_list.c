@@ -12,7 +12,7 @@ static cli_run list_run;
 const struct cli_command cmd_list = {
     .name = "list",
     .summary = "list the frozen modules of an image, a blob or a manifest",
-    .usage = "list FILE [--json] [--type TYPE]\n\n"
+    .usage = "list FILE [--json] [--type TYPE] [--modules LIST]\n\n"
              "Lists the frozen modules: kind (mpy: compiled, str: source text), size, address,\n"
              "origin (stock: the vendor's, spliced: added by mpy-freeze) and name. Entries that\n"
              "the lookup can never reach, since an earlier one has the same name, are marked.\n"
@@ -20,6 +20,7 @@ const struct cli_command cmd_list = {
              "optimisation level, name and file.\n\n"
              "Options:\n"
              "  --json        as JSON\n"
+             "  --modules LIST   of a blob that was packed with --detach-modules\n"
              "  --define VAR=VALUE   $(VAR) in the paths of a manifest: MPY_DIR, MPY_LIB_DIR,\n"
              "                PORT_DIR, BOARD_DIR and others\n"
              "  --unix-ffi    require() finds micropython-lib's unix-ffi packages first\n"
@@ -290,15 +291,35 @@ static enum diag_code list_manifest(struct cli *cli, const char *file,
     return cli_print(cli, &out);
 }
 
+// A blob alone may have its modules in a file of their own.
+static enum diag_code list_attach(struct cli *cli, const struct firmware_view *v, const char *list)
+{
+    struct file f;
+    if (v->image || !v->blob->list.n) {
+        return DIAG_OK;
+    }
+    if (!list) {
+        diag_set(&cli->diag, DIAG_NO, v->file.name,
+                 "the modules of this blob are listed in another file");
+        return diag_help(&cli->diag, "give that file with --modules LIST"), DIAG_NO;
+    }
+    enum diag_code err = file_read(list, &cli->arena, &cli->diag, &f);
+    return err ? err : blob_attach(v->blob, f.data, f.size, f.name, &cli->arena, &cli->diag);
+}
+
 static enum diag_code list_run(struct cli *cli, int argc, char **argv)
 {
     bool helped, json = false, unix_ffi = false;
-    const char *type = NULL;
+    const char *type = NULL, *modules = NULL;
     struct cli_list files = {0}, defines = {0};
     const struct cli_option options[] = {
-        {"--json", NULL, CLI_FLAG, &json},      {"--type", NULL, CLI_VALUE, &type},
-        {"--define", "-D", CLI_LIST, &defines}, {"--unix-ffi", NULL, CLI_FLAG, &unix_ffi},
-        {NULL, NULL, CLI_REST, &files},         {NULL, NULL, CLI_FLAG, NULL},
+        {"--json", NULL, CLI_FLAG, &json},
+        {"--type", NULL, CLI_VALUE, &type},
+        {"--define", "-D", CLI_LIST, &defines},
+        {"--unix-ffi", NULL, CLI_FLAG, &unix_ffi},
+        {"--modules", NULL, CLI_VALUE, &modules},
+        {NULL, NULL, CLI_REST, &files},
+        {NULL, NULL, CLI_FLAG, NULL},
     };
     enum diag_code err = cli_parse(cli, &cmd_list, argc, argv, options, &helped);
     if (err || helped) {
@@ -313,6 +334,7 @@ static enum diag_code list_run(struct cli *cli, int argc, char **argv)
     struct firmware_view v;
     struct entries l;
     err = firmware_view_read(cli, files.items[0], type, &v);
+    err = err ? err : list_attach(cli, &v, modules);
     if (err || (err = collect(cli, &v, &l))) {
         return err;
     }

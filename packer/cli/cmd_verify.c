@@ -20,6 +20,7 @@ static enum diag_code run(struct cli *cli, int argc, char **argv)
         {"-f", "--firmware", CLI_VALUE, &args.base},
         {"--base", NULL, CLI_VALUE, &args.base_digest},
         {"--type", NULL, CLI_VALUE, &args.type},
+        {"--modules", NULL, CLI_VALUE, &args.modules},
         {"--min-counter", NULL, CLI_UINT, &args.min_counter},
         {"--require", NULL, CLI_UINT, &args.required},
         {"--allow-test-key", NULL, CLI_FLAG, &args.allow_test_key},

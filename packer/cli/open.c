@@ -52,6 +52,22 @@ static enum diag_code open_product(struct cli *cli, struct image *base, const st
     return err || product->data ? err : diag_nomem(d);
 }
 
+// A blob whose modules are listed elsewhere: those that it adds to the frozen tables.
+static enum diag_code open_spliced(struct cli *cli, const struct firmware *fw, struct blob *b)
+{
+    struct blob_module *modules = ARENA_ARRAY(&cli->arena, struct blob_module, fw->n_modules);
+    if (!modules) {
+        return diag_nomem(&cli->diag);
+    }
+    for (unsigned i = 0; i < fw->n_modules; i++) {
+        if (fw->modules[i].spliced) {
+            modules[b->n_modules++].name = fw->modules[i].name;
+        }
+    }
+    b->modules = modules;
+    return DIAG_OK;
+}
+
 // The firmware with the blob's modules in it, for their strings.
 static enum diag_code open_base(struct cli *cli, const char *name, const char *type,
                                 struct open_file *out)
@@ -68,7 +84,14 @@ static enum diag_code open_base(struct cli *cli, const char *name, const char *t
                         out->file.name);
     }
     err = open_product(cli, out->image, out->blob, &product);
-    return err ? err : open_image(cli, &product, type, false, out);
+    err = err ? err : open_image(cli, &product, type, false, out);
+    return err || !out->blob->list.n ? err : open_spliced(cli, out->fw, out->blob);
+}
+
+static enum diag_code open_detached(struct cli *cli, const char *name)
+{
+    diag_set(&cli->diag, DIAG_NO, name, "the modules of this blob are listed in another file");
+    return diag_help(&cli->diag, "give the firmware with -f FIRMWARE"), DIAG_NO;
 }
 
 enum diag_code open_file(struct cli *cli, const char *name, const char *type, const char *base,
@@ -87,6 +110,9 @@ enum diag_code open_file(struct cli *cli, const char *name, const char *type, co
     if (f->size >= BLOB_MAGIC && blob_layout_begins(f->data)) {
         out->kind = OPEN_BLOB;
         err = blob_read(f->data, f->size, f->name, &cli->arena, &cli->diag, &out->blob);
+        if (!err && !base && out->blob->list.n) {
+            return open_detached(cli, f->name);
+        }
         return err || !base ? err : open_base(cli, base, type, out);
     }
     out->kind = OPEN_IMAGE;

@@ -180,6 +180,9 @@ static bool set_key(struct project_parser *p, struct build *b, const char *name,
     if (strcmp(name, "key") == 0) {
         return set_signing_key(p, b, value);
     }
+    if (strcmp(name, "detach-modules") == 0) {
+        return set_bool(p, &b->splice.detach_modules, value);
+    }
     if (strcmp(name, "strip") == 0) {
         return set_bool(p, &b->inputs.strip, value);
     }

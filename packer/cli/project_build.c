@@ -16,7 +16,7 @@
 
 enum {
     PROJECT_THREADS_MAX = 16,
-    STAMP_SIZE = BLOB_DIGEST + 5 * 8, // what the cache keeps of a product
+    STAMP_SIZE = 2 * BLOB_DIGEST + 5 * 8, // what the cache keeps of a product and its list
 };
 
 struct project_work {
@@ -66,8 +66,8 @@ static enum diag_code row_ingredients(struct cli *cli, const struct build *b, st
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         add_text(out, texts[i]);
     }
-    bytes_printf(out, "%d %d %" PRIu64 " %" PRIu64 "\n", b->inputs.strip, b->strict,
-                 b->splice.counter, b->reserve_signatures);
+    bytes_printf(out, "%d %d %d %" PRIu64 " %" PRIu64 "\n", b->inputs.strip, b->strict,
+                 b->splice.detach_modules, b->splice.counter, b->reserve_signatures);
     err = add_file(cli, b->firmware, out);
     for (unsigned i = 0; i < b->keys.n && !err; i++) {
         err = add_file(cli, b->keys.items[i], out);
@@ -85,26 +85,32 @@ static enum diag_code row_ingredients(struct cli *cli, const struct build *b, st
     return err ? err : bytes_out_check(out, &cli->diag);
 }
 
-// True if the output is still the product that the stamp tells of.
-static bool row_is_unchanged(struct project_row *row, const struct cache_result *stamp)
+static bool file_is(const char *name, const uint8_t sha256_wanted[BLOB_DIGEST])
 {
     struct arena a;
     struct diag ignored;
     struct file f;
     uint8_t digest[BLOB_DIGEST];
-    if (stamp->size != STAMP_SIZE) {
-        return false;
-    }
     arena_init(&a, 0);
     diag_init(&ignored);
-    bool same = file_read(row->build.output, &a, &ignored, &f) == DIAG_OK;
+    bool same = name && file_read(name, &a, &ignored, &f) == DIAG_OK;
     if (same) {
         sha256(f.data, f.size, digest);
-        same = memcmp(digest, stamp->data, BLOB_DIGEST) == 0;
+        same = memcmp(digest, sha256_wanted, BLOB_DIGEST) == 0;
     }
     arena_free(&a);
+    return same;
+}
+
+// True if the output is still the product that the stamp tells of, and so is the list beside it.
+static bool row_is_unchanged(struct project_row *row, const struct cache_result *stamp)
+{
+    const struct build *b = &row->build;
+    bool same = stamp->size == STAMP_SIZE && file_is(b->output, stamp->data) &&
+                (!b->splice.detach_modules ||
+                 file_is(build_list_name(&row->cli, b), stamp->data + BLOB_DIGEST));
     if (same) {
-        const uint8_t *p = stamp->data + BLOB_DIGEST;
+        const uint8_t *p = stamp->data + 2 * BLOB_DIGEST;
         memcpy(row->sha256, stamp->data, BLOB_DIGEST);
         row->size = ld64(p);
         row->blob_bytes = ld64(p + 8);
@@ -117,8 +123,9 @@ static bool row_is_unchanged(struct project_row *row, const struct cache_result 
 
 static void row_stamp(const struct project_row *row, uint8_t *stamp)
 {
-    uint8_t *p = stamp + BLOB_DIGEST;
+    uint8_t *p = stamp + 2 * BLOB_DIGEST;
     memcpy(stamp, row->sha256, BLOB_DIGEST);
+    memcpy(stamp + BLOB_DIGEST, row->build.plan->blob.list.sha256, BLOB_DIGEST);
     st64(p, row->size);
     st64(p + 8, row->blob_bytes);
     st64(p + 16, row->left);
@@ -151,8 +158,7 @@ static enum diag_code row_make(struct project_row *row)
     struct file f;
     enum diag_code err = build_open(cli, b);
     err = err ? err : build_blob(cli, b);
-    err = err ? err
-              : blob_read(b->blob.data, b->blob.size, b->output, &cli->arena, &cli->diag, &blob);
+    err = err ? err : build_read_back(cli, b, &blob);
     err = err ? err : make_folder(cli, path_dirname(&cli->arena, b->output));
     err = err ? err : build_product(cli, b, blob);
     if (err) {

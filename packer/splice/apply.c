@@ -196,6 +196,16 @@ static enum diag_code check_module(const struct firmware *fw, const struct blob_
                : DIAG_OK;
 }
 
+// A blob whose modules are listed elsewhere tells how many they are.
+static enum diag_code check_count(const struct firmware *fw, const struct blob *b, struct diag *d)
+{
+    uint32_t n = 0;
+    for (unsigned i = 0; i < fw->n_modules; i++) {
+        n += fw->modules[i].spliced;
+    }
+    return n >= b->list.n ? DIAG_OK : wrong(d, fw->image->name, "it does not show all modules");
+}
+
 // The product as a stranger sees it: its frozen tables must hold every module of the blob.
 static enum diag_code check_tables(struct image *img, const struct blob *b, struct arena *a,
                                    struct diag *d)
@@ -207,6 +217,7 @@ static enum diag_code check_tables(struct image *img, const struct blob *b, stru
     if (err || !fw) {
         return wrong(d, img->name, err ? inner.text : "it does not read as a firmware");
     }
+    err = check_count(fw, b, d);
     uint32_t step = b->n_modules / DEEP_CHECKS + 1;
     for (uint32_t i = 0; i < b->n_modules && !err; i++) {
         err = check_module(fw, &b->modules[i], i % step == 0, a, d);

@@ -64,6 +64,17 @@ static enum diag_code freeze_modules(struct planner *p)
     return DIAG_OK;
 }
 
+static enum diag_code detach_list(struct planner *p)
+{
+    struct bytes_out list;
+    bytes_out_init(&list);
+    enum diag_code err = blob_detach(&p->plan->blob, &list, p->diag);
+    p->plan->list = err ? NULL : arena_dup(p->arena, list.data, list.size);
+    p->plan->list_size = list.size;
+    bytes_out_free(&list);
+    return err;
+}
+
 static enum diag_code list_modules(struct planner *p)
 {
     struct blob_module *list = ARENA_ARRAY(p->arena, struct blob_module, p->n);
@@ -82,7 +93,7 @@ static enum diag_code list_modules(struct planner *p)
     }
     p->plan->blob.n_modules = p->n;
     p->plan->blob.modules = list;
-    return DIAG_OK;
+    return p->options->detach_modules ? detach_list(p) : DIAG_OK;
 }
 
 // Everything that has references: the firmware's list of them, and the payload's replacement.

@@ -24,6 +24,7 @@ struct splice_options {
     const char *app, *app_version; // NULL = ""
     uint64_t counter;
     uint32_t signature_space; // bytes; 0 = default
+    bool detach_modules;      // the list of the modules is a file of its own, see blob_detach
     struct blob_base *base;   // digests of the firmware that are being made; NULL = not yet
 };
 
@@ -35,6 +36,8 @@ struct splice_plan {
     uint64_t left;           // bytes that stay free behind it
     unsigned n_references;   // patched references
     uint64_t *module_sizes;  // bytes of each module
+    const uint8_t *list;     // of the modules, where it is detached; else NULL
+    size_t list_size;
 };
 
 // Freezes the modules and finds their place. Errors: DIAG_NO when they do not fit (how many bytes

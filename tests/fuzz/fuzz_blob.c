@@ -1,12 +1,13 @@
-// Fuzz target: blobs. The first byte chooses: the input is a blob, an image that may hold one, or
-// the address space of a base.
+// Fuzz target: blobs. The first byte chooses: the input is a blob, an image that may hold one, the
+// address space of a base, or a list of modules.
 #include <string.h>
 
 #include "format/blob/blob.h"
 #include "format/blob/walk.h"
+#include "format/sha256.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { BLOB_MEMORY = 256 << 20, WALK_MAX = 1 << 22 };
+enum { BLOB_MEMORY = 256 << 20, WALK_MAX = 1 << 22, LIST_MAX = 64 };
 
 struct walker {
     uint64_t hashed;
@@ -109,6 +110,26 @@ static void try_space(const uint8_t *data, size_t size, struct arena *a)
     bytes_out_free(&out);
 }
 
+// As the list of a blob that names it by its digest: the modules that come out make the same list.
+static void try_list(const uint8_t *data, size_t size, struct arena *a)
+{
+    struct blob b = {.payload_size = 1 << 16, .list = {.size = (uint32_t)size}};
+    struct bytes_out again;
+    sha256(data, size, b.list.sha256);
+    for (b.list.n = 1; b.list.n < LIST_MAX; b.list.n++) {
+        if (!blob_attach(&b, data, size, "fuzz", a, NULL)) {
+            break;
+        }
+    }
+    if (b.n_modules) {
+        FUZZ_MUST(b.n_modules == b.list.n);
+        bytes_out_init(&again);
+        FUZZ_MUST(!blob_detach(&b, &again, NULL));
+        FUZZ_MUST(again.size == size && memcmp(again.data, data, size) == 0);
+        bytes_out_free(&again);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena a;
@@ -117,7 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     arena_init(&a, BLOB_MEMORY);
-    switch (data[0] % 3) {
+    switch (data[0] % 4) {
     case 0:
         if (!blob_read(data + 1, size - 1, "fuzz", &a, NULL, &b)) {
             try_model(b);
@@ -126,6 +147,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 1:
         try_image(data + 1, size - 1, &a);
         break;
+    case 2:
+        try_list(data + 1, size - 1, &a);
+        break;
     default:
         try_space(data + 1, size - 1, &a);
     }
@@ -133,7 +157,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-static void seed_blob(struct bytes_out *out)
+// A blob, without its modules when their list is to be had.
+static void seed_blob(struct bytes_out *out, struct bytes_out *list)
 {
     static const uint8_t bytes[] = {1, 2, 3, 4, 5, 6, 7, 8};
     static const struct blob_patch patches[] = {{0x1000, 4, bytes, bytes + 4},
@@ -144,20 +169,40 @@ static void seed_blob(struct bytes_out *out)
                                                  {0x1214, 4, BLOB_EXTENT_DATA}};
     static const struct blob_module modules[] = {{.name = "a.py", .size = 8},
                                                  {.name = "b.py", .kind = BLOB_MODULE_MPY}};
-    const struct blob b = {.addr = 0x2000,
-                           .payload = bytes,
-                           .payload_size = 8,
-                           .n_patches = 2,
-                           .patches = patches,
-                           .n_extents = 4,
-                           .extents = extents,
-                           .n_modules = 2,
-                           .modules = modules,
-                           .undo = bytes,
-                           .undo_size = 8,
-                           .app = "seed",
-                           .signature_space = 104};
+    struct blob b = {.addr = 0x2000,
+                     .payload = bytes,
+                     .payload_size = 8,
+                     .n_patches = 2,
+                     .patches = patches,
+                     .n_extents = 4,
+                     .extents = extents,
+                     .n_modules = 2,
+                     .modules = modules,
+                     .undo = bytes,
+                     .undo_size = 8,
+                     .app = "seed",
+                     .signature_space = 104};
+    if (list) {
+        (void)blob_detach(&b, list, NULL);
+    }
     (void)blob_write(&b, out, NULL);
+}
+
+static void seed_list(struct bytes_out *out)
+{
+    struct bytes_out blob;
+    bytes_out_init(&blob);
+    seed_blob(&blob, out);
+    bytes_out_free(&blob);
+}
+
+// A blob that has its modules elsewhere.
+static void seed_detached(struct bytes_out *out)
+{
+    struct bytes_out list;
+    bytes_out_init(&list);
+    seed_blob(out, &list);
+    bytes_out_free(&list);
 }
 
 bool fuzz_seed(unsigned i, struct bytes_out *out)
@@ -165,13 +210,19 @@ bool fuzz_seed(unsigned i, struct bytes_out *out)
     bytes_put_u8(out, (uint8_t)i);
     switch (i) {
     case 0:
-        seed_blob(out);
+        seed_blob(out, NULL);
         return true;
     case 1: // as a raw image, behind 256 bytes
         bytes_fill(out, 7, 256);
-        seed_blob(out);
+        seed_blob(out, NULL);
+        return true;
+    case 2:
+        seed_list(out);
+        return true;
+    case 4: // begins with a byte that chooses a blob
+        seed_detached(out);
         return true;
     default:
-        return fuzz_image_seed(IMAGE_AUTO, i - 2, out);
+        return fuzz_image_seed(IMAGE_AUTO, i < 4 ? 0 : i - 4, out);
     }
 }

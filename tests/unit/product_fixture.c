@@ -146,10 +146,21 @@ struct verify_key *product_key(const char *name)
 enum verify_result product_verify(const void *data, size_t size, const char *const *keys,
                                   struct verify_report *report)
 {
+    return product_verify_list(data, size, keys, NULL, report);
+}
+
+enum verify_result product_verify_list(const void *data, size_t size, const char *const *keys,
+                                       const struct bytes_out *list, struct verify_report *report)
+{
     struct verify_key *loaded[4];
     struct arena arena;
     struct verify_request rq = {
         .data = data, .size = size, .name = "product", .keys = loaded, .allow_published = true};
+    if (list) {
+        rq.list = list->data;
+        rq.list_size = list->size;
+        rq.list_name = "list";
+    }
     for (; keys[rq.n_keys]; rq.n_keys++) {
         loaded[rq.n_keys] = product_key(keys[rq.n_keys]);
     }

@@ -36,5 +36,8 @@ struct verify_key *product_key(const char *name);
 // Verifies data with the public test keys of these names (allowed here).
 enum verify_result product_verify(const void *data, size_t size, const char *const *keys,
                                   struct verify_report *report);
+// The same with the list of its modules at hand, unless that is NULL.
+enum verify_result product_verify_list(const void *data, size_t size, const char *const *keys,
+                                       const struct bytes_out *list, struct verify_report *report);
 
 #endif

@@ -191,6 +191,84 @@ Test(hostile, signed_but_not_sound)
     }
 }
 
+static void detach(struct product *p, struct bytes_out *list)
+{
+    product_init(p, IMAGE_BIN);
+    bytes_out_init(list);
+    cr_assert_eq(blob_detach(&p->model, list, &p->diag), DIAG_OK);
+    p->model.signature_space = 1024;
+    product_make(p, p256);
+}
+
+static enum verify_result check_list(const struct product *p, const struct bytes_out *list)
+{
+    struct verify_report report;
+    return product_verify_list(p->file.data, p->file.size, p256, list, &report);
+}
+
+// Modules that are listed elsewhere: a list is what its signed digest says, and a blob either has
+// its modules or names a list of some.
+Test(hostile, detached_lists)
+{
+    static const struct {
+        unsigned at, size;
+        uint64_t value;
+        enum verify_result alone, with_list;
+    } cases[] = {
+        {0, 4, 1, VERIFY_VERIFIED, VERIFY_VERIFIED},
+        {0, 4, 0, VERIFY_MALFORMED, VERIFY_MALFORMED},    // a list of nothing
+        {0, 4, 2, VERIFY_VERIFIED, VERIFY_WRONG_MODULES}, // of more than it holds
+        {0, 4, UINT32_MAX, VERIFY_VERIFIED, VERIFY_WRONG_MODULES},
+        {4, 4, 17, VERIFY_VERIFIED, VERIFY_WRONG_MODULES},  // of another size
+        {8, 1, 0x99, VERIFY_VERIFIED, VERIFY_WRONG_MODULES} // another one
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct product p;
+        struct bytes_out list;
+        detach(&p, &list);
+        put(p.file.data + AT + section(&p, BLOB_MODULES) + cases[i].at, cases[i].size,
+            cases[i].value);
+        resign(&p);
+        cr_expect_eq(check(&p, p256), cases[i].alone, "case %u", i);
+        cr_expect_eq(check_list(&p, &list), cases[i].with_list, "case %u", i);
+        bytes_out_free(&list);
+        product_free(&p);
+    }
+}
+
+// The section takes size bytes of those behind it; those behind are given up for that.
+static enum verify_result with_modules_of(struct product *p, uint32_t size)
+{
+    uint8_t *entry = p->file.data + AT + BLOB_AT_SECTIONS + BLOB_MODULES * BLOB_SECTION_ENTRY;
+    uint32_t more = size - ld32(entry);
+    put(entry, 4, size);
+    entry = p->file.data + AT + BLOB_AT_SIGNATURE_SPACE;
+    put(entry, 4, ld32(entry) - more);
+    entry = p->file.data + AT + section(p, BLOB_MODULES) + BLOB_LIST_REF;
+    memmove(entry + more, entry, p->file.size - (size_t)(entry + more - p->file.data));
+    // A record with a name of one byte: the list's and the blob's own form at once.
+    memset(entry, 0, more);
+    if (more > BLOB_MODULE_HEAD) {
+        entry[9] = (uint8_t)(more - BLOB_MODULE_HEAD);
+        memset(entry + BLOB_MODULE_HEAD, 'x', more - BLOB_MODULE_HEAD);
+    }
+    resign(p);
+    return check(p, p256);
+}
+
+Test(hostile, a_list_and_records_at_once)
+{
+    static const uint32_t sizes[] = {1, BLOB_MODULE_HEAD, BLOB_MODULE_HEAD + 1, BLOB_LIST_REF};
+    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct product p;
+        struct bytes_out list;
+        detach(&p, &list);
+        cr_expect_eq(with_modules_of(&p, BLOB_LIST_REF + sizes[i]), VERIFY_MALFORMED, "case %u", i);
+        bytes_out_free(&list);
+        product_free(&p);
+    }
+}
+
 // The address space's digest and its extents, where the file's digest is not to be had.
 Test(hostile, signed_but_another_address_space)
 {

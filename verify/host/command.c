@@ -66,6 +66,13 @@ static void command_json_blob(struct json *j, const struct blob *b)
     json_uint(j, "space_size", b->base_space_size);
     json_object_end(j);
     json_uint(j, "patches", b->n_patches);
+    if (b->list.n) {
+        json_object(j, "module_list");
+        json_uint(j, "modules", b->list.n);
+        json_hex(j, "sha256", b->list.sha256, BLOB_DIGEST);
+        json_bool(j, "proven", b->n_modules != 0);
+        json_object_end(j);
+    }
     json_array(j, "modules");
     for (uint32_t i = 0; i < b->n_modules; i++) {
         json_object(j, NULL);
@@ -160,7 +167,13 @@ static void command_report(const struct verify_args *args, const struct verify_r
     bytes_put_u8(out, ' ');
     command_text(out, b->app_version);
     bytes_printf(out, "\n  counter    %" PRIu64 "\n  modules    %u, patches %u\n", b->counter,
-                 (unsigned)b->n_modules, (unsigned)b->n_patches);
+                 (unsigned)(b->list.n ? b->list.n : b->n_modules), (unsigned)b->n_patches);
+    if (b->list.n) {
+        bytes_printf(out, "  list       %s, SHA-256 ",
+                     b->n_modules ? "proven" : "not given (--modules)");
+        command_hex(out, b->list.sha256);
+        bytes_put_u8(out, '\n');
+    }
 }
 
 static enum diag_code command_no(const struct verify_args *args, const struct verify_report *r,
@@ -224,7 +237,7 @@ static enum diag_code command_check(const struct verify_args *args, struct verif
 static enum diag_code command_files(const struct verify_args *args, struct verify_request *rq,
                                     struct arena *a, struct diag *d)
 {
-    struct file file, base;
+    struct file file, base, list;
     enum diag_code err = file_read(args->file, a, d, &file);
     if (!err) {
         rq->data = file.data;
@@ -237,6 +250,14 @@ static enum diag_code command_files(const struct verify_args *args, struct verif
             rq->base = base.data;
             rq->base_size = base.size;
             rq->base_name = base.name;
+        }
+    }
+    if (!err && args->modules) {
+        err = file_read(args->modules, a, d, &list);
+        if (!err) {
+            rq->list = list.data;
+            rq->list_size = list.size;
+            rq->list_name = list.name;
         }
     }
     return err;

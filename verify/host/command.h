@@ -11,20 +11,23 @@ struct verify_args {
     const char *base;        // -f, or NULL
     const char *base_digest; // --base, 64 hexadecimal digits, or NULL
     const char *type;        // --type, or NULL
+    const char *modules;     // --modules, or NULL
     uint64_t min_counter, required;
     bool allow_test_key, no_other_signatures, json;
 };
 
 // The synopsis behind the program's name, and the options; an example follows.
 #define VERIFY_USAGE                                                                               \
-    "FILE -k PUB.pem... [-f BASE | --base SHA256] [--min-counter N] [--require N]\n"               \
-    "       [--no-other-signatures] [--allow-test-key] [--type TYPE] [--json]\n\n"                 \
+    "FILE -k PUB.pem... [-f BASE | --base SHA256] [--modules LIST] [--min-counter N]\n"            \
+    "       [--require N] [--no-other-signatures] [--allow-test-key] [--type TYPE] [--json]\n\n"   \
     "Proves that FILE, a product image or a blob, is a stock firmware with exactly the frozen\n"   \
     "modules that the owner of a key has signed.\n\n"                                              \
     "  -k PUB.pem         a trusted public key or certificate; may be given more than once\n"      \
     "  -f BASE            it must be made from this firmware file\n"                               \
     "  --base SHA256      it must be made from the firmware file, or address space, with this "    \
     "digest\n"                                                                                     \
+    "  --modules LIST     the list of modules that build --detach-modules kept out of the\n"       \
+    "                     product; it must be the signed one\n"                                    \
     "  --min-counter N    refuse anything with a lower counter\n"                                  \
     "  --require N        signatures by N of the keys are needed; 1 by default\n"                  \
     "  --no-other-signatures\n"                                                                    \
@@ -34,7 +37,8 @@ struct verify_args {
     "  --type TYPE        container, when it cannot be recognised\n"                               \
     "  --json             report as JSON\n\n"                                                      \
     "Results and exit codes: verified 0; untrusted key, bad signature, unproven signature,\n"      \
-    "rolled back, altered payload, wrong base, altered base 1; malformed 3; unsigned 5.\n\n"       \
+    "rolled back, altered payload, wrong base, altered base, wrong modules 1; malformed 3;\n"      \
+    "unsigned 5.\n\n"                                                                              \
     "Example:\n"
 
 // Verifies and appends the report to out: text if verified, JSON always. The answer is the code;

@@ -85,6 +85,7 @@ static enum diag_code main_parse(int argc, char **argv, struct verify_args *args
         {"-f", &args->base, NULL, NULL},
         {"--base", &args->base_digest, NULL, NULL},
         {"--type", &args->type, NULL, NULL},
+        {"--modules", &args->modules, NULL, NULL},
         {"--min-counter", NULL, &args->min_counter, NULL},
         {"--require", NULL, &args->required, NULL},
         {"--allow-test-key", NULL, NULL, &args->allow_test_key},

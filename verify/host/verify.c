@@ -328,6 +328,26 @@ static enum diag_code verify_base(struct verify *v, const struct core_env *env, 
     return err ? diag_nomem(d) : DIAG_OK;
 }
 
+// The blob has its modules from then on.
+static enum diag_code verify_list(struct verify *v, struct diag *d, enum verify_result *r)
+{
+    const struct verify_request *rq = v->rq;
+    struct diag reading;
+    diag_init(&reading);
+    if (!rq->list) {
+        return DIAG_OK;
+    }
+    enum diag_code err =
+        blob_attach(v->blob, rq->list, rq->list_size, rq->list_name, v->arena, &reading);
+    if (err == DIAG_NOMEM) {
+        return diag_nomem(d);
+    }
+    if (err) {
+        *r = verify_say(v, VERIFY_WRONG_MODULES, "%s %s", rq->list_name, reading.text);
+    }
+    return DIAG_OK;
+}
+
 static enum diag_code verify_found(struct verify *v, struct diag *d, enum verify_result *r)
 {
     struct core_env env;
@@ -341,6 +361,9 @@ static enum diag_code verify_found(struct verify *v, struct diag *d, enum verify
     }
     if (!err && *r == VERIFY_VERIFIED) {
         err = verify_base(v, &env, d, r);
+    }
+    if (!err && *r == VERIFY_VERIFIED) {
+        err = verify_list(v, d, r);
     }
     if (*r != VERIFY_VERIFIED) {
         v->report->proof = VERIFY_PROVES_NOTHING;
@@ -427,6 +450,8 @@ const char *verify_result_name(enum verify_result r)
         return "wrong-base";
     case VERIFY_ALTERED_BASE:
         return "altered-base";
+    case VERIFY_WRONG_MODULES:
+        return "wrong-modules";
     case VERIFY_MALFORMED:
         break;
     }
@@ -450,6 +475,8 @@ const char *verify_result_text(enum verify_result r)
         return "wrong base";
     case VERIFY_ALTERED_BASE:
         return "altered base";
+    case VERIFY_WRONG_MODULES:
+        return "wrong modules";
     default:
         return verify_result_name(r);
     }

@@ -16,6 +16,7 @@ enum verify_result { // ordered as the checks are
     VERIFY_ALTERED_PAYLOAD,
     VERIFY_WRONG_BASE,
     VERIFY_ALTERED_BASE,
+    VERIFY_WRONG_MODULES, // the list of modules is not the one that was signed
     VERIFY_VERIFIED,
 };
 
@@ -43,7 +44,10 @@ struct verify_request {
     size_t base_size;
     const char *base_name;
     const uint8_t
-        *base_digest; // BLOB_DIGEST bytes, of the base's file or address space; NULL = any
+        *base_digest;    // BLOB_DIGEST bytes, of the base's file or address space; NULL = any
+    const uint8_t *list; // the file that lists the modules; NULL = not at hand
+    size_t list_size;
+    const char *list_name;
 };
 
 struct verify_report {
