@@ -110,36 +110,6 @@ check: check-format
 	  $(FORMAT) $(VERIFY) $(PACKER)
 	clang-tidy --quiet $(FORMAT) $(VERIFY) $(PACKER) -- $(WARN) $(DEFS)
 
-# Static analysis that takes minutes: gcc's and clang's own analyzers. They see one file at a time, so
-# they are told what holds beyond it. gcc's cannot follow the trees of compiler and manifest, nor that
-# the cache owns what it was given; clang's does not see that arrays exist whose count is not 0. Tests
-# with sanitizers look for what is switched off here.
-GCC_ANALYZE = gcc $(WARN) $(DEFS) -O1 -g -fanalyzer -Wno-analyzer-malloc-leak -DDIAG_ANALYZED -Wno-unused-value
-CLANG_ANALYZE = clang --analyze -Xclang -analyzer-werror -Xclang -analyzer-disable-checker -Xclang core.NullDereference \
-	-Xclang -analyzer-disable-checker -Xclang core.NonNullParamChecker -DDIAG_ANALYZED -Wno-unused-value \
-	-Wno-unknown-warning-option $(WARN) $(DEFS)
-analyze:
-	@failed=; for f in $(FORMAT) $(VERIFY) $(PACKER); do \
-	  case $$f in \
-	  packer/compiler/* | packer/manifest/*) \
-	    more='-DARENA_ANALYZED -Wno-analyzer-null-dereference -Wno-analyzer-null-argument' ;; \
-	  packer/cli/*) more=-DARENA_ANALYZED ;; \
-	  format/diag.c) more=-UDIAG_ANALYZED ;; \
-	  *) more= ;; esac; \
-	  $(GCC_ANALYZE) $$more -c -o /dev/null $$f && $(CLANG_ANALYZE) $$more -o /dev/null $$f || failed=1; done; \
-	[ -z "$$failed" ]
-
-# The unit tests under valgrind; a test that is slow there runs a minute.
-valgrind: $(BUILD)/unit
-	valgrind --quiet --error-exitcode=9 --leak-check=full --trace-children=yes $(BUILD)/unit -j1 --timeout 600 \
-	  --filter '$(VALGRIND_TESTS)'
-VALGRIND_TESTS ?= *
-
-# Line and branch coverage of the tests, by file; the sums of format/ and verify/ come last.
-coverage:
-	$(MAKE) BUILD=build/coverage CC=gcc CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage test
-	tests/lib/coverage.sh build/coverage
-
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BUILD)/mpy-freeze $(DESTDIR)$(PREFIX)/bin/
@@ -151,7 +121,7 @@ demo:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all unit test format check-format check analyze valgrind coverage install demo clean
+.PHONY: all unit test format check-format check install demo clean
 .SECONDARY:
 
 -include $(patsubst %.o,%.d,$(call obj,$(sort $(SOURCES))))

@@ -1,0 +1,52 @@
+# What takes minutes: make analyze, make valgrind, make coverage.
+
+# gcc's and clang's static analyzers. Only what has changed is analyzed again; -j works, -k is implied.
+# They see one file at a time, so they are told what holds beyond it (DIAG_ANALYZED, ARENA_ANALYZED).
+# gcc's cannot follow the trees of compiler and manifest, nor that the cache owns what it was given;
+# clang's does not see that arrays exist whose count is not 0. Tests with sanitizers look for what is
+# switched off here.
+ANALYZED      := $(FORMAT) $(VERIFY) $(PACKER) $(MAINS)
+ANALYZE       := build/analyze
+ANALYZE_ARGS   = $(WARN) $(DEFS) -DDIAG_ANALYZED -Wno-unused-value $(ANALYZE_MORE) -MMD -MP -MF $@.d -MT $@
+GCC_ANALYZE    = gcc $(ANALYZE_ARGS) -O1 -fanalyzer -Wno-analyzer-malloc-leak $(GCC_MORE)
+CLANG_ANALYZE  = clang --analyze $(ANALYZE_ARGS) -Xclang -analyzer-werror \
+	-Xclang -analyzer-disable-checker -Xclang core.NullDereference \
+	-Xclang -analyzer-disable-checker -Xclang core.NonNullParamChecker
+
+$(ANALYZE)/packer/cli/% $(ANALYZE)/packer/compiler/% $(ANALYZE)/packer/manifest/%: ANALYZE_MORE = -DARENA_ANALYZED
+$(ANALYZE)/packer/compiler/% $(ANALYZE)/packer/manifest/%: \
+	GCC_MORE = -Wno-analyzer-null-dereference -Wno-analyzer-null-argument
+$(ANALYZE)/format/diag.c.%: ANALYZE_MORE = -UDIAG_ANALYZED
+
+$(ANALYZE)/%.gcc: %
+	@mkdir -p $(@D)
+	$(GCC_ANALYZE) -c -o /dev/null $<
+	@touch $@
+
+$(ANALYZE)/%.clang: %
+	@mkdir -p $(@D)
+	$(CLANG_ANALYZE) -o /dev/null $<
+	@touch $@
+
+analyze-files: $(ANALYZED:%=$(ANALYZE)/%.gcc) $(ANALYZED:%=$(ANALYZE)/%.clang)
+
+analyze:
+	@$(MAKE) -s -k analyze-files || { echo "analyze: not clean"; exit 1; }
+	@echo "analyze: $(words $(ANALYZED)) files are clean by gcc -fanalyzer and by clang --analyze"
+
+-include $(ANALYZED:%=$(ANALYZE)/%.gcc.d) $(ANALYZED:%=$(ANALYZE)/%.clang.d)
+
+# The unit tests under valgrind; a test that is slow there runs a minute.
+valgrind: $(BUILD)/unit
+	valgrind --quiet --error-exitcode=9 --leak-check=full --trace-children=yes $(BUILD)/unit -j1 --timeout 600 \
+	  --filter '$(VALGRIND_TESTS)'
+VALGRIND_TESTS ?= *
+
+# Line and branch coverage of all tests, by file; the sums come last, with the goals for format/ and
+# verify/. Counts of earlier runs are forgotten.
+coverage:
+	find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	$(MAKE) BUILD=build/coverage CC=gcc CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage test
+	tests/lib/coverage.py build/coverage
+
+.PHONY: analyze analyze-files valgrind coverage
