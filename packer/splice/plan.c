@@ -378,6 +378,24 @@ static uint64_t program_end(const struct planner *p)
     return end;
 }
 
+// Where constants are mapped from flash, room is made of whole pages, of which the partition table
+// or the board tells: an address behind the program would be a guess.
+static void help_mapped(const struct planner *p)
+{
+    const struct firmware *fw = p->fw;
+    if (fw->image->kind == IMAGE_ESP_FLASH) {
+        diag_help(p->diag, "the app fills its partition: constants grow by whole flash pages of "
+                           "64K, and no further one fits; a firmware with a larger app partition, "
+                           "or with fewer modules of its own, has room");
+    } else if (fw->mapped_grows == FW_YES) {
+        diag_help(p->diag, "the last flash page of the constants is full; --board NAME tells how "
+                           "large the app's partition is, so that it may grow by further pages");
+    } else {
+        diag_help(p->diag, "the last flash page of the constants is full, and this firmware may "
+                           "map something else behind it");
+    }
+}
+
 static void help_region(const struct planner *p)
 {
     uint64_t start, end = program_end(p), size;
@@ -400,7 +418,11 @@ static enum diag_code no_room(const struct planner *p, uint64_t best, const stru
         err = diag_set(p->diag, DIAG_NO, image_name(p),
                        "no free space for %llu bytes is known in this image",
                        (unsigned long long)p->plan->size);
-        help_region(p);
+        if (p->fw->mapped_end) {
+            help_mapped(p);
+        } else {
+            help_region(p);
+        }
         return err;
     }
     err = diag_set(p->diag, DIAG_NO, image_name(p),

@@ -200,3 +200,17 @@ Test(mapped, what_does_not_fit_the_partition_is_refused)
     cr_assert_lt(r->size, 0x60000);
     end(&b);
 }
+
+// Where the image has no room at all, nothing behind the program is offered as a place.
+Test(mapped, a_full_partition_is_named_as_the_reason)
+{
+    struct bench b;
+    struct splice_plan *plan;
+    scan(&b, &(struct synth_esp){0, "v4.4.4", false, 0});
+    b.fw->n_free = 0;
+    cr_assert_eq(plan_text(&b, &(struct splice_options){0}, &plan), DIAG_NO);
+    cr_assert(strstr(b.diag.text, "no free space"), "%s", b.diag.text);
+    cr_assert(strstr(b.diag.help, "partition"), "%s", b.diag.help);
+    cr_assert_not(strstr(b.diag.help, "--region"), "%s", b.diag.help);
+    end(&b);
+}
