@@ -94,6 +94,59 @@ static bool float_by_constant(struct scan *s, const char *name, double value)
     return false;
 }
 
+// Thumb: the halfword at some place of the window from..to, in its order of distance from the
+// start, that mask leaves as value; 0 = none.
+static uint64_t find_halfword(const struct view *v, uint64_t from, uint64_t to, uint16_t mask,
+                              uint16_t value)
+{
+    uint16_t hw;
+    for (uint64_t at = from; at < to; at += 2)
+        if (view_u16(v, at, &hw) && (hw & mask) == value)
+            return at;
+    return 0;
+}
+
+// The bytes that the code around a load of type float's address allocates for an object of it:
+// movs r0, #size; bl allocate; ldr rt, =type; str rt, [r0]. Other instructions may lie between.
+static unsigned allocated_size(const struct view *v, uint64_t load)
+{
+    enum { NEAR = 8 };
+    uint16_t ldr, size;
+    if (load < 2 * NEAR || !view_u16(v, load, &ldr) || (ldr & 0xf800) != 0x4800)
+        return 0;
+    uint64_t call = find_halfword(v, load - NEAR, load - 2, 0xf800, 0xf000);
+    if (!call || !find_halfword(v, call + 2, call + 4, 0xd000, 0xd000) ||
+        !find_halfword(v, load + 2, load + NEAR, 0xffff, 0x6000 | (ldr >> 8 & 7)))
+        return 0;
+    uint64_t move = find_halfword(v, call - NEAR, call, 0xff00, 0x2000);
+    return move && view_u16(v, move, &size) ? size & 0xff : 0;
+}
+
+// Where the module math is left out, no float object may lie in the image; but the function that
+// makes them (mp_obj_new_float) knows their size: a pointer and a float, or, aligned, a double.
+static bool float_by_code(struct scan *s)
+{
+    enum { SIZE_F32 = 8, SIZE_F64 = 16 };
+    uint64_t literal, at = 0;
+    unsigned found = 0;
+    for (uint32_t i = 0; view_users(&s->view, s->fw->objects[FW_TYPE_FLOAT], &i, &literal);) {
+        uint64_t load = ref_user_of_literal(s, literal);
+        unsigned size = load ? allocated_size(&s->view, load) : 0;
+        if (size != SIZE_F32 && size != SIZE_F64)
+            continue;
+        if (found && found != size)
+            return false;
+        found = size;
+        at = load;
+    }
+    if (!found)
+        return false;
+    s->fw->float_kind = found == SIZE_F32 ? FW_FLOAT_F32 : FW_FLOAT_F64;
+    scan_note(s, "float", at, "the size of the objects that are made of type float", "%s",
+              found == SIZE_F32 ? "32 bits" : "64 bits");
+    return true;
+}
+
 static void find_float(struct scan *s)
 {
     struct firmware *fw = s->fw;
@@ -105,8 +158,9 @@ static void find_float(struct scan *s)
         scan_note(s, "float", s->builtins, "the object representation", "%s",
                   fw->repr == FW_REPR_C ? "32 bits" : "64 bits");
     } else if (!float_by_constant(s, "e", 2.718281828) &&
-               !float_by_constant(s, "pi", 3.141592654)) {
-        scan_note(s, "float", 0, "no constant of the module math was found", "unknown");
+               !float_by_constant(s, "pi", 3.141592654) &&
+               !(fw->isa == IMAGE_ISA_THUMB && float_by_code(s))) {
+        scan_note(s, "float", 0, "no float object and no code that makes one was found", "unknown");
     }
 }
 

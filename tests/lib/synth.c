@@ -307,7 +307,7 @@ static void put_math(struct make *m)
     uint64_t bits64;
     memcpy(&bits32, &e32, sizeof bits32);
     memcpy(&bits64, &e64, sizeof bits64);
-    if (m->spec->float_kind == FW_FLOAT_NONE) {
+    if (m->spec->float_kind == FW_FLOAT_NONE || m->spec->no_math) {
         return;
     }
     if (m->spec->repr == FW_REPR_C) {
@@ -716,6 +716,19 @@ static void put_constructor(struct make *m)
     }
 }
 
+// A function that makes a float object: it asks for the bytes, and fills type and value in.
+static void put_float_maker(struct make *m, uint8_t size)
+{
+    const uint16_t code[] = {0xb510, 0x1c04, 0x2000 | size, 0xf7ff, 0xfff9, // push, mov, movs, bl
+                             0x4b02, 0x6044, 0x6003,        0xbd10};        // ldr, str, str, pop
+    align(m);
+    for (unsigned i = 0; i < sizeof code / sizeof *code; i++) {
+        bytes_put_u16(m->out, code[i]);
+    }
+    align(m);
+    put_word(m, m->types[FW_TYPE_FLOAT]);
+}
+
 static void put_program(struct make *m)
 {
     uint32_t words[5], literals = m->spec->esp ? put_mapper_words(m, words) : 0;
@@ -725,6 +738,11 @@ static void put_program(struct make *m)
     }
     if (m->flash) {
         put_constructor(m);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        if (m->spec->made[i]) {
+            put_float_maker(m, m->spec->made[i]);
+        }
     }
     align(m);
     for (unsigned i = 0; i < 3; i++) { // mp_fun_table

@@ -21,6 +21,8 @@ struct synth_spec {
     enum synth_frozen frozen;
     uint32_t stray;     // not 0: code loads this address, at which the image has nothing
     bool no_maxsize;    // no sys.maxsize: the kind of long integers shows in type int
+    bool no_math;       // no module math, whose constants are float objects
+    uint8_t made[2];    // what functions allocate for objects of type float (thumb); 0: none
     bool sources;       // mp_frozen_str_sizes and _content are there; SYNTH_SOURCES has them
     bool ram_functions; // some functions run in memory that the image does not fill
     const char *board;

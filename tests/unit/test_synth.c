@@ -402,3 +402,25 @@ Test(synth, free_space_ends_at_the_file_system_and_at_romfs)
         spec.storage = 0;
     }
 }
+
+// Without the module math no float object need be there: the code that makes them has their size.
+Test(synth, float_width_by_the_size_of_what_is_allocated)
+{
+    static const struct {
+        uint8_t made[2];
+        enum fw_float kind;
+    } cases[] = {
+        {{8, 0}, FW_FLOAT_F32},      {{16, 0}, FW_FLOAT_F64},     {{8, 8}, FW_FLOAT_F32},
+        {{8, 16}, FW_FLOAT_UNKNOWN}, {{12, 0}, FW_FLOAT_UNKNOWN}, {{12, 16}, FW_FLOAT_F64},
+        {{0, 0}, FW_FLOAT_UNKNOWN},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct synth_spec spec = synth_default();
+        struct bench b;
+        spec.no_math = true;
+        memcpy(spec.made, cases[i].made, sizeof spec.made);
+        cr_assert_eq(scan(&b, &spec), DIAG_OK, "%s", b.diag.text);
+        cr_assert_eq(b.fw->float_kind, cases[i].kind, "case %u: %d", i, b.fw->float_kind);
+        end(&b);
+    }
+}
