@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,16 +12,23 @@
 
 #include "format/task.h"
 
-enum { FILE_WRITER_MS = 5000 }; // how long a pipe may be without a writer
+void file_process(void)
+{
+    static const int wrong_way[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            (void)open("/dev/null", wrong_way[fd]); // gets the lowest number that is free: fd
+        }
+    }
+    (void)signal(SIGXFSZ, SIG_IGN);
+}
 
 static enum diag_code file_error(struct diag *d, const char *name, const char *what)
 {
     return diag_set(d, DIAG_IO, name, "%s: %s", what, strerror(errno));
 }
 
-// read() that waits. Files are opened without waiting: a pipe by name would wait for ever for
-// somebody to write to it. A writer who is there may take his time.
-static ssize_t file_get(int fd, void *data, size_t size, bool started)
+ptrdiff_t file_get(int fd, void *data, size_t size, bool started)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
     for (;;) {
@@ -122,6 +130,12 @@ static bool file_put(int fd, const uint8_t *data, size_t size)
         size -= (size_t)n;
     }
     return true;
+}
+
+enum diag_code file_flush_stdout(struct diag *d)
+{
+    return fflush(stdout) != 0 || ferror(stdout) ? file_error(d, "<stdout>", "cannot write")
+                                                 : DIAG_OK;
 }
 
 static enum diag_code file_to_stdout(const void *data, size_t size, bool binary, struct diag *d)
@@ -226,7 +240,7 @@ static enum diag_code file_temporary_install(struct file_temporary *t, const cha
 
 // /dev/stdout leads to the file behind it, where there is one: replacing that would replace the
 // name in /dev.
-static bool file_is_stdout(const char *name)
+bool file_is_stdout(const char *name)
 {
     return strcmp(name, "-") == 0 || strcmp(name, "/dev/stdout") == 0 ||
            strcmp(name, "/dev/fd/1") == 0 || strcmp(name, "/proc/self/fd/1") == 0;

@@ -11,8 +11,9 @@
 #include "format/diag.h"
 
 enum {
-    FILE_LIMIT = 1 << 30, // no firmware, blob or script is near 1 GiB
-    FILE_PAD = 16,        // NULs after the data, for those who look ahead
+    FILE_LIMIT = 1 << 30,  // no firmware, blob or script is near 1 GiB
+    FILE_WRITER_MS = 5000, // how long a pipe may be without a writer
+    FILE_PAD = 16,         // NULs after the data, for those who look ahead
 };
 
 struct file {
@@ -20,6 +21,19 @@ struct file {
     uint8_t *data;    // FILE_PAD NULs follow data[size - 1]
     size_t size;
 };
+
+// What a process may be started with, and what its files must not suffer from: a standard stream
+// that is closed would give its number to the next file that is opened, and messages would go into
+// that; a limit of file sizes would end the process, and its temporary file would stay. To be
+// called first by main: what uses the missing stream fails, and so does a write above the limit.
+void file_process(void);
+
+// read() of a file that was opened with O_NONBLOCK, so that a pipe without a writer has an end:
+// errno is ETIMEDOUT after FILE_WRITER_MS. A writer who is there may take his time. started:
+// something was read before.
+ptrdiff_t file_get(int fd, void *data, size_t size, bool started);
+// True if name means standard output.
+bool file_is_stdout(const char *name);
 
 // Reads a regular file, pipe or standard input up to FILE_LIMIT bytes. Errors: DIAG_IO.
 enum diag_code file_read(const char *name, struct arena *a, struct diag *d, struct file *out);
@@ -34,11 +48,13 @@ enum file_mode {
 // binary is true. Nothing of a failed write stays behind. Errors: DIAG_IO.
 enum diag_code file_write(const char *name, const void *data, size_t size, enum file_mode mode,
                           bool binary, struct diag *d);
-// The same in two steps, so that the data are on their way to the disk while the caller still makes
-// sure of them: file_begin writes a temporary file in the background, file_commit puts it in place.
-// Without a commit nothing changes: file_drop, or the arena's end, takes the temporary file away.
-// data must live until then. Standard output and devices are written by file_commit. Errors are
-// told there, too; NULL (without memory) is one.
+// What was printed to standard output has arrived there. Errors: DIAG_IO.
+enum diag_code file_flush_stdout(struct diag *d);
+// The same as file_write in two steps, so that the data are on their way to the disk while the
+// caller still makes sure of them: file_begin writes a temporary file in the background,
+// file_commit puts it in place. Without a commit nothing changes: file_drop, or the arena's end,
+// takes the temporary file away. data must live until then. Standard output and devices are written
+// by file_commit. Errors are told there, too; NULL (without memory) is one.
 struct file_pending;
 struct file_pending *file_begin(const char *name, const void *data, size_t size,
                                 enum file_mode mode, bool binary, struct arena *a);

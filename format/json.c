@@ -46,6 +46,8 @@ static void json_quote(struct json *j, const uint8_t *s, size_t n)
             len = 1;
         } else if (s[i] < 0x20 || s[i] == 0x7f) {
             bytes_printf(j->out, "\\u%04x", s[i]);
+        } else if (s[i] == 0xc2 && s[i + 1] < 0xa0) { // U+0080 to U+009F: terminals may obey them
+            bytes_printf(j->out, "\\u%04x", s[i + 1]);
         } else {
             if (s[i] == '"' || s[i] == '\\') {
                 bytes_put_u8(j->out, '\\');

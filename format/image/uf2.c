@@ -5,9 +5,9 @@
 #include "format/image/uf2.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 
 #include "format/image/gather.h"
+#include "format/number.h"
 
 enum {
 
@@ -464,9 +464,8 @@ static bool uf2_same_name(const char *a, const char *b)
 
 bool image_uf2_family(const char *name, uint32_t *family)
 {
-    char *end;
-    unsigned long long v = strtoull(name, &end, 0);
-    if (end != name && !*end && v <= UINT32_MAX && name[0] != '-') {
+    uint64_t v;
+    if (number_whole(name, &v) && v <= UINT32_MAX) {
         *family = (uint32_t)v;
         return true;
     }

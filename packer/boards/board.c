@@ -1,7 +1,6 @@
 #include "packer/boards/board.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <ini.h>
 
 #include "format/file.h"
+#include "format/number.h"
 #include "packer/boards/table.h"
 
 enum {
@@ -42,21 +42,6 @@ static const char *board_text(struct board_parser *p, const char *text)
     return arena_strndup(p->arena, text, strlen(text));
 }
 
-// A number with 0x and the units K and M.
-static bool board_number(const char **s, uint64_t *out)
-{
-    char *end;
-    errno = 0;
-    unsigned long long v = strtoull(*s, &end, 0);
-    unsigned shift = *end == 'K' ? 10 : *end == 'M' ? 20 : 0;
-    if (errno || end == *s || **s == '-' || v > UINT64_MAX >> 20) {
-        return false;
-    }
-    *out = (uint64_t)v << shift;
-    *s = end + (shift != 0);
-    return true;
-}
-
 static bool board_parse_ranges(struct board_parser *p, const char *text, struct board_ranges *out)
 {
     *out = (struct board_ranges){0};
@@ -66,7 +51,7 @@ static bool board_parse_ranges(struct board_parser *p, const char *text, struct 
         if (out->n == BOARD_RANGES) {
             return board_problem(p, "more than four ranges: %s", text);
         }
-        if (!board_number(&s, &r.start) || *s++ != ':' || !board_number(&s, &r.size) ||
+        if (!number_size(&s, &r.start) || *s++ != ':' || !number_size(&s, &r.size) ||
             (*s && *s != ' ') || r.size == 0 || !ck_add(r.start, r.size, &end)) {
             return board_problem(p, "not START:SIZE: %s", text);
         }

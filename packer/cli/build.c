@@ -1,9 +1,8 @@
 #include "packer/cli/build.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "format/number.h"
 #include "packer/sign/sign.h"
 
 void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS])
@@ -54,20 +53,6 @@ enum diag_code build_distinct(struct cli *cli, const char *output, const char *i
     return DIAG_OK;
 }
 
-static bool parse_size(const char **text, uint64_t *v)
-{
-    char *end;
-    errno = 0;
-    *v = strtoull(*text, &end, 0);
-    bool good = !errno && end != *text && **text != '-';
-    if (good && (*end == 'K' || *end == 'k' || *end == 'M')) {
-        good = ck_mul(*v, *end == 'M' ? 1 << 20 : 1 << 10, v);
-        end++;
-    }
-    *text = end;
-    return good;
-}
-
 static enum diag_code parse_region(struct cli *cli, struct build *b)
 {
     const char *p = b->region;
@@ -75,8 +60,8 @@ static enum diag_code parse_region(struct cli *cli, struct build *b)
         return DIAG_OK;
     }
     uint64_t end;
-    bool good =
-        parse_size(&p, &b->by_hand.addr) && *p++ == ':' && parse_size(&p, &b->by_hand.size) && !*p;
+    bool good = number_size(&p, &b->by_hand.addr) && *p++ == ':' &&
+                number_size(&p, &b->by_hand.size) && !*p;
     if (!good || !ck_add(b->by_hand.addr, b->by_hand.size, &end)) {
         return cli_usage_error(cli, "--region takes START:SIZE (0x10080000:256K), not '%s'",
                                b->region);
@@ -161,6 +146,9 @@ enum diag_code build_check(struct cli *cli, struct build *b)
     }
     if (!b->args.n && !b->boot && !b->main) {
         return cli_usage_error(cli, "there is nothing to freeze");
+    }
+    if (b->json && file_is_stdout(b->output)) {
+        return cli_usage_error(cli, "--json and -o %s both want standard output", b->output);
     }
     enum diag_code err = check_output(cli, b, b->output);
     err = err ? err : check_list(cli, b);
@@ -324,6 +312,7 @@ static enum diag_code write_proven(struct cli *cli, struct build *b, const struc
     enum diag_code err = begin_list(cli, b, &list);
     err = err ? err : splice_prove(p, product, &cli->arena, &cli->diag);
     err = err ? err : build_settle(cli, b);
+    err = err || !b->reports ? err : build_report(cli, b);
     if (err) {
         file_drop(list);
     } else if (list) {
@@ -447,5 +436,14 @@ enum diag_code build_report(struct cli *cli, const struct build *b)
     struct bytes_out out;
     bytes_out_init(&out);
     (b->json ? report_json : report_table)(b, &out);
-    return cli_print(cli, &out);
+    if (!file_is_stdout(b->output)) {
+        return cli_print(cli, &out);
+    }
+    enum diag_code err = bytes_out_check(&out, &cli->diag);
+    if (!err) {
+        diag_tame((char *)out.data, out.size);
+        fwrite(out.data, 1, out.size, stderr);
+    }
+    bytes_out_free(&out);
+    return err;
 }

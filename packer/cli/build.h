@@ -18,7 +18,8 @@ struct build { // options first, then what the steps make of them
     struct input_options inputs;
     struct cli_list args;
     bool json, strict;
-    bool quiet; // leave the production findings to the caller
+    bool quiet;   // leave the production findings to the caller
+    bool reports; // print the report before the product gets its name
 
     enum image_kind kind;
     struct file file;    // the firmware file as given
@@ -54,7 +55,8 @@ enum diag_code build_list(struct cli *cli, struct build *b);
 enum diag_code build_blob(struct cli *cli, struct build *b);
 // Waits for the checks of the signatures.
 enum diag_code build_settle(struct cli *cli, struct build *b);
-// The table (or JSON) that tells what was done.
+// The table (or JSON) that tells what is done; on standard error if the output goes to standard
+// output. To be told before the output is put in place: a command that fails changes nothing.
 enum diag_code build_report(struct cli *cli, const struct build *b);
 void build_free(struct build *b);
 

@@ -1,10 +1,9 @@
 #include "packer/cli/cli.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "format/number.h"
 
 enum diag_code cli_usage_error(struct cli *cli, const char *fmt, ...)
 {
@@ -28,16 +27,11 @@ enum diag_code cli_append(struct cli *cli, struct cli_list *list, const char *it
     return DIAG_OK;
 }
 
-// Numbers are decimal or 0x; nothing may follow them.
 static enum diag_code cli_uint(struct cli *cli, const char *name, const char *text, uint64_t *to)
 {
-    char *end;
-    errno = 0;
-    unsigned long long v = strtoull(text, &end, 0);
-    if (errno || end == text || *end || text[0] == '-') {
+    if (!number_whole(text, to)) {
         return cli_usage_error(cli, "%s takes a number, not '%s'", name, text);
     }
-    *to = v;
     return DIAG_OK;
 }
 
@@ -125,8 +119,7 @@ enum diag_code cli_parse(struct cli *cli, const struct cli_command *cmd, int arg
         } else if (!plain && (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0)) {
             printf("Usage: %s %s\n", cli->program, cmd->usage);
             *helped = true;
-            return fflush(stdout) ? diag_set(&cli->diag, DIAG_IO, "<stdout>", "cannot write")
-                                  : DIAG_OK;
+            return DIAG_OK;
         } else if (!plain && arg[0] == '-' && arg[1]) {
             err = cli_option(cli, options, argc, argv, &i);
         } else if (rest) {
@@ -144,10 +137,8 @@ enum diag_code cli_parse(struct cli *cli, const struct cli_command *cmd, int arg
 enum diag_code cli_print(struct cli *cli, struct bytes_out *out)
 {
     enum diag_code err = bytes_out_check(out, &cli->diag);
-    if (!err && out->size && out->data[0] != '{') { // JSON has escapes of its own
-        diag_tame((char *)out->data, out->size);
-    }
     if (!err) {
+        diag_tame((char *)out->data, out->size); // no change to JSON, which has escapes of its own
         err = file_write("-", out->data, out->size, FILE_DATA, false, &cli->diag);
     }
     bytes_out_free(out);

@@ -52,8 +52,8 @@ static enum diag_code make(struct cli *cli, struct build *b)
     err = err ? err : build_open(cli, b);
     err = err ? err : build_blob(cli, b);
     err = err ? err : build_read_back(cli, b, &blob);
-    err = err ? err : build_product(cli, b, blob);
-    return err ? err : build_report(cli, b);
+    b->reports = true;
+    return err ? err : build_product(cli, b, blob);
 }
 
 static enum diag_code run_project(struct cli *cli, const struct build *b)

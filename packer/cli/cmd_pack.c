@@ -18,10 +18,10 @@ static enum diag_code make(struct cli *cli, struct build *b)
     err = err ? err : build_open(cli, b);
     err = err ? err : build_blob(cli, b);
     err = err ? err : build_settle(cli, b);
+    err = err ? err : build_report(cli, b);
     err = err ? err : build_write_list(cli, b);
-    err =
-        err ? err : file_write(b->output, b->blob.data, b->blob.size, FILE_DATA, true, &cli->diag);
-    return err ? err : build_report(cli, b);
+    return err ? err
+               : file_write(b->output, b->blob.data, b->blob.size, FILE_DATA, true, &cli->diag);
 }
 
 static enum diag_code run(struct cli *cli, int argc, char **argv)

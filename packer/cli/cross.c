@@ -352,11 +352,11 @@ static const char *cross_output_name(const struct cross *x, const char *input, s
     return x->output;
 }
 
-static enum diag_code cross_os_error(struct cross_failure *f, const char *name)
+static enum diag_code cross_os_error(struct cross_failure *f, const char *name, const char *what)
 {
     f->os_error = errno;
     f->os_name = name;
-    return diag_set(&f->diag, DIAG_IO, name, "cannot open: %s", strerror(f->os_error));
+    return diag_set(&f->diag, DIAG_IO, name, "%s: %s", what, strerror(f->os_error));
 }
 
 static bool cross_put(int fd, const uint8_t *p, size_t n)
@@ -381,10 +381,10 @@ static enum diag_code cross_overwrite(const char *name, const struct bytes_out *
     // Opening a pipe that nobody reads fails instead of waiting.
     int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, CROSS_MODE);
     if (fd < 0) {
-        return cross_os_error(f, name);
+        return cross_os_error(f, name, "cannot write");
     }
     bool ok = fcntl(fd, F_SETFL, O_WRONLY) == 0 && cross_put(fd, out->data, out->size);
-    return close(fd) == 0 && ok ? DIAG_OK : cross_os_error(f, name);
+    return close(fd) == 0 && ok ? DIAG_OK : cross_os_error(f, name, "cannot write");
 }
 
 // An output that is there already becomes new without being written, which takes disks much longer.
@@ -419,19 +419,19 @@ static enum diag_code cross_install(const struct cross *x, const char *name, boo
     int n = snprintf(temp, sizeof temp, "%s.%ld.tmp", name, x->process);
     if (n < 0 || n >= (int)sizeof temp) {
         errno = ENAMETOOLONG;
-        return cross_os_error(f, name);
+        return cross_os_error(f, name, "cannot write");
     }
     int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, CROSS_MODE);
     if (fd < 0 && exists && (errno == EACCES || errno == EPERM)) {
         return cross_overwrite(name, out, f);
     }
     if (fd < 0) {
-        return cross_os_error(f, name);
+        return cross_os_error(f, name, "cannot write");
     }
     bool ok = cross_put(fd, out->data, out->size);
     ok = close(fd) == 0 && ok && rename(temp, name) == 0;
     if (!ok) {
-        cross_os_error(f, name);
+        cross_os_error(f, name, "cannot write");
         unlink(temp);
         return DIAG_IO;
     }
@@ -443,7 +443,8 @@ static enum diag_code cross_write(const struct cross *x, const char *name,
                                   const struct bytes_out *out, struct cross_failure *f)
 {
     struct stat st;
-    if (strcmp(name, "-") == 0 && x->release->stdin_and_dashes) {
+    bool dash = strcmp(name, "-") == 0 && x->release->stdin_and_dashes;
+    if (dash || (!x->drop_in && file_is_stdout(name))) {
         return file_write("-", out->data, out->size, FILE_DATA, !x->drop_in, &f->diag);
     }
     bool exists = lstat(name, &st) == 0;
@@ -465,7 +466,7 @@ static enum diag_code cross_read(const char *input, struct arena *a, struct cros
         return err;
     }
     if (stat(input, &st) != 0 || access(input, R_OK) != 0) {
-        return cross_os_error(f, input);
+        return cross_os_error(f, input, "cannot open");
     }
     if (S_ISDIR(st.st_mode)) {
         f->os_error = EISDIR;

@@ -19,23 +19,51 @@ static void main_usage(FILE *to)
           to);
 }
 
+static const struct cli_command *main_find(const char *name);
+
+// help, or help COMMAND.
+static enum diag_code main_help(struct cli *cli, int argc, char **argv)
+{
+    if (argc > 1) {
+        char ask[] = "--help", *asked[] = {argv[1], ask, NULL};
+        return main_find(argv[1])->run(cli, 2, asked);
+    }
+    main_usage(stdout);
+    return DIAG_OK;
+}
+
+static enum diag_code main_unknown(struct cli *cli, int argc, char **argv)
+{
+    (void)argc;
+    enum diag_code err = cli_usage_error(cli, "unknown command '%s'", argv[0]);
+    diag_help(&cli->diag, "see %s --help", cli->program);
+    return err;
+}
+
+// The command of this name; help is one, and so is the complaint that there is none.
 static const struct cli_command *main_find(const char *name)
 {
+    static const struct cli_command help = {.name = "help", .run = main_help};
+    static const struct cli_command unknown = {.name = "", .run = main_unknown};
     for (const struct cli_command *const *c = cli_commands; *c; c++) {
         if (strcmp((*c)->name, name) == 0) {
             return *c;
         }
     }
-    return NULL;
+    if (strcmp(name, "--version") == 0) {
+        return main_find("version");
+    }
+    bool helps =
+        strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0;
+    return helps ? &help : &unknown;
 }
 
-static void main_report(const struct cli *cli, enum diag_code code)
+static void main_report(const struct cli *cli)
 {
     char message[MAIN_MESSAGE_MAX];
     if (cli->diag.code == DIAG_OK) {
         return; // the command has said it in its own output: "no" with --json, for one
     }
-    (void)code;
     diag_format(&cli->diag, cli->program, message, sizeof message);
     fprintf(stderr, "%s\n", message);
 }
@@ -62,16 +90,15 @@ static int main_run(const struct cli_command *cmd, int argc, char **argv)
     arena_init(&cli.arena, 0);
     diag_init(&cli.diag);
     enum diag_code code = main_guard(&cli, cmd, argc, argv);
-    if (fflush(stdout) != 0 && code == DIAG_OK) {
-        code = diag_set(&cli.diag, DIAG_IO, "<stdout>", "cannot write");
-    }
-    main_report(&cli, code);
+    code = code ? code : file_flush_stdout(&cli.diag);
+    main_report(&cli);
     arena_free(&cli.arena);
     return diag_exit(code);
 }
 
 int main(int argc, char **argv)
 {
+    file_process();
     if (argc > 0 && mpycross_is(argv[0])) {
         return mpycross_main(argc, argv);
     }
@@ -79,15 +106,5 @@ int main(int argc, char **argv)
         main_usage(stderr);
         return DIAG_USAGE;
     }
-    const char *name = argv[1];
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
-        main_usage(stdout);
-        return fflush(stdout) ? DIAG_IO : DIAG_OK;
-    }
-    const struct cli_command *cmd = main_find(strcmp(name, "--version") == 0 ? "version" : name);
-    if (!cmd) {
-        fprintf(stderr, "mpy-freeze: unknown command '%s'\n  see mpy-freeze --help\n", name);
-        return DIAG_USAGE;
-    }
-    return main_run(cmd, argc - 1, argv + 1);
+    return main_run(main_find(argv[1]), argc - 1, argv + 1);
 }

@@ -111,6 +111,10 @@ int mpycross_main(int argc, char **argv)
     arena_init(&cli.arena, 0);
     diag_init(&cli.diag);
     int status = mpycross_run(&cli, &x, argc, argv);
+    if (file_flush_stdout(&cli.diag) && !status) {
+        fprintf(stderr, "%s\n", cli.diag.text);
+        status = 1;
+    }
     arena_free(&cli.arena);
-    return fflush(stdout) ? 1 : status;
+    return status;
 }

@@ -1,12 +1,11 @@
 // Reading mpy-freeze.ini.
 #include "packer/cli/project.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <ini.h>
 
+#include "format/number.h"
 #include "packer/manifest/path.h"
 
 enum {
@@ -115,14 +114,7 @@ static bool set_bool(struct project_parser *p, bool *to, const char *value)
 
 static bool set_number(struct project_parser *p, uint64_t *to, const char *value)
 {
-    char *end;
-    errno = 0;
-    unsigned long long n = strtoull(value, &end, 0);
-    if (errno || end == value || *end || value[0] == '-') {
-        return problem(p, "a number is needed, not '%s'", value);
-    }
-    *to = n;
-    return true;
+    return number_whole(value, to) || problem(p, "a number is needed, not '%s'", value);
 }
 
 // One key, which takes the place of the product's; none: a row takes it away.

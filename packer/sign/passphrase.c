@@ -7,6 +7,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "format/file.h"
 #include "packer/sign/internal.h"
 
 static const char passphrase_variable[] = "MPY_FREEZE_PASSPHRASE";
@@ -22,9 +23,9 @@ static enum diag_code passphrase_line(int fd, const char *name, struct diag *d, 
     size_t n = 0;
     for (;;) {
         char c;
-        ssize_t got = read(fd, &c, 1);
-        if (got < 0 && errno == EINTR) {
-            continue;
+        ptrdiff_t got = file_get(fd, &c, 1, n > 0);
+        if (got < 0 && errno == ETIMEDOUT) {
+            return diag_set(d, DIAG_IO, name, "is a pipe that nobody writes to");
         }
         if (got < 0) {
             return diag_set(d, DIAG_IO, name, "cannot read: %s", strerror(errno));
@@ -45,7 +46,7 @@ static enum diag_code passphrase_line(int fd, const char *name, struct diag *d, 
 
 static enum diag_code passphrase_file(const char *name, struct diag *d, char *text)
 {
-    int fd = strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+    int fd = strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         return diag_set(d, DIAG_IO, name, "cannot open: %s", strerror(errno));
     }

@@ -1,10 +1,9 @@
 // mpy-verify: the verify command alone. There is no compiler and no signing code in this program.
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "format/file.h"
+#include "format/number.h"
 #include "verify/host/command.h"
 
 enum { MAIN_MESSAGE_MAX = 4096 }; // the parts of a struct diag are bounded below this
@@ -18,13 +17,9 @@ struct main_option {
 
 static enum diag_code main_number(const char *name, const char *text, uint64_t *to, struct diag *d)
 {
-    char *end;
-    errno = 0;
-    unsigned long long v = strtoull(text, &end, 0);
-    if (errno || end == text || *end || text[0] == '-') {
+    if (!number_whole(text, to)) {
         return diag_set(d, DIAG_USAGE, NULL, "%s takes a number, not '%s'", name, text);
     }
-    *to = v;
     return DIAG_OK;
 }
 
@@ -114,15 +109,30 @@ static enum diag_code main_parse(int argc, char **argv, struct verify_args *args
     return err;
 }
 
-static int main_help(FILE *to)
-{
-    fputs("Usage: mpy-verify " VERIFY_USAGE "  mpy-verify product.bin -k pub.pem\n", to);
-    return fflush(to) ? DIAG_IO : DIAG_OK;
-}
+static const char main_help[] =
+    "Usage: mpy-verify " VERIFY_USAGE "  mpy-verify product.bin -k pub.pem\n";
 
 static bool main_asks(int argc, char **argv, const char *what)
 {
     return argc == 2 && strcmp(argv[1], what) == 0;
+}
+
+// Reads the arguments and does what they ask for; out gets what is to be printed.
+static enum diag_code main_run(int argc, char **argv, struct arena *a, struct diag *d,
+                               struct bytes_out *out)
+{
+    struct verify_args args = {0};
+    if (main_asks(argc, argv, "--help") || main_asks(argc, argv, "-h")) {
+        bytes_printf(out, "%s", main_help);
+        return DIAG_OK;
+    }
+    if (main_asks(argc, argv, "--version")) {
+        bytes_printf(out, "mpy-verify %s\n", MPY_FREEZE_VERSION);
+        return DIAG_OK;
+    }
+    const char **keys = ARENA_ARRAY(a, const char *, (size_t)argc);
+    enum diag_code code = keys ? main_parse(argc, argv, &args, keys, d) : diag_nomem(d);
+    return code ? code : verify_command(&args, a, d, out);
 }
 
 int main(int argc, char **argv)
@@ -130,28 +140,17 @@ int main(int argc, char **argv)
     struct arena arena;
     struct diag d;
     struct bytes_out out;
-    struct verify_args args = {0};
-    if (main_asks(argc, argv, "--help") || main_asks(argc, argv, "-h")) {
-        return main_help(stdout);
-    }
-    if (main_asks(argc, argv, "--version")) {
-        puts("mpy-verify " MPY_FREEZE_VERSION);
-        return fflush(stdout) ? DIAG_IO : DIAG_OK;
-    }
+    file_process();
     if (argc < 2) {
-        main_help(stderr);
+        fputs(main_help, stderr);
         return DIAG_USAGE;
     }
     arena_init(&arena, 0);
     diag_init(&d);
     bytes_out_init(&out);
-    const char **keys = ARENA_ARRAY(&arena, const char *, (size_t)argc);
-    enum diag_code code = keys ? main_parse(argc, argv, &args, keys, &d) : diag_nomem(&d);
-    code = code ? code : verify_command(&args, &arena, &d, &out);
+    enum diag_code code = main_run(argc, argv, &arena, &d, &out);
     if (out.size > 0) {
-        if (out.data[0] != '{') { // JSON has escapes of its own
-            diag_tame((char *)out.data, out.size);
-        }
+        diag_tame((char *)out.data, out.size); // no change to JSON, which has escapes of its own
         enum diag_code err = file_write("-", out.data, out.size, FILE_DATA, false, &d);
         code = err ? err : code;
     }
