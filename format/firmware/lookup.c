@@ -49,6 +49,17 @@ static bool is_zero(const struct scan *s, uint64_t addr, unsigned size)
     return p != NULL;
 }
 
+// A literal word is an address or, in position-independent code, the distance of a word of the GOT
+// from its base.
+static struct ref_target *literal_target(struct ref_sweep *r, uint64_t value)
+{
+    const struct view *v = &r->scan->view;
+    uint64_t got;
+    if (!v->image->pic)
+        return ref_target_at(r, value);
+    return view_dynamic(v, VIEW_DT_PLTGOT, &got) ? ref_target_at(r, (uint32_t)(got + value)) : NULL;
+}
+
 static void add_literals(struct ref_sweep *r, const struct ref_isa *isa)
 {
     const struct view *v = &r->scan->view;
@@ -58,7 +69,7 @@ static void add_literals(struct ref_sweep *r, const struct ref_isa *isa)
         if (!isa->step(v, at, &step) || !step.size)
             return;
         struct ref_target *t =
-            step.literal && view_word(v, step.literal, &value) ? ref_target_at(r, value) : NULL;
+            step.literal && view_word(v, step.literal, &value) ? literal_target(r, value) : NULL;
         if (t)
             ref_add(r, t, &(struct fw_ref){.kind = FW_REF_WORD, .addr = step.literal, .user = at});
         at += step.size;

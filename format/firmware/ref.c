@@ -56,6 +56,8 @@ bool ref_spend(struct ref_sweep *r, uint64_t bytes)
 
 void ref_add(struct ref_sweep *r, struct ref_target *t, const struct fw_ref *ref)
 {
+    if (scan_is_record(r->scan, ref->user ? ref->user : ref->addr))
+        return;
     if (t->slot_of) {
         add_slot(r, t->addr, t->slot_of, ref->user);
         return;

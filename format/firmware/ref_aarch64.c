@@ -17,11 +17,16 @@ struct adrp {
     bool stale;
 };
 
-static void set_adrp(struct adrp *regs, uint32_t insn, uint64_t at)
+struct adrps {
+    struct adrp of[A64_REGISTERS];
+    uint64_t fork; // the last branch or jump that was passed
+};
+
+static void set_adrp(struct adrps *regs, uint32_t insn, uint64_t at)
 {
     uint64_t imm = (uint64_t)(insn >> 5 & 0x7ffff) << 2 | (insn >> 29 & 3);
     uint64_t offset = (uint64_t)((int64_t)(imm << 43) >> 43) << 12;
-    regs[insn & 31] = (struct adrp){at, (at & ~0xfffULL) + offset, false};
+    regs->of[insn & 31] = (struct adrp){at, (at & ~0xfffULL) + offset, false};
 }
 
 // The offset that an add or a load or store with unsigned offset adds to register rn.
@@ -38,30 +43,47 @@ static bool lo12(uint32_t insn, unsigned *rn, uint64_t *offset)
     return true;
 }
 
-static void use(struct ref_sweep *r, const struct adrp *regs, uint32_t insn, uint64_t at)
+static void use(struct ref_sweep *r, const struct adrps *regs, uint32_t insn, uint64_t at)
 {
     unsigned rn;
     uint64_t offset;
-    if (!lo12(insn, &rn, &offset) || !regs[rn].at ||
-        at - regs[rn].at > (regs[rn].stale ? A64_STALE_MAX : A64_PAIR_MAX))
+    if (!lo12(insn, &rn, &offset))
         return;
-    struct ref_target *t = ref_target_at(r, regs[rn].page + offset);
+    const struct adrp *a = &regs->of[rn];
+    if (!a->at || at - a->at > (a->stale ? A64_STALE_MAX : A64_PAIR_MAX))
+        return;
+    struct ref_target *t = ref_target_at(r, a->page + offset);
     if (t)
         ref_add(r, t,
-                &(struct fw_ref){
-                    .kind = FW_REF_ADRP_ADD, .addr = regs[rn].at, .addr2 = at, .user = at});
+                &(struct fw_ref){.kind = FW_REF_ADRP_ADD, .addr = a->at, .addr2 = at, .user = at});
+}
+
+// Without a branch between the adrp and here no path leads past this instruction.
+static void spoil_one(struct adrps *regs, unsigned rd)
+{
+    struct adrp *a = &regs->of[rd];
+    if (a->at > regs->fork)
+        a->at = 0;
+    a->stale = true;
 }
 
 // Marks the registers that an instruction writes; a call leaves x19 and up.
-static void spoil(struct adrp *regs, uint32_t insn)
+static void spoil(struct adrps *regs, uint32_t insn)
 {
     bool data = (insn & 0x1c000000) == 0x10000000 || (insn & 0x0e000000) == 0x0a000000;
     bool load = (insn & 0x0a000000) == 0x08000000 && (insn & 0x00c00000);
     if (data || load)
-        regs[insn & 31].stale = true;
+        spoil_one(regs, insn & 31);
     if ((insn & 0xfc000000) == 0x94000000 || (insn & 0xfffffc1f) == 0xd63f0000) // bl, blr
         for (unsigned i = 0; i < 19; i++)
-            regs[i].stale = true;
+            spoil_one(regs, i);
+}
+
+// Branches and jumps, not calls.
+static bool is_fork(uint32_t insn)
+{
+    return (insn & 0xfc000000) == 0x14000000 || (insn & 0xff000000) == 0x54000000 ||
+           (insn & 0x7c000000) == 0x34000000 || (insn & 0xfffffc1f) == 0xd61f0000;
 }
 
 static void adr(struct ref_sweep *r, uint32_t insn, uint64_t at)
@@ -74,15 +96,16 @@ static void adr(struct ref_sweep *r, uint32_t insn, uint64_t at)
 
 static void sweep_span(struct ref_sweep *r, const struct view_span *span)
 {
-    struct adrp regs[A64_REGISTERS] = {{0, 0, false}};
+    struct adrps regs = {.fork = 0};
     for (uint64_t at = -span->run & 3; in_range(at, 4, span->size); at += 4) {
         uint32_t insn = ld32(span->data + at);
+        regs.fork = is_fork(insn) ? span->run + at : regs.fork;
         if ((insn & 0x9f000000) == 0x90000000)
-            set_adrp(regs, insn, span->run + at);
+            set_adrp(&regs, insn, span->run + at);
         else if ((insn & 0x9f000000) == 0x10000000)
             adr(r, insn, span->run + at);
         else
-            use(r, regs, insn, span->run + at), spoil(regs, insn);
+            use(r, &regs, insn, span->run + at), spoil(&regs, insn);
     }
 }
 

@@ -18,13 +18,22 @@ struct high {
     bool stale;
 };
 
-static void spoil(struct high *regs, unsigned rd)
+struct highs {
+    struct high of[RV_REGISTERS];
+    uint64_t fork; // the last branch or jump that was passed
+};
+
+// Without a branch between the high part and here no path leads past this instruction.
+static void spoil(struct highs *regs, unsigned rd)
 {
-    regs[rd].stale = true;
+    struct high *h = &regs->of[rd];
+    if (h->at > regs->fork)
+        h->at = 0;
+    h->stale = true;
 }
 
 // A call may change ra, t0 to t6 and a0 to a7.
-static void spoil_scratch(struct high *regs)
+static void spoil_scratch(struct highs *regs)
 {
     for (unsigned i = 1; i < RV_REGISTERS; i++)
         if (i == 1 || (i >= 5 && i <= 7) || (i >= 10 && i <= 17) || i >= 28)
@@ -36,19 +45,19 @@ static uint64_t sign32(uint32_t v)
     return (uint64_t)(int64_t)(int32_t)v;
 }
 
-static void set_high(struct high *regs, uint32_t insn, uint64_t at, uint64_t mask)
+static void set_high(struct highs *regs, uint32_t insn, uint64_t at, uint64_t mask)
 {
     unsigned rd = insn >> 7 & 31;
     if ((insn & 0x7f) == 0x37)
-        regs[rd] = (struct high){at, sign32(insn & 0xfffff000) & mask, FW_REF_LUI_LO12, false};
+        regs->of[rd] = (struct high){at, sign32(insn & 0xfffff000) & mask, FW_REF_LUI_LO12, false};
     else
-        regs[rd] =
+        regs->of[rd] =
             (struct high){at, (at + sign32(insn & 0xfffff000)) & mask, FW_REF_AUIPC_LO12, false};
-    regs[0].at = 0;
+    regs->of[0].at = 0;
 }
 
 // The register that a 16-bit instruction writes.
-static void spoil_compressed(struct high *regs, uint16_t insn)
+static void spoil_compressed(struct highs *regs, uint16_t insn)
 {
     unsigned funct = insn >> 13, rd = insn >> 7 & 31;
     switch (insn & 3) {
@@ -72,7 +81,7 @@ static void spoil_compressed(struct high *regs, uint16_t insn)
 }
 
 // The register that a 32-bit instruction other than lui and auipc writes.
-static void spoil_written(struct high *regs, uint32_t insn)
+static void spoil_written(struct highs *regs, uint32_t insn)
 {
     unsigned op = insn & 0x7f, rd = insn >> 7 & 31;
     if ((op == 0x6f || op == 0x67) && rd == 1)
@@ -82,12 +91,12 @@ static void spoil_written(struct high *regs, uint32_t insn)
 }
 
 // c.lui has a six-bit immediate; the linker makes it of a lui that fits.
-static void set_compressed(struct high *regs, uint16_t insn, uint64_t at, uint64_t mask)
+static void set_compressed(struct highs *regs, uint16_t insn, uint64_t at, uint64_t mask)
 {
     unsigned rd = insn >> 7 & 31;
     uint32_t imm = (uint32_t)(insn >> 2 & 31) << 12 | ((insn & 0x1000) ? 0xfffe0000u : 0);
     if ((insn & 0xe003) == 0x6001 && rd != 0 && rd != 2)
-        regs[rd] = (struct high){at, sign32(imm) & mask, FW_REF_LUI_LO12, false};
+        regs->of[rd] = (struct high){at, sign32(imm) & mask, FW_REF_LUI_LO12, false};
     else
         spoil_compressed(regs, insn);
 }
@@ -107,36 +116,53 @@ static bool low_part(uint32_t insn, unsigned *rs, uint64_t *low)
     return true;
 }
 
-static void use(struct ref_sweep *r, const struct high *regs, uint32_t insn, uint64_t at,
+static void use(struct ref_sweep *r, const struct highs *regs, uint32_t insn, uint64_t at,
                 uint64_t mask)
 {
     unsigned rs;
     uint64_t low;
-    if (!low_part(insn, &rs, &low) || !regs[rs].at ||
-        at - regs[rs].at > (regs[rs].stale ? RV_STALE_MAX : RV_PAIR_MAX))
+    if (!low_part(insn, &rs, &low))
         return;
-    struct ref_target *t = ref_target_at(r, (regs[rs].value + low) & mask);
+    const struct high *h = &regs->of[rs];
+    if (!h->at || at - h->at > (h->stale ? RV_STALE_MAX : RV_PAIR_MAX))
+        return;
+    struct ref_target *t = ref_target_at(r, (h->value + low) & mask);
     if (t)
-        ref_add(
-            r, t,
-            &(struct fw_ref){.kind = regs[rs].kind, .addr = regs[rs].at, .addr2 = at, .user = at});
+        ref_add(r, t, &(struct fw_ref){.kind = h->kind, .addr = h->at, .addr2 = at, .user = at});
+}
+
+// Branches and jumps, not calls.
+static bool is_fork(uint32_t insn)
+{
+    unsigned op = insn & 0x7f, funct = insn >> 13 & 7, rd = insn >> 7 & 31;
+    switch (insn & 3) {
+    case 1: // c.j, c.beqz, c.bnez
+        return funct >= 5;
+    case 2: // c.jr
+        return (insn & 0xf07f) == 0x8002;
+    case 3:
+        return op == 0x63 || ((op == 0x6f || op == 0x67) && rd == 0);
+    default:
+        return false;
+    }
 }
 
 static void sweep_span(struct ref_sweep *r, const struct view_span *span)
 {
-    struct high regs[RV_REGISTERS] = {{0, 0, FW_REF_LUI_LO12, false}};
+    struct highs regs = {.fork = 0};
     uint64_t mask = r->scan->view.ptr == 8 ? UINT64_MAX : UINT32_MAX;
     for (uint64_t at = span->run & 1; in_range(at, 4, span->size);) {
         uint32_t insn = ld32(span->data + at);
+        regs.fork = is_fork(insn) ? span->run + at : regs.fork;
         if ((insn & 3) != 3) {
-            set_compressed(regs, (uint16_t)insn, span->run + at, mask);
+            set_compressed(&regs, (uint16_t)insn, span->run + at, mask);
             at += 2;
             continue;
         }
         if ((insn & 0x7f) == 0x37 || (insn & 0x7f) == 0x17)
-            set_high(regs, insn, span->run + at, mask);
+            set_high(&regs, insn, span->run + at, mask);
         else
-            use(r, regs, insn, span->run + at, mask), spoil_written(regs, insn);
+            use(r, &regs, insn, span->run + at, mask), spoil_written(&regs, insn);
         at += 4;
     }
 }

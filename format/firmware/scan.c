@@ -88,15 +88,27 @@ static void drop_chance(const struct image *img, const struct blob *b, struct fw
     refs->n = n;
 }
 
-// What is known of a product from its blob: which modules and references are not the vendor's. A
-// broken blob is for others to report.
-static void use_blob(struct scan *s, struct image *img)
+// A broken blob is for others to report.
+static void find_blob(struct scan *s, struct image *img)
 {
-    struct firmware *fw = s->fw;
-    struct blob *b = NULL;
     struct diag ignored;
     diag_init(&ignored);
-    if (blob_find(img, s->arena, &ignored, &b) || !b)
+    if (blob_find(img, s->arena, &ignored, &s->blob))
+        s->blob = NULL;
+}
+
+bool scan_is_record(const struct scan *s, uint64_t run)
+{
+    const struct image *img = s->view.image;
+    return s->blob && in_blob(img, s->blob, run) && !in_payload(img, s->blob, run);
+}
+
+// What is known of a product from its blob: which modules and references are not the vendor's.
+static void use_blob(struct scan *s, const struct image *img)
+{
+    struct firmware *fw = s->fw;
+    const struct blob *b = s->blob;
+    if (!b)
         return;
     for (unsigned i = 0; i < fw->n_modules; i++)
         fw->modules[i].spliced = in_blob(img, b, fw->modules[i].addr);
@@ -127,6 +139,7 @@ static enum diag_code run_passes(struct scan *s, struct image *img, struct firmw
     }
     *out = s->fw;
     isa_scan(s);
+    find_blob(s, img);
     if ((c = release_scan(s)) || (c = frozen_scan(s)) || (c = option_scan(s)) ||
         (c = ref_scan(s)) || (c = raw_scan(s)) || (c = symbol_confirm(s)))
         return c;

@@ -76,6 +76,7 @@ struct ref_sweep {
 };
 
 struct flow_step; // flow.h
+struct blob;      // format/blob/blob.h
 
 struct ref_isa { // one a ref_*.c
     enum image_machine isa;
@@ -115,7 +116,13 @@ struct scan {
     unsigned n_tables;
     struct frozen_table *tables;
     struct ref_sweep sweep;
+    struct blob *blob; // NULL where the image is no product of ours
 };
+
+// --- scan.c
+// Is there something of a blob other than its payload? It holds instructions that were written and
+// replaced, as data.
+bool scan_is_record(const struct scan *s, uint64_t run);
 
 // --- view.c
 enum diag_code view_init(struct view *v, const struct image *img, struct arena *a, struct diag *d);

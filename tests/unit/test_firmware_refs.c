@@ -152,6 +152,36 @@ Test(firmware_refs, riscv_lui_with_two_users_and_auipc)
     arena_free(&b.arena);
 }
 
+// A register that is written on every path to a later user is not what it was; behind a branch that
+// leads past the write it may be.
+static const struct {
+    const struct ref_isa *isa;
+    unsigned ptr;
+    uint32_t high, write, user, fork;
+} overwritten[] = {
+    // lui s1, 0x20; lw s1, 0(s1); addi a3, s1, 0x124; beqz a0, +8
+    {&ref_rv32, 4, 0x000204b7, 0x0004a483, 0x12448693, 0x00050463},
+    // auipc s1, 0x10; ld s1, 0(s1); addi a3, s1, 0x120; jr a0
+    {&ref_rv64, 8, 0x00010497, 0x0004b483, 0x12048693, 0x00050067},
+    // adrp x3, 0x20000; ldr x3, [x3]; add x0, x3, #0x124; cbz x0, +8
+    {&ref_aarch64, 8, 0x90000083, 0xf9400063, 0x91049060, 0xb4000040},
+};
+
+Test(firmware_refs, a_register_that_was_overwritten_is_no_half_of_a_pair)
+{
+    for (unsigned i = 0; i < sizeof overwritten / sizeof *overwritten; i++)
+        for (unsigned fork = 0; fork < 2; fork++) {
+            struct bench b;
+            bench_begin(&b, overwritten[i].ptr);
+            put(&b, 4, overwritten[i].high);
+            put(&b, 8, fork ? overwritten[i].fork : 0x00000013);
+            put(&b, 12, overwritten[i].write);
+            put(&b, 16, overwritten[i].user);
+            cr_expect_eq(bench_run(&b, overwritten[i].isa)->n, fork, "case %u, fork %u", i, fork);
+            arena_free(&b.arena);
+        }
+}
+
 Test(firmware_refs, xtensa_literal_before_its_users)
 {
     struct bench b;
