@@ -58,7 +58,7 @@ static const char *through_release(struct origin *o, const char *literal)
 {
     struct number n;
     o->out.size = 0;
-    if (number_read_float(o->rules, literal, strlen(literal), &n)) {
+    if (number_read_float(o->rules, literal, strlen(literal), o->arena, &n)) {
         return NULL;
     }
     number_write(o->rules, &n, &o->out);

@@ -1,7 +1,8 @@
 // Atoms and their trailers: calls, subscripts, displays, comprehensions.
 #include "packer/compiler/codegen.h"
 
-enum { GEN_STAR_MAX = 62 }; // the map of starred arguments is a small int of the host
+// The map of starred arguments is a small int of the host, and shifts go round in it.
+enum { GEN_STAR_BITS = 64 };
 
 bool gen_is_comprehension(const struct codegen *c, node items)
 {
@@ -52,7 +53,7 @@ static bool gen_star_arg(struct codegen *c, struct gen_args *a, node arg, uint32
         error = "* arg after **";
     } else if (a->keyword && c->u->release->star_before_keywords) {
         error = "* arg after kwarg";
-    } else if (i >= GEN_STAR_MAX || (bits <= UINT8_MAX && i >= bits - 1)) {
+    } else if (bits <= UINT8_MAX && i >= bits - 1) {
         error = "too many args";
     }
     if (error) {
@@ -60,7 +61,7 @@ static bool gen_star_arg(struct codegen *c, struct gen_args *a, node arg, uint32
         return false;
     }
     a->star = true;
-    a->star_map |= (uint64_t)1 << i;
+    a->star_map |= (uint64_t)1 << i % GEN_STAR_BITS;
     gen_node(c, gen_child(c, arg, 0));
     a->positional++;
     return true;
@@ -129,6 +130,10 @@ void gen_call(struct codegen *c, node arguments, bool is_method, uint32_t extra)
         }
     }
     bool star = a.star || a.double_star;
+    if ((a.star_map ^ a.star_map << 1) >> (GEN_STAR_BITS - 1)) { // upstream ends here
+        gen_error(c, arguments, "too many args");
+        return;
+    }
     if (star) {
         gen_int(c, (int64_t)a.star_map);
     }

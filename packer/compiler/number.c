@@ -7,6 +7,8 @@
 #include "packer/compiler/bigint.h"
 #include "packer/compiler/float_text.h"
 
+static const char no_memory[] = "memory allocation failed";
+
 // ---- Values ----
 
 static void set_int(struct number *out, int64_t v)
@@ -88,7 +90,7 @@ bool number_same(const struct number *a, const struct number *b)
         return false;
     if (a->kind == NUMBER_FLOAT)
         return float_bits(a->f) == float_bits(b->f);
-    return a->c.re == b->c.re && a->c.im == b->c.im;
+    return a->c.im == b->c.im || float_bits(a->c.im) == float_bits(b->c.im);
 }
 
 static uint32_t mix(uint64_t v)
@@ -182,7 +184,7 @@ static const char *int_error(unsigned base, const char *text, size_t size, struc
     put_quoted(&out, text, size);
     const char *message = out.failed ? NULL : arena_strndup(arena, (char *)out.data, out.size);
     bytes_out_free(&out);
-    return message ? message : "memory allocation failed";
+    return message ? message : no_memory;
 }
 
 // A literal past 62 bits: its digits without the underscores, as a bigint.
@@ -191,14 +193,14 @@ static const char *read_big(unsigned base, const char *text, size_t size, struct
 {
     char *digits = arena_alloc(arena, size);
     if (!digits)
-        return "memory allocation failed";
+        return no_memory;
     size_t n = 0;
     for (size_t i = 0; i < size; i++)
         if (text[i] != '_')
             digits[n++] = text[i];
     out->kind = NUMBER_BIG;
     out->big = bigint_from_text(arena, digits, n, base);
-    return out->big ? NULL : "memory allocation failed";
+    return out->big ? NULL : no_memory;
 }
 
 const char *number_read_int(const struct number_rules *rules, const char *text, size_t size,
@@ -227,8 +229,18 @@ const char *number_read_int(const struct number_rules *rules, const char *text, 
     return NULL;
 }
 
+bool number_identify(double *v, struct arena *arena)
+{
+    if (!isnan(*v))
+        return true;
+    const void *identity = arena_alloc(arena, 1);
+    uint64_t bits = 0x7ff8000000000000 | ((uint64_t)(uintptr_t)identity & 0x7ffffffffffff);
+    memcpy(v, &bits, sizeof bits);
+    return identity != NULL;
+}
+
 const char *number_read_float(const struct number_rules *rules, const char *text, size_t size,
-                              struct number *out)
+                              struct arena *arena, struct number *out)
 {
     static const char error[] = "invalid syntax for number";
     double value;
@@ -238,6 +250,8 @@ const char *number_read_float(const struct number_rules *rules, const char *text
     bool imaginary = used < size && (text[used] | 0x20) == 'j';
     if (used + imaginary != size || !size)
         return error;
+    if (!number_identify(&value, arena))
+        return no_memory;
     out->kind = imaginary ? NUMBER_COMPLEX : NUMBER_FLOAT;
     if (imaginary) {
         out->c.re = 0;

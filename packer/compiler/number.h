@@ -107,9 +107,14 @@ enum number_status number_unary_op(const struct number_rules *rules, enum number
 // ("invalid syntax for integer with base 10: '...'"), which is in the arena.
 const char *number_read_int(const struct number_rules *rules, const char *text, size_t size,
                             struct arena *arena, struct number *out);
-// The same for a float or imaginary token ("invalid syntax for number").
+// The same for a float or imaginary token ("invalid syntax for number"). Before 1.26, 0e999 is a
+// NaN.
 const char *number_read_float(const struct number_rules *rules, const char *text, size_t size,
-                              struct number *out);
+                              struct arena *arena, struct number *out);
+
+// Upstream compares NaNs by address: a new one differs from every other, but not from its copies.
+// So the payload becomes an address in the arena. Other floats stay. False without memory.
+bool number_identify(double *v, struct arena *arena);
 
 // math.NAME of the releases that fold it (fold_floats): e, pi, tau, inf, nan. False = not a
 // constant.
@@ -117,7 +122,7 @@ bool number_math_constant(const char *name, size_t size, struct number *out);
 
 bool number_is_true(const struct number *a);
 // True if upstream's constant table shares one entry between a and b. Copies of one NaN are the
-// same, two computed NaNs are not (their payload tells).
+// same, two computed or read ones are not (number_identify).
 bool number_same(const struct number *a, const struct number *b);
 // Equal for numbers that are the same.
 uint32_t number_hash(const struct number *a);

@@ -79,7 +79,7 @@ static node parser_float(struct parser *ps)
     const struct lexer *lx = &ps->lexer;
     struct number n;
     const char *error =
-        number_read_float(&u->release->numbers, (const char *)lx->text, lx->len, &n);
+        number_read_float(&u->release->numbers, (const char *)lx->text, lx->len, &u->work, &n);
     if (error) {
         parser_number_error(ps, error);
     }

@@ -9,22 +9,28 @@ oracle=
 out=$(mktemp -d) || exit 1
 trap 'rm -rf "$out"' EXIT
 
-# digest RELEASE LEVEL SCRIPT: of the output file, or of the messages.
+# digest RELEASE SCRIPT OPTION...: of the output file, or of the messages.
 digest() {
-    local program=(mpy-cross --release "$1")
-    [ -n "$oracle" ] && program=("$oracle/mpy-cross-$1")
+    local release=$1 script=$2 program
+    shift 2
+    program=(mpy-cross --release "$release")
+    [ -n "$oracle" ] && program=("$oracle/mpy-cross-$release")
     rm -f "$out/x.mpy"
-    "${program[@]}" "-O$2" -o "$out/x.mpy" "$3" >"$out/text" 2>&1
+    "${program[@]}" "$@" -o "$out/x.mpy" "$script" >"$out/text" 2>&1
     if [ -e "$out/x.mpy" ]; then sha256sum <"$out/x.mpy"; else sha256sum <"$out/text"; fi | cut -c1-16
 }
 
-for script in *.py wrong/*.py; do
-    case $script in wrong/*) levels=0 ;; *) levels="0 3" ;; esac
+for script in *.py wrong/*.py options/*.py; do
+    case $script in
+        wrong/*) options=-O0 ;;
+        options/*) options=$(sed -n 's/^# option: //p' "$script") ;;
+        *) options="-O0 -O3" ;;
+    esac
     for release in $releases; do
         # 1.19 makes machine code for the host unless told otherwise.
         [ "$release $script" = "1.19.1 wrong/native.py" ] && continue
-        for level in $levels; do
-            echo "$script $release -O$level $(digest "$release" $level "$script")"
+        for option in $options; do
+            echo "$script $release $option $(digest "$release" "$script" "$option")"
         done
     done
 done >"$out/measured"

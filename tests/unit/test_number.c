@@ -35,7 +35,7 @@ static struct number read_one(enum row row, const char *text)
     size_t size = strlen(text += negative);
     bool integer = !strpbrk(text, ".jJ") && (!strpbrk(text, "eE") || !strncmp(text, "0x", 2));
     const char *error = integer ? number_read_int(&rows[row], text, size, &arena, &n)
-                                : number_read_float(&rows[row], text, size, &n);
+                                : number_read_float(&rows[row], text, size, &arena, &n);
     cr_assert_null(error, "%s: %s", text, error);
     if (negative)
         cr_assert_eq(number_unary_op(&rows[row], NUMBER_NEGATIVE, &n, &arena, &n), NUMBER_OK);
@@ -111,8 +111,8 @@ Test(number, integer_errors)
     cr_assert_null(number_read_int(&rows[R124], "01", 2, &arena, &n));
     static const char *const floats[] = {"1e", "1e+", "1.2.3", "1ee2", "1j2", "1.5x"};
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
-        cr_assert_not_null(number_read_float(&rows[R126], floats[i], strlen(floats[i]), &n), "%s",
-                           floats[i]);
+        cr_assert_not_null(number_read_float(&rows[R126], floats[i], strlen(floats[i]), &arena, &n),
+                           "%s", floats[i]);
 }
 
 Test(number, floats_of_every_release)
@@ -218,6 +218,11 @@ Test(number, sameness_is_that_of_the_constant_table)
     number_binary(&rows[R126], op, &infinity, &infinity, 0, &arena, &other);
     cr_assert(number_same(&computed, &computed) && !number_same(&computed, &other));
     cr_assert(!number_math_constant("pie", 3, &nan));
+    static const char *const literals[] = {"0e999", "0e999j"}; // 0 times infinity
+    for (size_t i = 0; i < 2; i++) {
+        computed = read_one(R125, literals[i]), other = read_one(R125, literals[i]);
+        cr_assert(number_same(&computed, &computed) && !number_same(&computed, &other));
+    }
 }
 
 Test(number, small_int_bits)
