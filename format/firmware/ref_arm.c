@@ -5,10 +5,11 @@
 // Facts: Arm Architecture Reference Manual, LDR (literal) A1, MOVW A2, MOVT A1; ELF for the Arm
 // Architecture (GOT-relative relocations).
 #include "format/firmware/flow.h"
+#include "format/firmware/ref_pair.h"
 
 enum {
     ARM_LITERAL_REACH = 4096,
-    ARM_PAIR_MAX = 256, // bytes between movw and movt, or ldr and add pc
+    ARM_PAIR_MAX = 256, // bytes between ldr and add pc
 };
 
 static bool loads_literal(uint32_t insn, uint64_t at, uint64_t literal)
@@ -42,64 +43,36 @@ static void literals_of(struct ref_sweep *r, struct ref_target *t)
     }
 }
 
-static bool is_move(uint32_t insn, uint32_t op, unsigned *rd, uint16_t *imm)
+static bool is_move(const uint8_t *p, uint32_t op, unsigned *rd, uint16_t *half)
 {
+    uint32_t insn = ld32(p);
     *rd = insn >> 12 & 15;
-    *imm = (uint16_t)((insn >> 4 & 0xf000) | (insn & 0xfff));
+    *half = (uint16_t)((insn >> 4 & 0xf000) | (insn & 0xfff));
     return (insn & 0x0ff00000) == op && insn >> 28 != 15;
 }
 
-static void moves(struct ref_sweep *r, const struct view_span *s, uint64_t at, unsigned rd,
-                  uint16_t low)
+static bool is_movw(const uint8_t *p, unsigned *rd, uint16_t *half)
 {
-    for (uint64_t k = at + 4; k < at + ARM_PAIR_MAX && in_range(k, 4, s->size); k += 4) {
-        unsigned rd2;
-        uint16_t high;
-        uint32_t insn = ld32(s->data + k);
-        if (is_move(insn, 0x03000000, &rd2, &high) && rd2 == rd)
-            return;
-        if (!is_move(insn, 0x03400000, &rd2, &high) || rd2 != rd)
-            continue;
-        struct ref_target *t = ref_target_at(r, (uint32_t)high << 16 | low);
-        if (t)
-            ref_add(r, t,
-                    &(struct fw_ref){.kind = FW_REF_MOVW_MOVT,
-                                     .addr = s->run + at,
-                                     .addr2 = s->run + k,
-                                     .user = s->run + at});
-        return;
-    }
+    return is_move(p, 0x03000000, rd, half);
 }
 
-enum { MOVES_BLOCK = 16 };
+static bool is_movt(const uint8_t *p, unsigned *rd, uint16_t *half)
+{
+    return is_move(p, 0x03400000, rd, half);
+}
 
-// Is there a movw in a block of words? Compilers make vector code of this.
-static bool has_move(const uint8_t *p)
+static unsigned first_movw(const uint8_t *p)
 {
     uint32_t any = 0;
-    for (unsigned i = 0; i < MOVES_BLOCK; i++)
-        any |= (ld32(p + 4 * i) & 0x0ff00000) == 0x03000000;
-    return any;
+    for (unsigned i = 0; i < REF_PAIR_BLOCK; i += 4) // compilers make vector code of this
+        any |= (ld32(p + i) & 0x0ff00000) == 0x03000000;
+    for (unsigned i = 0; any && i < REF_PAIR_BLOCK; i += 4)
+        if ((ld32(p + i) & 0x0ff00000) == 0x03000000)
+            return i;
+    return REF_PAIR_BLOCK;
 }
 
-static void sweep_moves(struct ref_sweep *r, const struct view_span *s)
-{
-    uint64_t start = -s->run & 3;
-    struct sieve lows = {{0}};
-    for (unsigned i = 0; i < r->n; i++)
-        sieve_put(&lows, r->targets[i].addr & 0xffff);
-    for (uint64_t at = start; in_range(at, 4, s->size); at += 4) {
-        if ((at - start) % (4 * MOVES_BLOCK) == 0)
-            while (in_range(at, 4 * MOVES_BLOCK + 4, s->size) && !has_move(s->data + at))
-                at += 4 * MOVES_BLOCK;
-        unsigned rd;
-        uint16_t low;
-        uint32_t insn = ld32(s->data + at);
-        if ((insn & 0x0ff00000) == 0x03000000 && is_move(insn, 0x03000000, &rd, &low) &&
-            sieve_may_hold(&lows, low))
-            moves(r, s, at, rd, low);
-    }
-}
+static const struct ref_pair moves = {4, first_movw, is_movw, is_movt};
 
 // --- position-independent code
 
@@ -220,7 +193,7 @@ static void sweep(struct ref_sweep *r)
     for (unsigned i = 0; !r->collect && i < r->n; i++)
         literals_of(r, &r->targets[i]);
     for (unsigned i = 0; ref_next_code(r, &i, &span);)
-        sweep_moves(r, &span);
+        ref_pairs(r, &span, &moves);
     if (r->scan->view.image->pic)
         sweep_pic(r);
 }

@@ -3,11 +3,11 @@
 // Facts: Arm Architecture Reference Manual, LDR (literal) T1 and T2, MOVW, MOVT, and the encodings
 // of branches.
 #include "format/firmware/flow.h"
+#include "format/firmware/ref_pair.h"
 
 enum {
     THUMB_T1_REACH = 1024, // bytes from a T1 LDR to its literal, at most
     THUMB_T2_REACH = 4096, // the same for T2, in both directions
-    THUMB_PAIR_MAX = 256,  // bytes between movw and movt
 };
 
 static bool hw_at(const struct view *v, uint64_t addr, uint16_t *hw)
@@ -96,65 +96,36 @@ static void literals_of(struct ref_sweep *r, struct ref_target *t)
 
 // --- movw/movt
 
-static bool is_move(const uint8_t *p, uint16_t op, unsigned *rd, uint16_t *imm)
+static bool is_move(const uint8_t *p, uint16_t op, unsigned *rd, uint16_t *half)
 {
     uint16_t a = ld16(p), b = ld16(p + 2);
-    if ((a & 0xfbf0) != op || b & 0x8000)
-        return false;
     *rd = b >> 8 & 15;
-    *imm = (uint16_t)((a & 15) << 12 | (a & 0x400) << 1 | (b & 0x7000) >> 4 | (b & 0xff));
-    return true;
+    *half = (uint16_t)((a & 15) << 12 | (a & 0x400) << 1 | (b & 0x7000) >> 4 | (b & 0xff));
+    return (a & 0xfbf0) == op && !(b & 0x8000);
 }
 
-static void pair_from(struct ref_sweep *r, const struct view_span *span, uint64_t at, unsigned rd,
-                      uint16_t low)
+static bool is_movw(const uint8_t *p, unsigned *rd, uint16_t *half)
 {
-    for (uint64_t k = at + 4; k < at + THUMB_PAIR_MAX && in_range(k, 4, span->size); k += 2) {
-        unsigned rd2;
-        uint16_t high;
-        if (is_move(span->data + k, 0xf240, &rd2, &high) && rd2 == rd)
-            return;
-        if (!is_move(span->data + k, 0xf2c0, &rd2, &high) || rd2 != rd)
-            continue;
-        struct ref_target *t = ref_target_at(r, (uint32_t)high << 16 | low);
-        if (t)
-            ref_add(r, t,
-                    &(struct fw_ref){.kind = FW_REF_MOVW_MOVT,
-                                     .addr = span->run + at,
-                                     .addr2 = span->run + k,
-                                     .user = span->run + at});
-        return;
-    }
+    return is_move(p, 0xf240, rd, half);
 }
 
-enum { MOVES_BLOCK = 32 };
+static bool is_movt(const uint8_t *p, unsigned *rd, uint16_t *half)
+{
+    return is_move(p, 0xf2c0, rd, half);
+}
 
-// Is there the first half of a movw in a block of halfwords? Compilers make vector code of this.
-static bool has_move(const uint8_t *p)
+static unsigned first_movw(const uint8_t *p)
 {
     uint16_t any = 0;
-    for (unsigned i = 0; i < MOVES_BLOCK; i++)
-        any |= (ld16(p + 2 * i) & 0xfbf0) == 0xf240;
-    return any;
+    for (unsigned i = 0; i < REF_PAIR_BLOCK; i += 2) // compilers make vector code of this
+        any |= (ld16(p + i) & 0xfbf0) == 0xf240;
+    for (unsigned i = 0; any && i < REF_PAIR_BLOCK; i += 2)
+        if ((ld16(p + i) & 0xfbf0) == 0xf240)
+            return i;
+    return REF_PAIR_BLOCK;
 }
 
-static void sweep_moves(struct ref_sweep *r, const struct view_span *span)
-{
-    struct sieve lows = {{0}};
-    uint64_t start = span->run & 1;
-    for (unsigned i = 0; i < r->n; i++)
-        sieve_put(&lows, r->targets[i].addr & 0xffff);
-    for (uint64_t at = start; in_range(at, 4, span->size); at += 2) {
-        if ((at - start) % (2 * MOVES_BLOCK) == 0)
-            while (in_range(at, 2 * MOVES_BLOCK + 4, span->size) && !has_move(span->data + at))
-                at += 2 * MOVES_BLOCK;
-        unsigned rd;
-        uint16_t low;
-        if ((ld16(span->data + at) & 0xfbf0) == 0xf240 &&
-            is_move(span->data + at, 0xf240, &rd, &low) && sieve_may_hold(&lows, low))
-            pair_from(r, span, at, rd, low);
-    }
-}
+static const struct ref_pair moves = {2, first_movw, is_movw, is_movt};
 
 // --- flow
 
@@ -246,7 +217,7 @@ static void sweep(struct ref_sweep *r)
     for (unsigned i = 0; !r->collect && i < r->n; i++)
         literals_of(r, &r->targets[i]);
     for (unsigned i = 0; ref_next_code(r, &i, &span);) {
-        sweep_moves(r, &span);
+        ref_pairs(r, &span, &moves);
         if (!r->collect)
             ref_thumb_anchors(r, &span);
     }
