@@ -261,33 +261,46 @@ static void name_release(struct scan *s)
 
 // --- the layout
 
-// CircuitPython grew out of MicroPython; its objects and tables are laid out in its own way. The
-// text of its version, NULL when this is none.
-static const char *find_fork(const struct scan *s, uint32_t *len)
+enum { FORK_TEXT_MAX = 60 };
+
+// The maker and the version that text begins with, "CircuitPython 8.2.2"; 0 when a version with a
+// dot in it is not the second word.
+static uint32_t fork_length(const char *text, uint32_t len, uint32_t maker)
 {
-    static const char maker[] = "CircuitPython ";
-    enum { VERSION_MAX = 40 };
-    for (uint64_t at = 0; view_find(&s->view, maker, sizeof maker - 1, &at); at++) {
-        const char *text = view_text(&s->view, at + sizeof maker - 1, RELEASE_TEXT_MAX, len);
-        const char *end = text ? memchr(text, ' ', *len) : NULL;
-        if (!text || !*len || !is_digit((uint8_t)*text) || !memchr(text, '.', *len))
-            continue;
-        *len = end ? (uint32_t)(end - text) : line_length(text, *len);
-        *len = *len < VERSION_MAX ? *len : VERSION_MAX;
-        return text;
+    bool dotted = false;
+    uint32_t n = maker;
+    for (; n < len && (unsigned char)text[n] > ' '; n++)
+        dotted |= n > maker && n + 1 < len && text[n] == '.' && is_digit((uint8_t)text[n - 1]) &&
+                  is_digit((uint8_t)text[n + 1]);
+    return dotted && n <= FORK_TEXT_MAX ? n : 0;
+}
+
+static const char *find_maker(struct scan *s, const char *maker)
+{
+    uint32_t len, size = (uint32_t)strlen(maker);
+    for (uint64_t at = 0; view_find(&s->view, maker, size, &at); at++) {
+        const char *text = view_text(&s->view, at, RELEASE_TEXT_MAX, &len);
+        uint32_t n = text ? fork_length(text, len, size) : 0;
+        if (n)
+            return copy_text(s, text, n);
     }
     return NULL;
 }
 
+// CircuitPython grew out of MicroPython; its objects and tables are laid out in its own way.
+static const char *find_fork(struct scan *s)
+{
+    const char *fork = find_maker(s, "CircuitPython ");
+    return fork && is_digit((uint8_t)fork[sizeof "CircuitPython " - 1]) ? fork : NULL;
+}
+
 static enum diag_code refuse(struct scan *s)
 {
-    const struct firmware *fw = s->fw;
-    uint32_t len;
-    const char *fork = find_fork(s, &len);
-    if (fork)
+    struct firmware *fw = s->fw;
+    fw->fork = find_fork(s);
+    if (fw->fork)
         return diag_set(s->diag, DIAG_NO, s->view.image->name,
-                        "this is CircuitPython %.*s, a fork of MicroPython that is not supported",
-                        (int)len, fork);
+                        "this is %s, a fork of MicroPython that is not supported", fw->fork);
     if (!fw->major)
         return diag_set(s->diag, DIAG_NO, s->view.image->name,
                         "MicroPython is here, but its release is not: no sys.implementation and "
@@ -331,15 +344,21 @@ enum diag_code release_scan(struct scan *s)
     fw->profile = fw->major ? fw_profile_find(fw->major, fw->minor) : NULL;
     if (fw->profile)
         return DIAG_OK;
-    uint32_t len;
-    return fw->major || find_fork(s, &len) ? refuse(s) : DIAG_OK;
+    return fw->major || find_fork(s) ? refuse(s) : DIAG_OK;
 }
 
-// For images in which no pool or no builtins table of a known form was found.
+// For images in which no pool or no builtins table of a known form was found. A fork may call
+// itself MicroPython and count its versions in its own way.
 bool release_refuse_named(struct scan *s)
 {
-    uint32_t len;
     release_texts(s);
     name_release(s);
-    return (s->fw->major || find_fork(s, &len)) && refuse(s);
+    if (s->fw->major || find_fork(s))
+        return refuse(s);
+    s->fw->fork = find_maker(s, "MicroPython ");
+    return s->fw->fork &&
+           diag_set(s->diag, DIAG_NO, s->view.image->name,
+                    "the text \"%s\" is here, but the string pools and the builtins table are none "
+                    "that a release from 1.18 on has: an older one, or a fork",
+                    s->fw->fork);
 }

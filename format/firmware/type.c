@@ -149,7 +149,10 @@ static enum diag_code find_repr(struct scan *s)
         return DIAG_OK;
     }
     return diag_set(s->diag, DIAG_NO, s->view.image->name,
-                    "MicroPython's string pools are here, but not its builtins table");
+                    s->old_pools ? "MicroPython's string pools are here, but not its builtins "
+                                   "table: a release before 1.18, or a fork"
+                                 : "MicroPython's string pools are here, but not its builtins "
+                                   "table: a fork, or an image that is not complete");
 }
 
 static const struct {

@@ -111,6 +111,7 @@ static void json_container(struct json *j, struct cli *cli, const struct image *
 static void json_release(struct json *j, const struct firmware *fw)
 {
     json_text(j, "version", fw->version);
+    json_text(j, "fork", fw->fork);
     json_known_uint(j, "major", fw->major, fw->major != 0);
     json_known_uint(j, "minor", fw->minor, fw->major != 0);
     json_known_uint(j, "patch", fw->patch, fw->major != 0);
@@ -395,7 +396,10 @@ static void print_evidence(struct bytes_out *out, const struct firmware *fw)
 
 static void print_micropython(struct bytes_out *out, const struct firmware *fw, bool verbose)
 {
-    print_foreign(out, "MicroPython", fw->version[0] ? fw->version : "release unknown");
+    print_foreign(out, "MicroPython",
+                  fw->version[0] ? fw->version
+                  : fw->fork     ? fw->fork
+                                 : "release unknown");
     print_foreign(out, "build", fw->build);
     print_foreign(out, "board", fw->board);
     print_line(out, "layout", fw->profile ? fw->profile->name : NULL);

@@ -306,6 +306,9 @@ Test(synth, what_is_not_supported_is_named)
     expect_refusal("MicroPython v1.12 on 2019-12-20; PYBv1.1 with STM32F405RG",
                    "MicroPython 1.12 is not supported");
     expect_refusal("MicroPython v1.26.0 on 2025-08-09; board", "string pools");
+    expect_refusal("MicroPython ESP32_LoBo_v3.2.24 - 2018-09-06 on ESP32 board with ESP32",
+                   "\"MicroPython ESP32_LoBo_v3.2.24\"");
+    expect_refusal("a task of MicroPython is running, 1.20 of it", "static names");
     expect_refusal("see circuitpython.org: CircuitPython drives", "static names");
 }
 
