@@ -9,14 +9,21 @@ static uint32_t *node_alloc(struct unit *u, struct ast *ast, enum node_kind kind
     if (w->n == 0) {
         words_push(u, w, 0); // place 0 is NODE_NULL
     }
-    if (n > NODE_CHILDREN_MAX || w->n > NODE_WORDS_MAX - NODE_HEADER - n) {
+    bool wide = n >= NODE_COUNT_WIDE || line >= NODE_LINE_WIDE;
+    uint32_t header = NODE_HEADER + (wide ? NODE_WIDE : 0);
+    if (n > NODE_CHILDREN_MAX || w->n + header + n > NODE_WORDS_MAX) {
         unit_raise(u, "MemoryError", UNIT_NOWHERE, "the script is too large");
     }
-    uint32_t *p = words_reserve(u, w, NODE_HEADER + (size_t)n);
-    *out = (node)(w->n << NODE_TAG_BITS);
-    p[0] = line;
-    p[1] = (uint32_t)kind | n << 8;
-    w->n += NODE_HEADER + (size_t)n;
+    uint32_t *p = words_reserve(u, w, header + (size_t)n);
+    w->n += header + (size_t)n;
+    if (wide) {
+        *p++ = n;
+        *p++ = line;
+        n = n < NODE_COUNT_WIDE ? n : NODE_COUNT_WIDE;
+        line = line < NODE_LINE_WIDE ? line : NODE_LINE_WIDE;
+    }
+    *out = (node)(p - w->at) << NODE_TAG_BITS;
+    *p = (uint32_t)kind | n << NODE_COUNT_SHIFT | line << NODE_LINE_SHIFT;
     return p + NODE_HEADER;
 }
 

@@ -1,8 +1,9 @@
 // The syntax tree: a compact tree of 32-bit references that has the shape of upstream's collapsed
 // grammar tree, because line numbers, error lines and constant folding follow that shape.
 //
-// A reference is a small int, an identifier, a string, a token, or the place of a struct node: its
-// line, its kind and number of children, then the children.
+// A reference is a small int, an identifier, a string, a token, or the place of a struct node: a
+// word of its kind, its number of children and its line, then the children. What does not fit that
+// word is in two words before it.
 #ifndef PACKER_COMPILER_AST_H
 #define PACKER_COMPILER_AST_H
 
@@ -19,8 +20,13 @@ enum {
     NODE_TAG_TOKEN = 6,
     NODE_TAG_MASK = 7,
     NODE_TAG_BITS = 3,
-    NODE_HEADER = 2, // words before the children
-    NODE_CHILDREN_MAX = (1 << 24) - 1,
+    NODE_HEADER = 1, // words before the children
+    NODE_WIDE = 2,   // words before that: number of children, line
+    NODE_COUNT_SHIFT = 8,
+    NODE_COUNT_WIDE = 0xf, // the number of children is before the header
+    NODE_LINE_SHIFT = 12,
+    NODE_LINE_WIDE = 0xfffff, // the line is
+    NODE_CHILDREN_MAX = (1 << 29) - 1,
     NODE_WORDS_MAX = (1 << 29) - 1,
     NODE_INT_MAX = (1 << 30) - 1, // ints in a reference; larger small ints are NODE_INT
 };
@@ -192,15 +198,19 @@ static inline const uint32_t *node_words(const struct ast *ast, node n)
 }
 static inline uint32_t node_line(const struct ast *ast, node n)
 {
-    return node_words(ast, n)[0];
+    const uint32_t *w = node_words(ast, n);
+    uint32_t line = *w >> NODE_LINE_SHIFT;
+    return line == NODE_LINE_WIDE ? w[-1] : line;
 }
 static inline enum node_kind node_kind(const struct ast *ast, node n)
 {
-    return (enum node_kind)(node_words(ast, n)[1] & 0xff);
+    return (enum node_kind)(*node_words(ast, n) & 0xff);
 }
 static inline uint32_t node_count(const struct ast *ast, node n)
 {
-    return node_words(ast, n)[1] >> 8;
+    const uint32_t *w = node_words(ast, n);
+    uint32_t count = *w >> NODE_COUNT_SHIFT & NODE_COUNT_WIDE;
+    return count == NODE_COUNT_WIDE ? w[-2] : count;
 }
 static inline const node *node_children(const struct ast *ast, node n)
 {

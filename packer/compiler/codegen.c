@@ -21,19 +21,35 @@ uint32_t codegen_use_name(struct codegen *c, uint32_t name)
     return n->slot - 1;
 }
 
-void gen_op(struct codegen *c, enum ir_op op, uint32_t arg)
+// Room for an operation or a number; ir.n is counted by gen_done.
+static uint8_t *gen_room(struct codegen *c)
 {
-    if (arg < IR_ARG_WIDE) {
-        words_push(c->u, &c->ir, (uint32_t)op | arg << IR_ARG_SHIFT);
-    } else {
-        words_push(c->u, &c->ir, (uint32_t)op | (uint32_t)IR_ARG_WIDE << IR_ARG_SHIFT);
-        words_push(c->u, &c->ir, arg);
+    if (c->ir.cap - c->ir.n < 1 + IR_NUMBER_MAX) {
+        text_reserve(c->u, &c->ir, 1 + IR_NUMBER_MAX);
     }
+    return (uint8_t *)c->ir.at + c->ir.n;
 }
 
-void gen_word(struct codegen *c, uint32_t word)
+static void gen_done(struct codegen *c, const uint8_t *end)
 {
-    words_push(c->u, &c->ir, word);
+    c->ir.n = (size_t)((const char *)end - c->ir.at);
+}
+
+void gen(struct codegen *c, enum ir_op op)
+{
+    text_byte(c->u, &c->ir, (uint8_t)op);
+}
+
+void gen_op(struct codegen *c, enum ir_op op, uint32_t arg)
+{
+    uint8_t *p = gen_room(c);
+    *p = (uint8_t)op;
+    gen_done(c, ir_put(p + 1, arg));
+}
+
+void gen_number(struct codegen *c, uint32_t number)
+{
+    gen_done(c, ir_put(gen_room(c), number));
 }
 
 void gen_name(struct codegen *c, enum ir_op op, uint32_t name)
@@ -44,33 +60,33 @@ void gen_name(struct codegen *c, enum ir_op op, uint32_t name)
 
 void gen_int(struct codegen *c, int64_t v)
 {
-    if (v >= -IR_INT_BIAS && v < IR_INT_BIAS) {
-        gen_op(c, IR_SMALL_INT, (uint32_t)(v + IR_INT_BIAS));
+    if (v >= INT32_MIN && v <= INT32_MAX) {
+        gen_op(c, IR_SMALL_INT, ir_fold((int32_t)v));
     } else {
         gen(c, IR_SMALL_INT_WIDE);
-        gen_word(c, (uint32_t)v);
-        gen_word(c, (uint32_t)((uint64_t)v >> 32));
+        gen_number(c, (uint32_t)v);
+        gen_number(c, (uint32_t)((uint64_t)v >> 32));
     }
 }
 
 void gen_adjust(struct codegen *c, int change)
 {
-    gen_op(c, IR_ADJUST, (uint32_t)(change + IR_INT_BIAS));
+    gen_op(c, IR_ADJUST, ir_fold(change));
 }
 
 // Lines only go up; what goes back keeps the line that was reached.
 void gen_line(struct codegen *c, uint32_t line)
 {
     if (c->lines && line > c->line) {
+        gen_op(c, IR_LINE, line - c->line);
         c->line = line;
-        gen_op(c, IR_LINE, line);
     }
 }
 
 void gen_build(struct codegen *c, unsigned opcode, uint32_t n)
 {
     gen_op(c, IR_BUILD, opcode);
-    gen_word(c, n);
+    gen_number(c, n);
 }
 
 void gen_load(struct codegen *c, uint32_t name)

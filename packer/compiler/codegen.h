@@ -12,7 +12,7 @@ struct codegen {
     struct unit *u;
     const struct ast *ast;
     struct scopes scopes;
-    struct words ir;
+    struct text ir;
     struct words qstrs; // the module's qstr table, names in order of first use
 
     // The scope being walked.
@@ -52,16 +52,13 @@ static inline uint32_t gen_label(struct codegen *c)
 }
 
 // Operations.
-void gen_op(struct codegen *c, enum ir_op op, uint32_t arg);
-void gen_word(struct codegen *c, uint32_t word); // a further argument
+void gen(struct codegen *c, enum ir_op op);                  // FORM_NONE or FORM_BARE
+void gen_op(struct codegen *c, enum ir_op op, uint32_t arg); // the others
+void gen_number(struct codegen *c, uint32_t number);         // a further argument
 void gen_name(struct codegen *c, enum ir_op op, uint32_t name);
 void gen_int(struct codegen *c, int64_t v);
 void gen_adjust(struct codegen *c, int change);
 void gen_line(struct codegen *c, uint32_t line);
-static inline void gen(struct codegen *c, enum ir_op op)
-{
-    gen_op(c, op, 0);
-}
 void gen_build(struct codegen *c, unsigned opcode, uint32_t n);
 void gen_load(struct codegen *c, uint32_t name);
 void gen_store(struct codegen *c, uint32_t name);

@@ -11,7 +11,7 @@ enum {
     // Nodes within nodes: they take up to 200 bytes of C stack each, so that 8 MB hold them all. A
     // smaller stack ends earlier, with the same error.
     COMPILER_MAX_DEPTH = 25000,
-    COMPILER_SIZE_MAX = 1 << 29, // offsets and lines are 32-bit, with room
+    COMPILER_SIZE_MAX = 1 << 28, // marks keep lines and labels in 28 bits
 };
 
 static void compiler_defaults(struct unit *u, const struct compiler_options *options)

@@ -47,7 +47,6 @@ struct bytecode {
     uint32_t cap_labels;
     struct words children;
     int stack, stack_max;
-    uint32_t line;
     bool suppress; // after a jump, return or raise
     bool returned; // the last operation was a return
 };
@@ -132,21 +131,22 @@ static void bc_small_int(struct bytecode *b, int64_t v)
     bc_raw(b, v & 0x7f);
 }
 
-static void bc_mark(struct bytecode *b, enum mark_kind kind, uint8_t opcode, uint32_t arg)
+static void bc_mark(struct bytecode *b, unsigned kind, uint32_t arg)
 {
     if (b->n_marks == b->cap_marks) {
         size_t cap = b->cap_marks ? b->cap_marks * 2 : 256;
         b->marks = arena_resize(&b->u->work, b->marks, cap * sizeof *b->marks);
         b->cap_marks = cap;
     }
-    b->marks[b->n_marks++] = (struct mark){(uint32_t)b->code.n, (uint8_t)kind, opcode, arg};
+    b->marks[b->n_marks++] =
+        (struct mark){.at = (uint32_t)b->code.n, .kind = kind & MARK_KINDS, .arg = arg & MARK_ARGS};
 }
 
 static void bc_jump(struct bytecode *b, int change, uint8_t opcode, uint32_t label)
 {
     bc_adjust(b, change);
     if (!b->suppress) {
-        bc_mark(b, MARK_JUMP, opcode, label);
+        bc_mark(b, opcode - MARK_JUMPS, label);
     }
 }
 
@@ -166,15 +166,7 @@ static void bc_label(struct bytecode *b, uint32_t label)
 {
     b->suppress = false;
     b->returned = false;
-    bc_mark(b, MARK_LABEL, 0, label);
-}
-
-static void bc_line(struct bytecode *b, uint32_t line)
-{
-    if (line > b->line) {
-        bc_mark(b, MARK_LINE, 0, line - b->line);
-        b->line = line;
-    }
+    bc_mark(b, MARK_LABEL, label);
 }
 
 static void bc_load_fast(struct bytecode *b, uint32_t local)
@@ -318,11 +310,11 @@ static const struct bc_info {
 #undef BC_INFO
 };
 
-// An operation with words of its own; returns the next word.
-static const uint32_t *bc_special(struct bytecode *b, enum ir_op op, uint32_t arg,
-                                  const uint32_t *p)
+// An operation that is more than its opcode and argument; returns what follows it.
+static const uint8_t *bc_special(struct bytecode *b, enum ir_op op, uint32_t arg, const uint8_t *p)
 {
     uint8_t opcode = bc_infos[op].opcode;
+    uint32_t n;
     switch (op) {
     case IR_JUMP_UNLESS_RETURNED:
         if (!b->u->release->drops_dead_code && b->returned) {
@@ -346,29 +338,33 @@ static const uint32_t *bc_special(struct bytecode *b, enum ir_op op, uint32_t ar
         bc_op(b, bc_infos[op].change, (uint8_t)(opcode + arg));
         break;
     case IR_BUILD:
-        bc_uint(b, 1 - (int)*p, (uint8_t)arg, *p);
-        return p + 1;
+        n = ir_take(&p);
+        bc_uint(b, 1 - (int)n, (uint8_t)arg, n);
+        break;
     case IR_STORE_COMP:
-        bc_store_comp(b, arg, *p);
-        return p + 1;
+        bc_store_comp(b, arg, ir_take(&p));
+        break;
     case IR_UNPACK_SEQUENCE:
         bc_uint(b, (int)arg - 1, opcode, arg);
         break;
     case IR_UNPACK_EX:
-        bc_uint(b, (int)(arg + *p), opcode, arg | (uint64_t)*p << 8);
-        return p + 1;
+        n = ir_take(&p);
+        bc_uint(b, (int)(arg + n), opcode, arg | (uint64_t)n << 8);
+        break;
     case IR_CALL:
-        bc_call(b, (enum ir_call)arg, p[0], p[1]);
-        return p + 2;
+        n = ir_take(&p);
+        bc_call(b, (enum ir_call)arg, n, ir_take(&p));
+        break;
     case IR_UNWIND_JUMP:
-        bc_unwind_jump(b, arg, *p);
-        return p + 1;
+        bc_unwind_jump(b, arg, ir_take(&p));
+        break;
     case IR_SMALL_INT:
-        bc_small_int(b, (int64_t)arg - IR_INT_BIAS);
+        bc_small_int(b, ir_unfold(arg));
         break;
     case IR_SMALL_INT_WIDE:
-        bc_small_int(b, (int64_t)(p[0] | (uint64_t)p[1] << 32));
-        return p + 2;
+        n = ir_take(&p);
+        bc_small_int(b, (int64_t)(n | (uint64_t)ir_take(&p) << 32));
+        break;
     case IR_LOAD_ID:
         bc_id(b, bc_id_at(b->s, arg), &bc_load);
         break;
@@ -388,16 +384,16 @@ static const uint32_t *bc_special(struct bytecode *b, enum ir_op op, uint32_t ar
         bc_class_cell(b);
         break;
     case IR_MAKE_FUNCTION:
-        bc_make_function(b, *p, arg);
-        return p + 1;
+        bc_make_function(b, ir_take(&p), arg);
+        break;
     case IR_LABEL:
         bc_label(b, arg);
         break;
     case IR_LINE:
-        bc_line(b, arg);
+        bc_mark(b, MARK_LINE, arg);
         break;
     case IR_ADJUST:
-        bc_adjust(b, (int)arg - IR_INT_BIAS);
+        bc_adjust(b, ir_unfold(arg));
         break;
     default: // IR_END_FUNCTION
         bc_end_function(b);
@@ -408,18 +404,17 @@ static const uint32_t *bc_special(struct bytecode *b, enum ir_op op, uint32_t ar
 
 static void bc_body(struct bytecode *b)
 {
-    const uint32_t *p = b->e->c->ir.at + b->s->ir, *end = b->e->c->ir.at + b->s->ir_end;
+    const uint8_t *ir = (const uint8_t *)b->e->c->ir.at;
+    const uint8_t *p = ir + b->s->ir, *end = ir + b->s->ir_end;
     while (p < end) {
-        enum ir_op op = (enum ir_op)(*p & 0xff);
-        uint32_t arg = *p++ >> IR_ARG_SHIFT;
-        if (arg == IR_ARG_WIDE) {
-            arg = *p++;
-        }
+        enum ir_op op = (enum ir_op) * p++;
         const struct bc_info *info = &bc_infos[op];
-        switch (info->form) {
-        case FORM_NONE:
+        if (info->form == FORM_NONE) {
             bc_op(b, info->change, info->opcode);
-            break;
+            continue;
+        }
+        uint32_t arg = info->form == FORM_BARE ? 0 : ir_take(&p);
+        switch (info->form) {
         case FORM_NAME:
             bc_name(b, info->change, info->opcode, arg);
             break;
@@ -470,9 +465,9 @@ static void bc_write_line(struct bytecode *b, struct text *out, uint32_t bytes, 
 
 static bool bc_write_jump(struct bytecode *b, struct text *out, const struct mark *m, uint32_t at)
 {
-    bool is_signed = jump_is_signed(m->opcode);
+    bool is_signed = jump_is_signed(m);
     int64_t offset = (int64_t)b->labels[m->arg] - at - 2;
-    text_byte(b->u, out, m->opcode);
+    text_byte(b->u, out, (uint8_t)(MARK_JUMPS + m->kind));
     if (jump_is_short(m, offset)) {
         text_byte(b->u, out, (uint8_t)(offset + (is_signed ? 0x40 : 0)));
         return true;
@@ -492,7 +487,7 @@ static void bc_write_lines(struct bytecode *b, struct text *out)
         if (m->kind == MARK_LINE) {
             bc_write_line(b, out, at - last, m->arg);
             last = at;
-        } else if (m->kind == MARK_JUMP) {
+        } else if (m->kind != MARK_LABEL) {
             jumps += jump_is_short(m, (int64_t)b->labels[m->arg] - at - 2) ? 2 : 3;
         }
     }
@@ -504,7 +499,7 @@ static void bc_write_code(struct bytecode *b, struct text *out)
     bool fits = true;
     for (size_t i = 0; i < b->n_marks; i++) {
         const struct mark *m = &b->marks[i];
-        if (m->kind == MARK_JUMP) {
+        if (mark_is_jump(m)) {
             text_put(b->u, out, b->code.at + from, m->at - from);
             from = m->at;
             fits &= bc_write_jump(b, out, m, (uint32_t)(out->n - begin));
@@ -636,7 +631,6 @@ static void bc_scope(struct emit *e, uint32_t scope)
     b->s = &e->c->scopes.at[scope];
     b->code.n = b->names.n = b->children.n = b->n_marks = 0;
     b->stack = b->stack_max = 0;
-    b->line = 1;
     b->suppress = b->returned = false;
     bc_need_labels(b, b->s->labels);
     bc_varuint(b->u, &b->names, codegen_use_name(e->c, b->s->name));

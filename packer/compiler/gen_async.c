@@ -57,8 +57,8 @@ static void gen_call_method(struct codegen *c, enum name_known method, uint32_t 
         gen(c, i == 0 ? IR_LOAD_NONE : IR_DUP_TOP);
     }
     gen_op(c, IR_CALL, IR_CALL_METHOD);
-    gen_word(c, args);
-    gen_word(c, 0);
+    gen_number(c, args);
+    gen_number(c, 0);
 }
 
 static void gen_await_method(struct codegen *c, enum name_known method)
@@ -182,8 +182,8 @@ static void gen_async_with_exception(struct codegen *c, const struct gen_async_w
     gen(c, IR_ROT_TWO);
     gen(c, IR_LOAD_NONE);
     gen_op(c, IR_CALL, IR_CALL_METHOD);
-    gen_word(c, 3);
-    gen_word(c, 0);
+    gen_number(c, 3);
+    gen_number(c, 0);
     gen_yield_from(c);
     gen_op(c, IR_POP_JUMP_IF_FALSE, l->end);
     gen(c, IR_POP_TOP);

@@ -33,8 +33,8 @@ void gen_comprehension(struct codegen *c, node n, enum scope_kind kind)
         gen(c, IR_GET_ITER);
     }
     gen_op(c, IR_CALL, IR_CALL_FUNCTION);
-    gen_word(c, 1);
-    gen_word(c, 0);
+    gen_number(c, 1);
+    gen_number(c, 0);
 }
 
 // Arguments of a call as they add up.
@@ -138,8 +138,8 @@ void gen_call(struct codegen *c, node arguments, bool is_method, uint32_t extra)
         gen_int(c, (int64_t)a.star_map);
     }
     gen_op(c, IR_CALL, (is_method ? IR_CALL_METHOD : IR_CALL_FUNCTION) + star);
-    gen_word(c, a.positional);
-    gen_word(c, a.keyword);
+    gen_number(c, a.positional);
+    gen_number(c, a.keyword);
 }
 
 static bool gen_is_call(const struct codegen *c, node n)
@@ -168,8 +168,8 @@ static uint32_t gen_super(struct codegen *c, const node *trailers, uint32_t n)
         return 3;
     }
     gen_op(c, IR_CALL, IR_CALL_FUNCTION);
-    gen_word(c, 2);
-    gen_word(c, 0);
+    gen_number(c, 2);
+    gen_number(c, 0);
     return 1;
 }
 

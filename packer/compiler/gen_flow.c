@@ -125,7 +125,7 @@ void gen_break_continue(struct codegen *c, node n)
         gen_error(c, n, "'break'/'continue' outside loop");
     }
     gen_op(c, IR_UNWIND_JUMP, label);
-    gen_word(c, c->except_level - c->loop_except_level);
+    gen_number(c, c->except_level - c->loop_except_level);
 }
 
 void gen_while(struct codegen *c, node n)

@@ -11,7 +11,7 @@ void gen_make_function(struct codegen *c, uint32_t scope, uint32_t positional, u
     }
     s->defaults = positional;
     gen_op(c, IR_MAKE_FUNCTION, positional || keyword);
-    gen_word(c, scope);
+    gen_number(c, scope);
 }
 
 static uint32_t gen_new_scope(struct codegen *c, enum scope_kind kind, node n, uint32_t name)
@@ -241,8 +241,8 @@ void gen_decorated(struct codegen *c, node n)
     }
     for (uint32_t i = 0; i < calls; i++) {
         gen_op(c, IR_CALL, IR_CALL_FUNCTION);
-        gen_word(c, 1);
-        gen_word(c, 0);
+        gen_number(c, 1);
+        gen_number(c, 0);
     }
     gen_store(c, name);
 }

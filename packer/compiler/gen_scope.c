@@ -132,7 +132,7 @@ static void gen_comp_inner(struct codegen *c, node inner, unsigned depth)
         gen(c, IR_POP_TOP);
     } else {
         gen_op(c, IR_STORE_COMP, (uint32_t)kind);
-        gen_word(c, 4 * depth + 5);
+        gen_number(c, 4 * depth + 5);
     }
 }
 

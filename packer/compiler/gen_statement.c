@@ -82,7 +82,7 @@ static void gen_unpack(struct codegen *c, const node *items, uint32_t n)
         }
         star = true;
         gen_op(c, IR_UNPACK_EX, i);
-        gen_word(c, n - i - 1);
+        gen_number(c, n - i - 1);
     }
     if (!star) {
         gen_op(c, IR_UNPACK_SEQUENCE, n);
@@ -433,8 +433,8 @@ void gen_assert(struct codegen *c, node n)
     if (gen_child(c, n, 1) != NODE_NULL) {
         gen_node(c, gen_child(c, n, 1));
         gen_op(c, IR_CALL, IR_CALL_FUNCTION);
-        gen_word(c, 1);
-        gen_word(c, 0);
+        gen_number(c, 1);
+        gen_number(c, 0);
     }
     gen_op(c, IR_RAISE, 1);
     gen_op(c, IR_LABEL, end);

@@ -1,7 +1,8 @@
 // The code of a scope between tree and machine: the calls upstream's compiler makes to its emitter,
 // as a list. The tree is walked once; an emitter reads the list as often as it needs.
 //
-// A word holds an operation and a 24-bit argument; a larger argument follows in a word of its own.
+// A byte is an operation. Its argument and further numbers follow, in groups of seven bits, the
+// lowest first.
 #ifndef PACKER_COMPILER_IR_H
 #define PACKER_COMPILER_IR_H
 
@@ -10,6 +11,7 @@
 // How an operation's argument is encoded in bytecode.
 enum ir_form {
     FORM_NONE,    // no argument
+    FORM_BARE,    // the same, but see emit_bytecode.c; the others have an argument
     FORM_NAME,    // a name
     FORM_UINT,    // a number
     FORM_JUMP,    // a label
@@ -58,7 +60,7 @@ enum ir_form {
     X(FOR_ITER, FORM_JUMP, 0x4b, 1)                                                                \
     X(JUMP, FORM_SPECIAL, 0x42, 0)                                                                 \
     X(POP_EXCEPT_JUMP, FORM_SPECIAL, 0x4a, 0)                                                      \
-    X(RETURN_VALUE, FORM_SPECIAL, 0x63, -1)                                                        \
+    X(RETURN_VALUE, FORM_BARE, 0x63, -1)                                                           \
     X(RAISE, FORM_SPECIAL, 0x64, 0)           /* operands */                                       \
     X(UNARY, FORM_SPECIAL, 0xd0, 0)           /* operator */                                       \
     X(BINARY, FORM_SPECIAL, 0xd7, -1)         /* operator */                                       \
@@ -68,21 +70,21 @@ enum ir_form {
     X(UNPACK_EX, FORM_SPECIAL, 0x31, 0)       /* left; right */                                    \
     X(CALL, FORM_SPECIAL, 0, 0)               /* enum ir_call; positional; keyword */              \
     X(UNWIND_JUMP, FORM_SPECIAL, 0x40, 0)     /* label, with IR_FROM_FOR; depth */                 \
-    X(SMALL_INT, FORM_SPECIAL, 0x22, 1)       /* value + IR_INT_BIAS */                            \
-    X(SMALL_INT_WIDE, FORM_SPECIAL, 0x22, 1)  /* -; low word; high word */                         \
+    X(SMALL_INT, FORM_SPECIAL, 0x22, 1)       /* value, see ir_fold */                             \
+    X(SMALL_INT_WIDE, FORM_BARE, 0x22, 1)     /* low word; high word */                            \
     X(LOAD_ID, FORM_SPECIAL, 0, 1)            /* place of the identifier in its scope */           \
     X(STORE_ID, FORM_SPECIAL, 0, -1)          /* the same */                                       \
     X(DELETE_ID, FORM_SPECIAL, 0, 0)          /* the same */                                       \
     X(STORE_PARENT_ID, FORM_SPECIAL, 0,                                                            \
-      -1)                            /* place in the parent: a store as the parent does it */      \
-    X(LOAD_SELF, FORM_SPECIAL, 0, 1) /* the first parameter of the scope */                        \
-    X(LOAD_CLASS_CELL, FORM_SPECIAL, 0, 1) /* at the end of a class: its __class__ cell or None */ \
-    X(MAKE_FUNCTION, FORM_SPECIAL, 0, 0)   /* 1: with defaults; scope */                           \
-    X(LABEL, FORM_SPECIAL, 0, 0)           /* label */                                             \
-    X(LINE, FORM_SPECIAL, 0, 0)            /* line */                                              \
-    X(ADJUST, FORM_SPECIAL, 0, 0)          /* change of the stack + IR_INT_BIAS */                 \
+      -1)                                /* place in the parent: a store as the parent does it */  \
+    X(LOAD_SELF, FORM_BARE, 0, 1)        /* the first parameter of the scope */                    \
+    X(LOAD_CLASS_CELL, FORM_BARE, 0, 1)  /* at the end of a class: its __class__ cell or None */   \
+    X(MAKE_FUNCTION, FORM_SPECIAL, 0, 0) /* 1: with defaults; scope */                             \
+    X(LABEL, FORM_SPECIAL, 0, 0)         /* label */                                               \
+    X(LINE, FORM_SPECIAL, 0, 0)          /* lines since the last one, or since line 1 */           \
+    X(ADJUST, FORM_SPECIAL, 0, 0)        /* change of the stack, see ir_fold */                    \
     X(JUMP_UNLESS_RETURNED, FORM_SPECIAL, 0x42, 0) /* label; until 1.19: not after a return */     \
-    X(END_FUNCTION, FORM_SPECIAL, 0, 0)            /* return None; until 1.19: not after a return */
+    X(END_FUNCTION, FORM_BARE, 0, 0)               /* return None; until 1.19: not after a return */
 
 enum ir_op {
 #define IR_ENUM(op, form, code, stack) IR_##op,
@@ -92,11 +94,46 @@ enum ir_op {
 };
 
 enum {
-    IR_ARG_SHIFT = 8,
-    IR_ARG_WIDE = 0xffffff, // the argument is in the next word
-    IR_INT_BIAS = 1 << 20,
+    IR_NUMBER_MAX = 5,      // bytes of a number
     IR_FROM_FOR = 1u << 31, // a break out of a for loop, which leaves its iterator on the stack
 };
+
+// Signed numbers: small ones of either sign are small then.
+static inline uint32_t ir_fold(int32_t v)
+{
+    return (uint32_t)v << 1 ^ (v < 0 ? UINT32_MAX : 0);
+}
+static inline int32_t ir_unfold(uint32_t v)
+{
+    return (int32_t)(v >> 1 ^ (v & 1 ? UINT32_MAX : 0));
+}
+// Puts a number at p, which has room for IR_NUMBER_MAX bytes; returns its end.
+static inline uint8_t *ir_put(uint8_t *p, uint32_t v)
+{
+    while (v >= 0x80) {
+        *p++ = (uint8_t)(v | 0x80);
+        v >>= 7;
+    }
+    *p++ = (uint8_t)v;
+    return p;
+}
+static inline uint32_t ir_take(const uint8_t **p)
+{
+    const uint8_t *q = *p;
+    uint32_t v = *q++;
+    if (v >= 0x80) {
+        v &= 0x7f;
+        for (unsigned shift = 7;; shift += 7) {
+            uint32_t byte = *q++;
+            v |= (byte & 0x7f) << shift;
+            if (byte < 0x80) {
+                break;
+            }
+        }
+    }
+    *p = q;
+    return v;
+}
 
 // What is called, and how.
 enum ir_call { IR_CALL_FUNCTION, IR_CALL_FUNCTION_STAR, IR_CALL_METHOD, IR_CALL_METHOD_STAR };

@@ -88,7 +88,7 @@ static void jumps_find_targets(struct jumps *j)
         }
     }
     for (size_t i = 0; i < j->n; i++) {
-        if (j->marks[i].kind == MARK_JUMP) {
+        if (mark_is_jump(&j->marks[i])) {
             uint32_t target = jumps_block_of(j, j->marks[i].arg);
             jumps_add_target(&j->blocks[i / j->block_marks], target);
         }
@@ -98,7 +98,7 @@ static void jumps_find_targets(struct jumps *j)
 // What a block's jumps do not mind: how far their offsets may fall and rise.
 static void jumps_slack(struct jump_block *b, const struct mark *m, int64_t offset)
 {
-    int64_t low = jump_is_signed(m->opcode) ? -64 : 0, high = jump_is_signed(m->opcode) ? 63 : 127;
+    int64_t low = jump_is_signed(m) ? -64 : 0, high = jump_is_signed(m) ? 63 : 127;
     int64_t less = offset < low ? INT64_MAX : offset > high ? offset - high - 1 : offset - low;
     int64_t more = offset > high ? INT64_MAX : offset < low ? low - offset - 1 : high - offset;
     b->less = less < b->less ? less : b->less;

@@ -13,27 +13,37 @@
 
 #include "packer/compiler/unit.h"
 
-enum mark_kind { MARK_LABEL, MARK_LINE, MARK_JUMP };
+enum mark_kind { // the others are jumps, of opcode MARK_JUMPS + kind
+    MARK_LABEL = 14,
+    MARK_LINE = 15,
+    MARK_KINDS = 0xf,
+    MARK_JUMPS = 0x40,
+    MARK_ARGS = (1 << 28) - 1, // no script has so many bytes
+};
 
 struct mark {
     uint32_t at; // bytes before it, jumps not counted
-    uint8_t kind, opcode;
-    uint32_t arg; // label or lines
+    unsigned kind : 4;
+    unsigned arg : 28; // label or lines
 };
 
 enum {
     JUMP_SHORT = 2, // bytes
     JUMP_LONG = 3,
-    JUMP_LAST_SIGNED = 0x44, // opcodes up to this one go both ways
+    JUMP_LAST_SIGNED = 0x44 - MARK_JUMPS, // jumps up to this one go both ways
 };
 
-static inline bool jump_is_signed(uint8_t opcode)
+static inline bool mark_is_jump(const struct mark *m)
 {
-    return opcode <= JUMP_LAST_SIGNED;
+    return m->kind < MARK_LABEL;
+}
+static inline bool jump_is_signed(const struct mark *m)
+{
+    return m->kind <= JUMP_LAST_SIGNED;
 }
 static inline bool jump_is_short(const struct mark *m, int64_t offset)
 {
-    return jump_is_signed(m->opcode) ? offset >= -64 && offset <= 63 : offset >= 0 && offset <= 127;
+    return jump_is_signed(m) ? offset >= -64 && offset <= 63 : offset >= 0 && offset <= 127;
 }
 // One step of a line table's entry: how far it goes in bytes and lines.
 struct line_step {
