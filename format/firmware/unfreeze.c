@@ -266,7 +266,7 @@ static enum diag_code unfreeze_prelude_offset(struct unfreeze *u, uint64_t prelu
             return unfreeze_fail(u, c->at, "machine code", "has no prelude");
         }
     }
-    c->prelude_offset = (uint32_t)offset;
+    c->machine->prelude_offset = (uint32_t)offset;
     c->size = (uint32_t)offset + p.code;
     return DIAG_OK;
 }
@@ -338,12 +338,16 @@ static enum diag_code unfreeze_machine(struct unfreeze_walk *w, const struct unf
     if (err) {
         return err;
     }
+    c->machine = ARENA_NEW(u->arena, struct mpy_machine);
+    if (!c->machine) {
+        return diag_nomem(u->diag);
+    }
     if (c->kind == MPY_CODE_NATIVE) {
         return unfreeze_native(w, raw, rest, depth, c);
     }
     if (c->kind == MPY_CODE_ASM) {
-        c->n_pos_args = raw->asm_word & 0xff;
-        c->type_sig = raw->asm_word >> 8;
+        c->machine->n_pos_args = raw->asm_word & 0xff;
+        c->machine->type_sig = raw->asm_word >> 8;
     }
     if (c->kind == MPY_CODE_VIPER && unfreeze_is_natmod(u, raw->children)) {
         return unfreeze_natmod(u, raw->children, c);

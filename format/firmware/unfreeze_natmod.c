@@ -108,11 +108,12 @@ enum diag_code unfreeze_natmod(struct unfreeze *u, uint64_t record, struct mpy_c
     }
     c->data = text;
     c->size = (uint32_t)n.head[1];
-    c->rodata = rodata;
-    c->rodata_size = (uint32_t)n.head[2];
-    c->relocs = relocs;
-    c->relocs_size = (uint32_t)n.head[3];
-    c->scope_flags = MPY_SCOPE_VIPER_RELOC | (c->rodata_size ? MPY_SCOPE_VIPER_RODATA : 0u);
+    struct mpy_machine *m = c->machine;
+    m->rodata = rodata;
+    m->rodata_size = (uint32_t)n.head[2];
+    m->relocs = relocs;
+    m->relocs_size = (uint32_t)n.head[3];
+    m->scope_flags = MPY_SCOPE_VIPER_RELOC | (m->rodata_size ? MPY_SCOPE_VIPER_RODATA : 0u);
     struct mpy_relocs walk;
     struct mpy_reloc r;
     int more;

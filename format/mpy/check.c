@@ -208,7 +208,7 @@ static enum diag_code check_report(struct check_run *r, const struct check_fun *
 {
     struct mpy_check *report = &r->report;
     bool in_prelude = f->wrong_at == UINT32_MAX;
-    uint32_t offset = in_prelude ? f->code->prelude_offset : f->p.code + f->wrong_at;
+    uint32_t offset = in_prelude ? mpy_machine(f->code)->prelude_offset : f->p.code + f->wrong_at;
     report->at = f->code->at + offset;
     report->function = index;
     report->has_qstr = f->p.code && f->p.name < r->module->n_qstr;

@@ -434,8 +434,9 @@ static void dis_text_head(struct dis *dis, const struct dis_fun *f)
             bytes_put_u8(out, '\n');
         }
     } else {
-        bytes_printf(out, "  scope flags 0x%x, arguments %u, type signature 0x%x\n", c->scope_flags,
-                     c->n_pos_args, c->type_sig);
+        bytes_printf(out, "  scope flags 0x%x, arguments %u, type signature 0x%x\n",
+                     mpy_machine(c)->scope_flags, mpy_machine(c)->n_pos_args,
+                     mpy_machine(c)->type_sig);
     }
 }
 
@@ -488,9 +489,9 @@ static void dis_json_head(struct dis *dis, const struct dis_fun *f)
     json_uint(j, "size", c->size);
     json_addr(j, "at", c->at);
     if (!f->has_prelude) {
-        json_uint(j, "scope_flags", c->scope_flags);
-        json_uint(j, "n_pos_args", c->n_pos_args);
-        json_uint(j, "type_sig", c->type_sig);
+        json_uint(j, "scope_flags", mpy_machine(c)->scope_flags);
+        json_uint(j, "n_pos_args", mpy_machine(c)->n_pos_args);
+        json_uint(j, "type_sig", mpy_machine(c)->type_sig);
         return;
     }
     if (f->wrong) {
@@ -529,13 +530,13 @@ static void dis_rows(struct dis *dis, const char *what, const uint8_t *data, uin
 
 static void dis_machine_code(struct dis *dis, const struct mpy_code *c)
 {
-    uint32_t n = c->kind == MPY_CODE_NATIVE ? c->prelude_offset : c->size;
+    uint32_t n = c->kind == MPY_CODE_NATIVE ? mpy_machine(c)->prelude_offset : c->size;
     dis_rows(dis, "machine_code", c->data, n);
-    if (c->rodata_size) {
-        dis_rows(dis, "rodata", c->rodata, c->rodata_size);
+    if (mpy_machine(c)->rodata_size) {
+        dis_rows(dis, "rodata", mpy_machine(c)->rodata, mpy_machine(c)->rodata_size);
     }
-    if (c->relocs_size) {
-        dis_rows(dis, "relocations", c->relocs, c->relocs_size);
+    if (mpy_machine(c)->relocs_size) {
+        dis_rows(dis, "relocations", mpy_machine(c)->relocs, mpy_machine(c)->relocs_size);
     }
 }
 

@@ -81,13 +81,8 @@ struct mpy_v5 {
 // Raw code kinds; the values are the file's.
 enum mpy_code_kind { MPY_CODE_BYTECODE, MPY_CODE_NATIVE, MPY_CODE_VIPER, MPY_CODE_ASM };
 
-struct mpy_code {
-    // BYTECODE: prelude and bytecode. Others: machine code (with prelude, NATIVE)
-    const uint8_t *data;
-    uint64_t at; // where data was found, for messages: offset in the file, address in an image; 0
-                 // when it was just compiled
-    enum mpy_code_kind kind;
-    uint32_t size;           // of data
+// What machine code has beyond its bytes.
+struct mpy_machine {
     uint32_t prelude_offset; // NATIVE: of the prelude within data
     uint32_t scope_flags;    // VIPER, ASM: header word as in the file (scope flags)
     uint32_t n_pos_args;     // ASM
@@ -96,12 +91,25 @@ struct mpy_code {
     // kept as in the file between the code and the children.
     uint32_t rodata_size, bss_size;
     uint32_t relocs_size;
-    uint32_t n_children;
     const uint8_t *rodata;
     const uint8_t *relocs;
-    struct mpy_code *const *children;
-    const struct mpy_v5 *v5; // NULL in version 6
 };
+
+struct mpy_code { // there may be one for every few bytes of a script
+    // BYTECODE: prelude and bytecode. Others: machine code (with prelude, NATIVE)
+    const uint8_t *data;
+    uint64_t at;   // where data was found, for messages: offset in the file, address in an image; 0
+                   // when it was just compiled
+    uint32_t size; // of data
+    uint32_t n_children;
+    struct mpy_code *const *children;
+    struct mpy_machine *machine; // NULL = nothing; see mpy_machine
+    const struct mpy_v5 *v5;     // NULL in version 6
+    enum mpy_code_kind kind;
+};
+
+// The same, never NULL: all is 0 where there is nothing.
+const struct mpy_machine *mpy_machine(const struct mpy_code *c);
 
 struct mpy_module {
     bool v5;                // version 5

@@ -121,9 +121,15 @@ const char *mpy_prelude_decode(const uint8_t *data, size_t size, size_t at, bool
     return v5 ? prelude_names_v5(data, out) : prelude_names(data, out);
 }
 
+const struct mpy_machine *mpy_machine(const struct mpy_code *c)
+{
+    static const struct mpy_machine none;
+    return c->machine ? c->machine : &none;
+}
+
 const char *mpy_prelude_of(const struct mpy_code *c, struct mpy_prelude *out)
 {
-    return mpy_prelude_decode(c->data, c->size, c->prelude_offset, c->v5 != NULL, out);
+    return mpy_prelude_decode(c->data, c->size, mpy_machine(c)->prelude_offset, c->v5 != NULL, out);
 }
 
 bool mpy_prelude_arg(const struct mpy_code *c, const struct mpy_prelude *p, uint32_t *pos,

@@ -138,7 +138,7 @@ static void read_obj(struct reader *r, struct mpy_obj *o, unsigned depth)
 
 // Natmods carry their relocations as a byte code of their own (mp_native_relocate): bit 0 = an
 // address follows; then a destination, of which 1, 3 and 5 are followed by a count.
-static void read_relocs(struct reader *r, struct mpy_code *c)
+static void read_relocs(struct reader *r, struct mpy_machine *c)
 {
     c->relocs = r->in.data + r->in.pos;
     size_t start = r->in.pos;
@@ -157,7 +157,7 @@ static void read_relocs(struct reader *r, struct mpy_code *c)
     c->relocs_size = (uint32_t)(r->in.pos - start);
 }
 
-static void read_viper(struct reader *r, struct mpy_code *c)
+static void read_viper(struct reader *r, struct mpy_machine *c)
 {
     if (c->scope_flags & MPY_SCOPE_VIPER_RODATA) {
         c->rodata_size = (uint32_t)read_uint(r, "rodata size", UINT32_MAX);
@@ -174,16 +174,20 @@ static void read_native(struct reader *r, struct mpy_code *c)
         bytes_fail(&r->in, "code kind", "is machine code, but the header names no architecture");
         return;
     }
-    if (c->kind == MPY_CODE_NATIVE) {
-        c->prelude_offset = (uint32_t)read_uint(r, "prelude offset", c->size);
+    struct mpy_machine *machine = c->machine = read_alloc(r, "code", 1, sizeof *machine);
+    if (!machine) {
         return;
     }
-    c->scope_flags = (uint32_t)read_uint(r, "scope flags", UINT32_MAX);
+    if (c->kind == MPY_CODE_NATIVE) {
+        machine->prelude_offset = (uint32_t)read_uint(r, "prelude offset", c->size);
+        return;
+    }
+    machine->scope_flags = (uint32_t)read_uint(r, "scope flags", UINT32_MAX);
     if (c->kind == MPY_CODE_ASM) {
-        c->n_pos_args = (uint32_t)read_uint(r, "number of arguments", UINT32_MAX);
-        c->type_sig = (uint32_t)read_uint(r, "type signature", UINT32_MAX);
+        machine->n_pos_args = (uint32_t)read_uint(r, "number of arguments", UINT32_MAX);
+        machine->type_sig = (uint32_t)read_uint(r, "type signature", UINT32_MAX);
     } else {
-        read_viper(r, c);
+        read_viper(r, machine);
     }
 }
 
@@ -220,7 +224,8 @@ static struct mpy_code *read_code(struct reader *r, unsigned depth)
     if (c->kind != MPY_CODE_BYTECODE) {
         read_native(r, c);
     }
-    bool relocated = c->kind == MPY_CODE_VIPER && (c->scope_flags & MPY_SCOPE_VIPER_RELOC);
+    bool relocated =
+        c->kind == MPY_CODE_VIPER && (mpy_machine(c)->scope_flags & MPY_SCOPE_VIPER_RELOC);
     if (relocated && (word & 4)) {
         // The VM reads the children first, upstream's tools the relocations; nobody makes both.
         bytes_fail(&r->in, "code header", "has relocations and children");
@@ -229,7 +234,7 @@ static struct mpy_code *read_code(struct reader *r, unsigned depth)
         read_children(r, c, depth);
     }
     if (relocated) {
-        read_relocs(r, c);
+        read_relocs(r, c->machine);
     }
     return c;
 }

@@ -9,10 +9,10 @@ void mpy_relocs_begin(struct mpy_relocs *r, const struct mpy_code *code, unsigne
 
 static bool take_byte(struct mpy_relocs *r, uint8_t *byte)
 {
-    if (r->at >= r->code->relocs_size) {
+    if (r->at >= mpy_machine(r->code)->relocs_size) {
         return false;
     }
-    *byte = r->code->relocs[r->at++];
+    *byte = mpy_machine(r->code)->relocs[r->at++];
     return true;
 }
 
@@ -54,7 +54,7 @@ static int next_group(struct mpy_relocs *r)
         return -1;
     }
     if (op == RELOC_END) {
-        return r->at == r->code->relocs_size ? 0 : -1;
+        return r->at == mpy_machine(r->code)->relocs_size ? 0 : -1;
     }
     if (op & 1) {
         if (!take_uint(r, &where)) {
@@ -75,7 +75,7 @@ int mpy_relocs_next(struct mpy_relocs *r, struct mpy_reloc *out)
             return more;
         }
     }
-    uint64_t size = r->now.in_rodata ? r->code->rodata_size : r->code->size;
+    uint64_t size = r->now.in_rodata ? mpy_machine(r->code)->rodata_size : r->code->size;
     if (r->word >= size / r->ptr) {
         return -1;
     }

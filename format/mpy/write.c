@@ -68,17 +68,17 @@ static void write_obj(const struct mpy_obj *o, struct bytes_out *out)
 
 static void write_natmod(const struct mpy_code *c, struct bytes_out *out)
 {
-    if (c->scope_flags & WRITE_VIPER_RODATA) {
-        bytes_put_varuint(out, c->rodata_size);
+    if (mpy_machine(c)->scope_flags & WRITE_VIPER_RODATA) {
+        bytes_put_varuint(out, mpy_machine(c)->rodata_size);
     }
-    if (c->scope_flags & WRITE_VIPER_BSS) {
-        bytes_put_varuint(out, c->bss_size);
+    if (mpy_machine(c)->scope_flags & WRITE_VIPER_BSS) {
+        bytes_put_varuint(out, mpy_machine(c)->bss_size);
     }
-    if (c->scope_flags & WRITE_VIPER_RODATA) {
-        bytes_put(out, c->rodata, c->rodata_size);
+    if (mpy_machine(c)->scope_flags & WRITE_VIPER_RODATA) {
+        bytes_put(out, mpy_machine(c)->rodata, mpy_machine(c)->rodata_size);
     }
-    if (c->scope_flags & WRITE_VIPER_RELOCS) {
-        bytes_put(out, c->relocs, c->relocs_size);
+    if (mpy_machine(c)->scope_flags & WRITE_VIPER_RELOCS) {
+        bytes_put(out, mpy_machine(c)->relocs, mpy_machine(c)->relocs_size);
     }
 }
 
@@ -88,16 +88,16 @@ static void write_code_extra(const struct mpy_code *c, struct bytes_out *out)
     case MPY_CODE_BYTECODE:
         break;
     case MPY_CODE_NATIVE:
-        bytes_put_varuint(out, c->prelude_offset);
+        bytes_put_varuint(out, mpy_machine(c)->prelude_offset);
         break;
     case MPY_CODE_VIPER:
-        bytes_put_varuint(out, c->scope_flags);
+        bytes_put_varuint(out, mpy_machine(c)->scope_flags);
         write_natmod(c, out);
         break;
     case MPY_CODE_ASM:
-        bytes_put_varuint(out, c->scope_flags);
-        bytes_put_varuint(out, c->n_pos_args);
-        bytes_put_varuint(out, c->type_sig);
+        bytes_put_varuint(out, mpy_machine(c)->scope_flags);
+        bytes_put_varuint(out, mpy_machine(c)->n_pos_args);
+        bytes_put_varuint(out, mpy_machine(c)->type_sig);
         break;
     }
 }

@@ -78,7 +78,7 @@ static uint64_t obj_size(const struct firmware *fw, const struct mpy_obj *o, uns
 
 static uint64_t code_size(const struct firmware *fw, const struct mpy_code *c, unsigned depth)
 {
-    uint64_t size = c->size + c->rodata_size;
+    uint64_t size = c->size + mpy_machine(c)->rodata_size;
     for (uint32_t i = 0; c->v5 && i < c->v5->n_objs; i++) {
         size += obj_size(fw, &c->v5->objs[i], SIZE_DEPTH);
     }

@@ -41,7 +41,7 @@ enum node_kind {
     NODE_SUITE,  // statements *
     NODE_SIMPLE, // statements of one line *
     NODE_PASS,
-    NODE_EXPR_STMT,   // target or expression, ?what is done with it
+    NODE_EXPR_STMT,   // target or expression, what is done with it unless it is nothing
     NODE_ANNASSIGN,   // type, ?value
     NODE_AUGASSIGN,   // token, value
     NODE_ASSIGN_LIST, // targets and value *

@@ -82,6 +82,11 @@ void build(struct parser *ps, enum node_kind kind, uint32_t line, uint32_t n)
             build_node(ps, NODE_PASS, line, 0);
             return;
         }
+        if (parser_result(ps, 0) == NODE_NULL) {
+            ps->results.n--; // most statements that are an expression: one word less
+            build_node(ps, kind, line, 1);
+            return;
+        }
         break;
     default:
         break;

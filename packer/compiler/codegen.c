@@ -347,14 +347,14 @@ static void gen_one(struct codegen *c, uint32_t scope)
     struct scope *s = gen_scope(c);
     c->pending = NULL;
     s->ir = (uint32_t)c->ir.n;
-    s->line = gen_node_line(c, s->tree);
+    uint32_t line = gen_node_line(c, s->tree);
     codegen_use_name(c, s->name);
     gen_scope_body(c);
     if (c->pending) {
-        gen_stop(c, gen_scope(c)->line, c->pending);
+        gen_stop(c, line, c->pending);
     }
     s = gen_scope(c); // the array may have moved
-    s->ir_end = (uint32_t)c->ir.n;
+    s->line = line;
     s->labels = c->labels;
     scope_close_over_all(c->u, &c->scopes, s);
 }

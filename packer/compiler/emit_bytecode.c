@@ -243,16 +243,17 @@ static void bc_make_function(struct bytecode *b, uint32_t scope, bool defaults)
     const struct scope *s = &b->e->c->scopes.at[scope];
     uint32_t child = (uint32_t)b->children.n;
     words_push(b->u, &b->children, scope);
-    for (uint32_t i = 0; i < s->n_closure; i++) {
-        bc_load_fast(b, b->s->ids[s->closure[i]].local);
+    uint32_t n = scope_closures(s);
+    for (uint32_t i = 0; i < n; i++) {
+        bc_load_fast(b, b->s->ids[s->outer->closure[i]].local);
     }
     int change = defaults ? -1 : 1;
-    if (!s->n_closure) {
+    if (!n) {
         bc_uint(b, change, (uint8_t)(BC_MAKE_FUNCTION + defaults), child);
         return;
     }
-    bc_uint(b, change - (int)s->n_closure, (uint8_t)(BC_MAKE_CLOSURE + defaults), child);
-    bc_raw(b, (uint8_t)s->n_closure);
+    bc_uint(b, change - (int)n, (uint8_t)(BC_MAKE_CLOSURE + defaults), child);
+    bc_raw(b, (uint8_t)n);
 }
 
 static void bc_call(struct bytecode *b, enum ir_call call, uint32_t positional, uint32_t keyword)
@@ -404,8 +405,10 @@ static const uint8_t *bc_special(struct bytecode *b, enum ir_op op, uint32_t arg
 
 static void bc_body(struct bytecode *b)
 {
-    const uint8_t *ir = (const uint8_t *)b->e->c->ir.at;
-    const uint8_t *p = ir + b->s->ir, *end = ir + b->s->ir_end;
+    const struct codegen *c = b->e->c;
+    bool last = b->s + 1 == c->scopes.at + c->scopes.n;
+    const uint8_t *ir = (const uint8_t *)c->ir.at;
+    const uint8_t *p = ir + b->s->ir, *end = ir + (last ? c->ir.n : b->s[1].ir);
     while (p < end) {
         enum ir_op op = (enum ir_op) * p++;
         const struct bc_info *info = &bc_infos[op];

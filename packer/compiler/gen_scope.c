@@ -71,7 +71,7 @@ static void gen_param(struct codegen *c, node n)
         return;
     }
     id->kind = ID_LOCAL;
-    id->flags = (uint8_t)p.flags;
+    id->flags = p.flags & 7;
 }
 
 static void gen_params(struct codegen *c, node params, enum node_kind list)

@@ -251,7 +251,8 @@ static void gen_discarded(struct codegen *c, node n)
 
 void gen_expr_stmt(struct codegen *c, node n)
 {
-    node target = gen_child(c, n, 0), rest = gen_child(c, n, 1);
+    node target = gen_child(c, n, 0);
+    node rest = node_count(c->ast, n) > 1 ? gen_child(c, n, 1) : NODE_NULL;
     if (rest == NODE_NULL) {
         gen_discarded(c, target);
     } else if (node_is(c->ast, rest, NODE_ANNASSIGN)) {

@@ -9,8 +9,10 @@ enum {
     SCOPE_FIRST_CAP = 64,
     SCOPE_FIRST_IDS = 2,
     SCOPE_LINEAR = 8, // up to so many identifiers a search is faster than a hash
+    SCOPE_BLOCK = 64, // room for so many is a block of its own, freed when it is too small
     SCOPE_NOT_FOUND = UINT32_MAX,
-    SCOPE_DEPTH = 8000, // code within code: the reader, format/mpy/read.c, follows 8192
+    SCOPE_LOCALS = (1 << 26) - 1, // names of a script are fewer, by its size
+    SCOPE_DEPTH = 8000,           // code within code: the reader, format/mpy/read.c, follows 8192
 };
 
 struct scope *scope_parent(const struct scopes *all, const struct scope *s)
@@ -27,27 +29,40 @@ struct scope *scope_add(struct unit *u, struct scopes *all, enum scope_kind kind
         all->cap = cap;
     }
     struct scope *s = &all->at[all->n++];
-    *s = (struct scope){.kind = (uint8_t)kind, .parent = parent, .tree = tree, .name = name};
-    s->depth = parent ? (uint16_t)(all->at[parent - 1].depth + 1) : 0;
+    *s = (struct scope){.kind = kind & 0xf, .parent = parent, .tree = tree, .name = name};
+    s->depth = parent ? all->at[parent - 1].depth + 1 : 0;
     if (s->depth > SCOPE_DEPTH) {
         unit_too_deep(u, UNIT_NOWHERE);
     }
     return s;
 }
 
-static uint32_t scope_slot(const struct scope *s, uint32_t name)
+// What n identifiers have room for: n or the next power of two.
+static uint32_t scope_room(uint32_t n)
 {
-    uint32_t i = name * 0x9e3779b1u >> 7 & s->index_mask;
-    while (s->index[i] && s->ids[s->index[i] - 1].name != name) {
-        i = (i + 1) & s->index_mask;
+    return n <= SCOPE_FIRST_IDS ? SCOPE_FIRST_IDS : 2u << (31 - __builtin_clz(n - 1));
+}
+
+static uint32_t *scope_index(const struct scope *s, uint32_t room)
+{
+    return (uint32_t *)(s->ids + room);
+}
+
+// The index has twice as many slots as there is room for identifiers: place + 1, or 0.
+static uint32_t *scope_slot(const struct scope *s, uint32_t room, uint32_t name)
+{
+    uint32_t *index = scope_index(s, room), mask = 2 * room - 1;
+    uint32_t i = name * 0x9e3779b1u >> 7 & mask;
+    while (index[i] && s->ids[index[i] - 1].name != name) {
+        i = (i + 1) & mask;
     }
-    return i;
+    return &index[i];
 }
 
 uint32_t scope_find(const struct scope *s, uint32_t name)
 {
-    if (s->index) {
-        return s->index[scope_slot(s, name)] - 1; // 0 - 1 is SCOPE_NOT_FOUND
+    if (s->n_ids > SCOPE_LINEAR) {
+        return *scope_slot(s, scope_room(s->n_ids), name) - 1; // 0 - 1 is SCOPE_NOT_FOUND
     }
     for (uint32_t i = 0; i < s->n_ids; i++) {
         if (s->ids[i].name == name) {
@@ -57,23 +72,29 @@ uint32_t scope_find(const struct scope *s, uint32_t name)
     return SCOPE_NOT_FOUND;
 }
 
-static void scope_index(struct unit *u, struct scope *s)
+static void scope_reindex(struct scope *s, uint32_t room)
 {
-    uint32_t size = s->cap_ids * 2;
-    s->index = arena_calloc(&u->work, size, sizeof *s->index);
-    s->index_mask = size - 1;
+    memset(scope_index(s, room), 0, 2 * (size_t)room * sizeof(uint32_t));
     for (uint32_t i = 0; i < s->n_ids; i++) {
-        s->index[scope_slot(s, s->ids[i].name)] = i + 1;
+        *scope_slot(s, room, s->ids[i].name) = i + 1;
     }
 }
 
 static void scope_grow(struct unit *u, struct scope *s)
 {
-    uint32_t cap = s->cap_ids ? s->cap_ids * 2 : SCOPE_FIRST_IDS;
-    s->ids = arena_grow(&u->work, s->ids, s->cap_ids * sizeof *s->ids, cap * sizeof *s->ids);
-    s->cap_ids = cap;
-    if (cap > SCOPE_LINEAR) {
-        scope_index(u, s);
+    uint32_t had = s->ids ? scope_room(s->n_ids) : 0, room = scope_room(s->n_ids + 1);
+    size_t slots = room > SCOPE_LINEAR ? 2 * (size_t)room : 0;
+    size_t size = room * sizeof *s->ids + slots * sizeof(uint32_t);
+    struct id *old = s->ids;
+    s->ids = room >= SCOPE_BLOCK ? arena_resize(&u->work, NULL, size) : arena_alloc(&u->work, size);
+    if (old) {
+        memcpy(s->ids, old, s->n_ids * sizeof *old);
+    }
+    if (had >= SCOPE_BLOCK) {
+        arena_drop(&u->work, old);
+    }
+    if (slots) {
+        scope_reindex(s, room);
     }
 }
 
@@ -83,13 +104,13 @@ uint32_t scope_find_or_add(struct unit *u, struct scope *s, uint32_t name, enum 
     if (place != SCOPE_NOT_FOUND) {
         return place;
     }
-    if (s->n_ids == s->cap_ids) {
+    if (!s->ids || s->n_ids == scope_room(s->n_ids)) {
         scope_grow(u, s);
     }
     place = s->n_ids++;
-    s->ids[place] = (struct id){.name = name, .kind = (uint8_t)kind};
-    if (s->index) {
-        s->index[scope_slot(s, name)] = place + 1;
+    s->ids[place] = (struct id){.name = name, .kind = kind & 7};
+    if (s->n_ids > SCOPE_LINEAR) {
+        *scope_slot(s, scope_room(s->n_ids), name) = place + 1;
     }
     return place;
 }
@@ -155,28 +176,28 @@ void scope_close_over_all(struct unit *u, struct scopes *all, struct scope *s)
 
 uint32_t scope_place(const struct scope *s, uint32_t place)
 {
-    if (place == s->swapped[0]) {
-        return s->swapped[1];
+    if (!s->outer) {
+        return place;
     }
-    return place == s->swapped[1] ? s->swapped[0] : place;
+    const uint32_t *swapped = s->outer->swapped;
+    return place == swapped[0] ? swapped[1] : place == swapped[1] ? swapped[0] : place;
 }
 
 static void scope_swap(struct scope *s, uint32_t i, uint32_t j)
 {
     struct id was = s->ids[i];
-    if (s->index) {
-        uint32_t slot_i = scope_slot(s, s->ids[i].name), slot_j = scope_slot(s, s->ids[j].name);
-        s->index[slot_i] = j + 1;
-        s->index[slot_j] = i + 1;
+    if (s->n_ids > SCOPE_LINEAR) {
+        uint32_t room = scope_room(s->n_ids);
+        uint32_t *slot_i = scope_slot(s, room, s->ids[i].name);
+        *scope_slot(s, room, s->ids[j].name) = i + 1;
+        *slot_i = j + 1;
     }
     s->ids[i] = s->ids[j];
     s->ids[j] = was;
-    s->swapped[0] = i;
-    s->swapped[1] = j;
 }
 
 // *args comes after all other parameters but **kwargs.
-static void scope_move_star(struct scope *s)
+static void scope_move_star(struct scope *s, uint32_t swapped[2])
 {
     uint32_t last = SCOPE_NOT_FOUND;
     for (uint32_t i = s->n_ids; i-- > 0;) {
@@ -184,6 +205,8 @@ static void scope_move_star(struct scope *s)
         if (id->flags & ID_STAR_PARAM) {
             if (last != SCOPE_NOT_FOUND) {
                 scope_swap(s, i, last);
+                swapped[0] = i;
+                swapped[1] = last;
             }
             return;
         }
@@ -205,13 +228,13 @@ static void scope_number_locals(struct unit *u, struct scope *s)
             id->kind = ID_GLOBAL_EXPLICIT;
         }
         if (id->kind == ID_LOCAL || id->flags & ID_PARAM) {
-            id->local = s->locals++;
+            id->local = s->locals++ & SCOPE_LOCALS;
         }
     }
     for (uint32_t i = 0; i < s->n_ids; i++) {
         struct id *id = &s->ids[i];
         if (id->kind == ID_CELL && !(id->flags & ID_PARAM)) {
-            id->local = s->locals++;
+            id->local = s->locals++ & SCOPE_LOCALS;
         }
     }
 }
@@ -222,55 +245,64 @@ static int scope_compare_places(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// What the scope takes from its parent, in the parent's order.
-static void scope_list_closure(struct unit *u, struct scope *s, const struct scope *parent)
+static uint32_t scope_count_free(const struct scope *s)
 {
-    for (uint32_t i = 0; i < s->n_ids; i++) {
-        s->n_closure += s->ids[i].kind == ID_FREE;
-    }
-    if (!s->n_closure) {
-        return;
-    }
-    s->closure = arena_alloc(&u->work, s->n_closure * sizeof *s->closure);
     uint32_t n = 0;
+    for (uint32_t i = 0; i < s->n_ids; i++) {
+        n += s->ids[i].kind == ID_FREE;
+    }
+    return n;
+}
+
+// What the scope takes from its parent, in the parent's order.
+static void scope_list_closure(struct scope *s, const struct scope *parent)
+{
+    struct scope_outer *o = s->outer;
     for (uint32_t i = 0; i < s->n_ids; i++) {
         if (s->ids[i].kind == ID_FREE) {
             uint32_t place = scope_find(parent, s->ids[i].name);
             if (place != SCOPE_NOT_FOUND && parent->ids[place].kind >= ID_CELL) {
-                s->closure[n++] = place;
+                o->closure[o->n_closure++] = place;
             }
         }
     }
-    s->n_closure = n;
-    qsort(s->closure, n, sizeof *s->closure, scope_compare_places);
+    qsort(o->closure, o->n_closure, sizeof *o->closure, scope_compare_places);
 }
 
 // Free variables are passed in front of the arguments and are the first locals.
 static void scope_number_free(struct scope *s, const struct scope *parent)
 {
+    const struct scope_outer *o = s->outer;
     for (uint32_t i = 0; i < s->n_ids; i++) {
         if (s->ids[i].kind != ID_FREE || s->ids[i].flags & ID_PARAM) {
-            s->ids[i].local += s->n_closure;
+            s->ids[i].local += o->n_closure;
         }
     }
-    for (uint32_t i = 0; i < s->n_closure; i++) {
-        s->ids[scope_find(s, parent->ids[s->closure[i]].name)].local = i;
+    for (uint32_t i = 0; i < o->n_closure; i++) {
+        s->ids[scope_find(s, parent->ids[o->closure[i]].name)].local = i & SCOPE_LOCALS;
     }
-    s->positional += s->n_closure;
-    s->locals += s->n_closure;
+    s->positional += o->n_closure;
+    s->locals += o->n_closure;
 }
 
 void scope_number(struct unit *u, struct scopes *all, struct scope *s)
 {
     const struct scope *parent = scope_parent(all, s);
+    uint32_t swapped[2] = {0, 0};
     if (s->flags & SCOPE_VARARGS) {
-        scope_move_star(s);
+        scope_move_star(s, swapped);
     }
     scope_number_locals(u, s);
-    if (parent) {
-        scope_list_closure(u, s, parent);
-        if (s->n_closure) {
-            scope_number_free(s, parent);
-        }
+    uint32_t n = parent ? scope_count_free(s) : 0;
+    if (!n && swapped[0] == swapped[1]) {
+        return;
+    }
+    s->outer = arena_calloc(&u->work, 1, sizeof *s->outer + n * sizeof *s->outer->closure);
+    memcpy(s->outer->swapped, swapped, sizeof swapped);
+    if (n) {
+        scope_list_closure(s, parent);
+    }
+    if (s->outer->n_closure) {
+        scope_number_free(s, parent);
     }
 }

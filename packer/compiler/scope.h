@@ -34,31 +34,37 @@ enum id_kind {
 
 enum id_flag { ID_PARAM = 1, ID_STAR_PARAM = 2, ID_DOUBLE_STAR_PARAM = 4 };
 
+// Scripts of nothing but lambdas have a scope for every nine bytes: both are small.
 struct id {
     uint32_t name;
-    uint8_t kind, flags;
-    uint32_t local; // number of the local
+    unsigned kind : 3;   // enum id_kind
+    unsigned flags : 3;  // enum id_flag
+    unsigned local : 26; // number of the local
 };
 
 struct scope {
-    uint8_t kind;    // enum scope_kind
-    uint8_t flags;   // enum scope_flag
-    uint16_t depth;  // scopes around it
-    uint32_t parent; // index + 1; 0 = none
-    node tree;
-    uint32_t line; // of the tree; 0 = none
+    unsigned kind : 4;   // enum scope_kind
+    unsigned flags : 4;  // enum scope_flag
+    unsigned depth : 24; // scopes around it
+    uint32_t parent;     // index + 1; 0 = none
+    union {
+        node tree;     // until its code is generated
+        uint32_t line; // of the tree, from then on; 0 = none
+    };
     uint32_t name;
     uint32_t positional, keyword_only, defaults; // arguments
     uint32_t locals, except_depth;
-    struct id *ids;
-    uint32_t *index;   // hash index of many ids: place + 1
-    uint32_t *closure; // places in the parent of what is closed over, in order
-    uint32_t n_ids, cap_ids;
-    uint32_t index_mask;
-    uint32_t n_closure;
-    uint32_t swapped[2]; // places that *args and the last parameter exchanged, if they differ
-    uint32_t ir, ir_end; // its operations
+    uint32_t n_ids;
+    uint32_t ir; // where its operations begin; they end where those of the next scope begin
     uint32_t labels;
+    struct id *ids;            // room for them is a power of two; a hash index follows many
+    struct scope_outer *outer; // what few scopes have; NULL = nothing
+};
+
+struct scope_outer {
+    uint32_t swapped[2]; // places that *args and the last parameter exchanged, if they differ
+    uint32_t n_closure;
+    uint32_t closure[]; // places in the parent of what is closed over, in order
 };
 
 static inline bool scope_is_function(const struct scope *s)
@@ -68,6 +74,11 @@ static inline bool scope_is_function(const struct scope *s)
 static inline bool scope_is_comprehension(const struct scope *s)
 {
     return s->kind >= SCOPE_LIST_COMP && s->kind <= SCOPE_GEN_EXPR;
+}
+
+static inline uint32_t scope_closures(const struct scope *s)
+{
+    return s->outer ? s->outer->n_closure : 0;
 }
 
 struct scopes {

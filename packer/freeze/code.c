@@ -24,7 +24,7 @@ static enum diag_code code_prelude(struct freezer *f, const struct mpy_code *c,
 // A natmod has a record where others have their children; where raw codes count them it is one.
 static uint32_t count_children(const struct mpy_code *c)
 {
-    return freeze_is_natmod(c) && c->relocs_size ? 1 : c->n_children;
+    return freeze_is_natmod(c) && mpy_machine(c)->relocs_size ? 1 : c->n_children;
 }
 
 static uint32_t n_child_pointers(const struct mpy_code *c)
@@ -40,7 +40,7 @@ static void put_children_pointer(struct freezer *f, const struct mpy_code *c, st
     if (count_children(c)) {
         pieces_pointer(&f->pieces, *children);
     } else if (c->kind == MPY_CODE_NATIVE) {
-        pieces_pointer_plus(&f->pieces, fun_data, c->prelude_offset);
+        pieces_pointer_plus(&f->pieces, fun_data, mpy_machine(c)->prelude_offset);
     } else {
         pieces_word(&f->pieces, 0);
     }
@@ -67,7 +67,7 @@ static enum diag_code make_children(struct freezer *f, const struct mpy_code *c,
         pieces_pointer(&f->pieces, places[i]);
     }
     if (c->kind == MPY_CODE_NATIVE) {
-        pieces_pointer_plus(&f->pieces, fun_data, c->prelude_offset);
+        pieces_pointer_plus(&f->pieces, fun_data, mpy_machine(c)->prelude_offset);
     }
     return DIAG_OK;
 }
@@ -96,7 +96,7 @@ static void put_prelude(struct freezer *f, const struct mpy_code *c, const struc
 static uint32_t scope_flags(const struct mpy_code *c, const struct mpy_prelude *p)
 {
     bool viper = c->kind == MPY_CODE_VIPER || c->kind == MPY_CODE_ASM;
-    return viper ? c->scope_flags & 0xf : p->scope_flags;
+    return viper ? mpy_machine(c)->scope_flags & 0xf : p->scope_flags;
 }
 
 // 1.19 to 1.22: {kind:3 scope_flags:7 n_pos_args:11, fun_data, [len], children, [SAVE: n_children,
@@ -108,7 +108,7 @@ static struct place put_raw_code_old(struct freezer *f, const struct mpy_code *c
     const struct firmware *fw = f->fw;
     struct pieces *o = &f->pieces;
     struct place at = pieces_at(o, PART_WORDS);
-    uint32_t n_pos = c->kind == MPY_CODE_ASM ? c->n_pos_args : p->n_pos_args;
+    uint32_t n_pos = c->kind == MPY_CODE_ASM ? mpy_machine(c)->n_pos_args : p->n_pos_args;
     pieces_word(o, (uint32_t)(c->kind + CODE_KIND_BASE) | (scope_flags(c, p) & 0x7f) << 3 |
                        (n_pos & 0x7ff) << 10);
     pieces_pointer(o, fun_data);
@@ -123,11 +123,11 @@ static struct place put_raw_code_old(struct freezer *f, const struct mpy_code *c
             pieces_word(o, 0);
         }
         if (fw->native != FW_NO) {
-            pieces_word(o, (uint16_t)c->prelude_offset);
+            pieces_word(o, (uint16_t)mpy_machine(c)->prelude_offset);
         }
     }
     if (fw->native != FW_NO) {
-        pieces_word(o, c->type_sig);
+        pieces_word(o, mpy_machine(c)->type_sig);
     }
     return at;
 }
@@ -156,7 +156,7 @@ static struct place put_raw_code(struct freezer *f, const struct mpy_code *c,
     if (f->fw->save != FW_NO) {
         bytes_put_u32(words, c->size);
         put_u16(f, count_children(c));
-        put_u16(f, c->kind == MPY_CODE_BYTECODE ? 0 : c->prelude_offset);
+        put_u16(f, c->kind == MPY_CODE_BYTECODE ? 0 : mpy_machine(c)->prelude_offset);
         if (f->fw->settrace != FW_NO) {
             bytes_put_u32(words, 0);
             bytes_put_align(words, o->ptr, 0);
@@ -164,7 +164,7 @@ static struct place put_raw_code(struct freezer *f, const struct mpy_code *c,
         }
     }
     if (c->kind == MPY_CODE_ASM) {
-        bytes_put_u32(words, (c->n_pos_args & 0xff) | c->type_sig << 8);
+        bytes_put_u32(words, (mpy_machine(c)->n_pos_args & 0xff) | mpy_machine(c)->type_sig << 8);
     }
     return at;
 }
@@ -186,12 +186,13 @@ static enum diag_code check_code(struct freezer *f, const struct mpy_code *c, un
     if (c->n_children > UINT16_MAX) {
         return freeze_refuse(f, DIAG_NO, "a function holds more than %d others", UINT16_MAX);
     }
-    if (c->kind == MPY_CODE_NATIVE && c->prelude_offset >= c->size) {
+    if (c->kind == MPY_CODE_NATIVE && mpy_machine(c)->prelude_offset >= c->size) {
         return freeze_refuse(f, DIAG_MALFORMED, "a prelude lies outside of its code");
     }
     bool viper = c->kind == MPY_CODE_VIPER || c->kind == MPY_CODE_ASM;
-    if (viper && c->scope_flags & ~(uint32_t)SCOPE_KNOWN) {
-        return freeze_refuse(f, DIAG_NO, "its machine code has unknown flags 0x%x", c->scope_flags);
+    if (viper && mpy_machine(c)->scope_flags & ~(uint32_t)SCOPE_KNOWN) {
+        return freeze_refuse(f, DIAG_NO, "its machine code has unknown flags 0x%x",
+                             mpy_machine(c)->scope_flags);
     }
     if (freeze_is_natmod(c) && c->n_children) {
         return freeze_refuse(f, DIAG_NO, "a native module that holds other functions");

@@ -19,7 +19,7 @@ struct natmod {
 bool freeze_is_natmod(const struct mpy_code *c)
 {
     return c->kind == MPY_CODE_VIPER &&
-           (c->scope_flags &
+           (mpy_machine(c)->scope_flags &
             (MPY_SCOPE_VIPER_RELOC | MPY_SCOPE_VIPER_RODATA | MPY_SCOPE_VIPER_BSS)) != 0;
 }
 
@@ -37,7 +37,7 @@ static struct place place_plus(struct place p, uint32_t plus)
 // What the word holds already, which the address is added to.
 static uint64_t stored(const struct natmod *n, const struct mpy_reloc *r)
 {
-    const uint8_t *p = (r->in_rodata ? n->code->rodata : n->code->data) + r->offset;
+    const uint8_t *p = (r->in_rodata ? mpy_machine(n->code)->rodata : n->code->data) + r->offset;
     return n->f->fw->ptr == 8 ? ld64(p) : ld32(p);
 }
 
@@ -82,7 +82,7 @@ static enum diag_code relocate(struct natmod *n, const struct mpy_reloc *r)
         return DIAG_OK;
     case MPY_RELOC_RODATA:
         pieces_relocate(&f->pieces, at, n->rodata, stored(n, r));
-        return n->code->rodata_size ? DIAG_OK : malformed(f);
+        return mpy_machine(n->code)->rodata_size ? DIAG_OK : malformed(f);
     case MPY_RELOC_QSTRS:
         pieces_relocate(&f->pieces, at, f->qstr_table, stored(n, r));
         return DIAG_OK;
@@ -122,13 +122,14 @@ static struct place put_record(struct natmod *n)
 {
     struct pieces *p = &n->f->pieces;
     const struct mpy_code *c = n->code;
-    struct place relocs = pieces_bytes(p, c->relocs, c->relocs_size);
+    struct place relocs = pieces_bytes(p, mpy_machine(c)->relocs, mpy_machine(c)->relocs_size);
     struct place at = pieces_at(p, PART_WORDS);
-    const uint32_t head[] = {MPY_NATMOD_MAGIC, c->size, c->rodata_size, c->relocs_size};
+    const uint32_t head[] = {MPY_NATMOD_MAGIC, c->size, mpy_machine(c)->rodata_size,
+                             mpy_machine(c)->relocs_size};
     for (int i = 0; i < MPY_NATMOD_HEAD / 4; i++) {
         bytes_put_u32(&p->part[PART_WORDS], head[i]);
     }
-    if (c->rodata_size) {
+    if (mpy_machine(c)->rodata_size) {
         pieces_pointer(p, n->rodata);
     } else {
         pieces_word(p, 0);
@@ -141,23 +142,24 @@ enum diag_code freeze_natmod(struct freezer *f, const struct mpy_code *c, struct
                              struct place *record)
 {
     struct natmod n = {.f = f, .code = c};
-    if (c->bss_size) {
+    if (mpy_machine(c)->bss_size) {
         return freeze_refuse(f, DIAG_NO,
                              "a native module with %u bytes of variables (.bss) cannot run in "
                              "place: it needs RAM of its own; keep it as an .mpy file",
-                             c->bss_size);
+                             mpy_machine(c)->bss_size);
     }
-    if ((uint64_t)c->size + c->rodata_size + c->relocs_size > MPY_NATMOD_MAX) {
+    if ((uint64_t)c->size + mpy_machine(c)->rodata_size + mpy_machine(c)->relocs_size >
+        MPY_NATMOD_MAX) {
         return freeze_refuse(f, DIAG_NO, "a native module of more than %d bytes", MPY_NATMOD_MAX);
     }
-    n.seen = ARENA_ARRAY(f->arena, bool, (size_t)c->size + c->rodata_size);
+    n.seen = ARENA_ARRAY(f->arena, bool, (size_t)c->size + mpy_machine(c)->rodata_size);
     n.text = pieces_code(&f->pieces, c->data, c->size, NATMOD_ALIGN);
-    if (c->rodata_size) {
+    if (mpy_machine(c)->rodata_size) {
         n.rodata = pieces_words(&f->pieces, RODATA_ALIGN);
-        bytes_put(&f->pieces.part[PART_WORDS], c->rodata, c->rodata_size);
+        bytes_put(&f->pieces.part[PART_WORDS], mpy_machine(c)->rodata, mpy_machine(c)->rodata_size);
     }
     *text = n.text;
-    if (!(c->scope_flags & MPY_SCOPE_VIPER_RELOC)) {
+    if (!(mpy_machine(c)->scope_flags & MPY_SCOPE_VIPER_RELOC)) {
         return DIAG_OK;
     }
     f->relocated_code = true;

@@ -404,11 +404,9 @@ static enum diag_code freeze_native(enum mpy_arch arch, unsigned sub_version, ui
     struct mpy_module *m = (struct mpy_module *)in.mpy;
     struct mpy_code *code = (struct mpy_code *)m->root;
     static const uint8_t machine[] = {0x70, 0x47, 0, 0, 0x08, 0x02, 0x00};
-    *code = (struct mpy_code){.kind = MPY_CODE_NATIVE,
-                              .data = machine,
-                              .size = 7,
-                              .prelude_offset = 4,
-                              .scope_flags = flags};
+    struct mpy_machine more = {.prelude_offset = 4, .scope_flags = flags};
+    *code =
+        (struct mpy_code){.kind = MPY_CODE_NATIVE, .data = machine, .size = 7, .machine = &more};
     if (flags) {
         code->kind = MPY_CODE_VIPER;
     }
@@ -453,13 +451,10 @@ static enum diag_code freeze_natmod_of(const uint8_t *relocs, uint32_t n, uint32
     for (unsigned i = 0; i < sizeof text; i++) {
         text[i] = i % 4 ? 0 : (uint8_t)i; // what is in a word is added to
     }
-    *(struct mpy_code *)m->root = (struct mpy_code){.kind = MPY_CODE_VIPER,
-                                                    .data = text,
-                                                    .size = sizeof text,
-                                                    .scope_flags = bss ? 0x50 : 0x10,
-                                                    .bss_size = bss,
-                                                    .relocs = relocs,
-                                                    .relocs_size = n};
+    struct mpy_machine machine = {
+        .scope_flags = bss ? 0x50 : 0x10, .bss_size = bss, .relocs = relocs, .relocs_size = n};
+    *(struct mpy_code *)m->root = (struct mpy_code){
+        .kind = MPY_CODE_VIPER, .data = text, .size = sizeof text, .machine = &machine};
     m->arch = MPY_ARCH_ARMV6M;
     m->sub_version = 3;
     x.fw.objects[FW_FUN_TABLE] = 0x5000;

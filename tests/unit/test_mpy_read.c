@@ -13,18 +13,22 @@ static const struct mpy_code leaf = {.data = leaf_bytes, .size = sizeof leaf_byt
 static const struct mpy_code native = {.kind = MPY_CODE_NATIVE,
                                        .data = native_bytes,
                                        .size = sizeof native_bytes,
-                                       .prelude_offset = 4};
+                                       .machine = &(struct mpy_machine){.prelude_offset = 4}};
 static const struct mpy_code viper = {.kind = MPY_CODE_VIPER,
                                       .data = native_bytes,
                                       .size = 4,
-                                      .scope_flags = 0x70,
-                                      .rodata_size = 3,
-                                      .bss_size = 200,
-                                      .rodata = (const uint8_t *)"abc",
-                                      .relocs = relocs,
-                                      .relocs_size = sizeof relocs};
+                                      .machine =
+                                          &(struct mpy_machine){.scope_flags = 0x70,
+                                                                .rodata_size = 3,
+                                                                .bss_size = 200,
+                                                                .rodata = (const uint8_t *)"abc",
+                                                                .relocs = relocs,
+                                                                .relocs_size = sizeof relocs}};
 static const struct mpy_code assembler = {
-    .kind = MPY_CODE_ASM, .data = native_bytes, .size = 4, .n_pos_args = 2, .type_sig = 300};
+    .kind = MPY_CODE_ASM,
+    .data = native_bytes,
+    .size = 4,
+    .machine = &(struct mpy_machine){.n_pos_args = 2, .type_sig = 300}};
 static const struct mpy_code *const children[] = {&leaf, &native, &viper, &assembler};
 static const struct mpy_code root = {.data = leaf_bytes,
                                      .size = sizeof leaf_bytes,
