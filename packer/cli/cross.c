@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "packer/cli/arch_flags.h"
 #include "packer/compiler/release.h"
 
 enum { CROSS_PATH_MAX = 4096, CROSS_COMPARE = 8192, CROSS_MODE = 0644 };
@@ -22,9 +23,6 @@ static const struct cross_arch cross_arches[] = {
     {"armv7em", 19}, {"armv7emsp", 19}, {"armv7emdp", 19}, {"xtensa", 19},  {"xtensawin", 19},
     {"host", 20},    {"rv32imc", 24},   {"debug", 24},     {"rv64imc", 27},
 };
-
-// Extensions of rv32imc, in the order of their bits.
-static const struct cross_arch cross_rv32[] = {{"zba", 27}, {"zcmp", 28}};
 
 static enum cross_parsed cross_wrong(struct cli *cli, const char *text, const char *arg)
 {
@@ -160,7 +158,7 @@ static enum cross_parsed cross_target_option(struct cli *cli, struct cross *x, c
                    ? CROSS_RUN
                    : cross_wrong(cli, "unknown architecture in %s", arg);
     }
-    if (strncmp(arg, flags, sizeof flags - 1) == 0 && x->release->minor >= 27) {
+    if (strncmp(arg, flags, sizeof flags - 1) == 0 && x->release->arch_flags) {
         x->arch_flags = arg + sizeof flags - 1;
         return CROSS_RUN;
     }
@@ -228,54 +226,11 @@ static enum cross_parsed cross_arguments(struct cli *cli, struct cross *x, int a
     return CROSS_RUN;
 }
 
-static bool cross_flag_number(const char *s, uint32_t *to)
-{
-    int base = 10;
-    if (s[0] == '0' && s[1]) {
-        base = (s[1] | 32) == 'x' ? 16 : (s[1] | 32) == 'o' ? 8 : (s[1] | 32) == 'b' ? 2 : 0;
-        s += 2;
-    }
-    if (!base || !*s || strchr("+- ", *s)) {
-        return false;
-    }
-    char *end;
-    errno = 0;
-    unsigned long v = strtoul(s, &end, base);
-    *to = v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
-    return !*end && !errno;
-}
-
-static bool cross_flag_names(const struct cross *x, const char *s, uint32_t *to)
-{
-    *to = 0;
-    while (*s) {
-        size_t n = strcspn(s, ",");
-        uint32_t bit = 0;
-        for (unsigned i = 0; i < sizeof cross_rv32 / sizeof *cross_rv32; i++) {
-            if (strlen(cross_rv32[i].name) == n && memcmp(cross_rv32[i].name, s, n) == 0 &&
-                x->release->minor >= cross_rv32[i].since) {
-                bit = 1u << i;
-            }
-        }
-        if (!bit) {
-            return false;
-        }
-        *to |= bit;
-        s += n + (s[n] == ',');
-    }
-    return *to != 0;
-}
-
 static bool cross_flags(struct cross *x)
 {
-    if (!x->arch_flags || !x->arch) {
-        return true;
-    }
-    uint32_t all = x->release->minor >= 28 ? 3 : 1;
-    return strcmp(x->arch, "rv32imc") == 0 &&
-           (cross_flag_number(x->arch_flags, &x->flags) ||
-            cross_flag_names(x, x->arch_flags, &x->flags)) &&
-           (x->flags & ~all) == 0;
+    return !x->arch_flags || !x->arch ||
+           (strcmp(x->arch, "rv32imc") == 0 &&
+            arch_flags_read(x->release, x->arch_flags, &x->flags));
 }
 
 static enum cross_parsed cross_refuse(struct cli *cli, const char *text)
@@ -297,6 +252,9 @@ static enum cross_parsed cross_check(struct cli *cli, struct cross *x)
     if (!cross_flags(x)) {
         return cross_refuse(cli, "unrecognised arch flags");
     }
+    if (x->release->arch_checked && x->machine_code && !x->arch) {
+        return cross_refuse(cli, "arch not specified");
+    }
     if (!x->inputs.n) {
         return cross_refuse(cli, "no input file");
     }
@@ -307,9 +265,6 @@ static enum cross_parsed cross_check(struct cli *cli, struct cross *x)
     x->options.cache = x->inputs.n > 1 ? compiler_cache_new(&cli->arena) : NULL;
     if (!x->arch && x->release->arch_host) {
         x->arch = "host";
-    }
-    if (x->machine_code && !x->arch) {
-        return cross_refuse(cli, "arch not specified");
     }
     x->options.arch = x->arch;
     return CROSS_RUN;
@@ -506,15 +461,16 @@ enum diag_code cross_file(struct cross *x, const char *input, struct cross_failu
         return diag_nomem(&f->diag);
     }
     enum diag_code err = cross_read(input, &a, f, &file);
-    if (!err && x->machine_code) {
-        err = diag_set(&f->diag, DIAG_MALFORMED, input,
-                       "NotImplementedError: machine code for %s is not supported", x->arch);
-    }
     if (!err && !x->drop_in && file_same(input, name)) {
         err = diag_set(&f->diag, DIAG_USAGE, input, "the output would replace the input");
     }
     if (!err) {
         err = cross_compile(x, &file, &a, f, &out);
+    }
+    if (!err && x->machine_code) { // the script's own errors come first
+        err = diag_set(&f->diag, DIAG_MALFORMED, input,
+                       "NotImplementedError: machine code for %s is not supported",
+                       x->arch ? x->arch : "no architecture");
     }
     if (!err) {
         err = cross_write(x, name, &out, f);

@@ -121,10 +121,11 @@ static const struct compiler_release releases[] = {
         .sub = 3,
         .numbers = {NUMBER_READ_EXTENDED, NUMBER_WRITE_EXACT, true, true, true},
         SINCE_26,
+        .arch_flags = 1,
     },
 #define SINCE_28                                                                                   \
     SINCE_26, .fstring_in_place = true, .tstrings = true, .knows_templates = true,                 \
-              .asm_xtensawin = true
+              .asm_xtensawin = true, .arch_flags = 3, .arch_flags_list = true
     {
         .name = "1.28.0",
         .major = 1,
@@ -147,6 +148,7 @@ static const struct compiler_release releases[] = {
         .annotated_const = true,
         .star_before_keywords = true,
         .source_lines_option = true,
+        .arch_flags_c_numbers = true,
     },
 };
 

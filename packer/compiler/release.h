@@ -3,6 +3,7 @@
 #define PACKER_COMPILER_RELEASE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "packer/compiler/number.h"
 
@@ -46,6 +47,9 @@ struct compiler_release {
     bool asm_rv32;          // 1.25: inline assembler for rv32imc
     bool asm_xtensawin;     // 1.28: inline assembler for xtensawin
     bool source_lines_option; // 1.29: -X no-source-lines
+    uint32_t arch_flags;  // all that -march-flags may have; 0 = no such option. 1.27: 1, 1.28: 3
+    bool arch_flags_list; // 1.28: their names may be several
+    bool arch_flags_c_numbers; // 1.29: their numbers are read as C's
 };
 
 #endif
