@@ -171,10 +171,13 @@ static bool has_prelude(const struct scan *s, uint64_t raw)
 static void decide_settrace(struct scan *s, const struct raws *r)
 {
     struct firmware *fw = s->fw;
+    bool any = r->n + r->bare;
+    if (!any && firmware_qstr(fw, "settrace", 8))
+        fw->save = FW_YES; // sys.settrace needs it
     if (fw->save == FW_NO || !firmware_qstr(fw, "settrace", 8))
         fw->settrace = FW_NO; // the fields are part of what SAVE adds; sys.settrace sets them
     else if (fw->save == FW_YES)
-        fw->settrace = count_if(s, r, has_prelude) == r->n ? FW_YES : FW_NO;
+        fw->settrace = !any || count_if(s, r, has_prelude) == r->n ? FW_YES : FW_NO;
 }
 
 static void add_body(const struct scan *s, struct raws *r, const struct fw_module *m)
@@ -200,7 +203,7 @@ enum diag_code raw_scan(struct scan *s)
     if (!fw->profile->frozen_module_t)
         return DIAG_OK;
     for (unsigned i = 0; i < fw->n_modules; i++)
-        if (fw->modules[i].kind == FW_MODULE_MPY)
+        if (fw->modules[i].kind == FW_MODULE_MPY && !scan_is_spliced(s, fw->modules[i].addr))
             add_body(s, r, &fw->modules[i]);
     if (fw->profile->proto_fun)
         decide_new(s, r);
@@ -211,5 +214,8 @@ enum diag_code raw_scan(struct scan *s)
         scan_note(s, "raw code", r->n ? r->at[0] : 0, "the functions of the frozen modules",
                   "%u raw codes, %u bare functions; save %s, settrace %s, lengths %s", r->n,
                   r->bare, tri_name(fw->save), tri_name(fw->settrace), tri_name(fw->debug_names));
+    else if (fw->frozen == FW_YES)
+        scan_note(s, "raw code", 0, "no frozen function; the string \"settrace\"",
+                  "save %s, settrace %s", tri_name(fw->save), tri_name(fw->settrace));
     return DIAG_OK;
 }

@@ -97,10 +97,14 @@ static void find_blob(struct scan *s, struct image *img)
         s->blob = NULL;
 }
 
+bool scan_is_spliced(const struct scan *s, uint64_t run)
+{
+    return s->blob && in_blob(s->view.image, s->blob, run);
+}
+
 bool scan_is_record(const struct scan *s, uint64_t run)
 {
-    const struct image *img = s->view.image;
-    return s->blob && in_blob(img, s->blob, run) && !in_payload(img, s->blob, run);
+    return scan_is_spliced(s, run) && !in_payload(s->view.image, s->blob, run);
 }
 
 // What is known of a product from its blob: which modules and references are not the vendor's.
@@ -111,7 +115,7 @@ static void use_blob(struct scan *s, const struct image *img)
     if (!b)
         return;
     for (unsigned i = 0; i < fw->n_modules; i++)
-        fw->modules[i].spliced = in_blob(img, b, fw->modules[i].addr);
+        fw->modules[i].spliced = scan_is_spliced(s, fw->modules[i].addr);
     struct fw_refs *lists[] = {&fw->names_refs, &fw->content_refs, &fw->pool_refs,
                                &fw->str_sizes_refs, &fw->str_content_refs};
     for (unsigned i = 0; !img->pic && i < sizeof lists / sizeof *lists; i++)

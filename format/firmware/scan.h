@@ -123,6 +123,8 @@ struct scan {
 // Is there something of a blob other than its payload? It holds instructions that were written and
 // replaced, as data.
 bool scan_is_record(const struct scan *s, uint64_t run);
+// Is it of a blob?
+bool scan_is_spliced(const struct scan *s, uint64_t run);
 
 // --- view.c
 enum diag_code view_init(struct view *v, const struct image *img, struct arena *a, struct diag *d);

@@ -99,6 +99,37 @@ static uint32_t scope_flags(const struct mpy_code *c, const struct mpy_prelude *
     return viper ? mpy_machine(c)->scope_flags & 0xf : p->scope_flags;
 }
 
+static void put_head_old(struct freezer *f, const struct mpy_code *c, const struct mpy_prelude *p,
+                         struct place fun_data)
+{
+    struct pieces *o = &f->pieces;
+    uint32_t n_pos = c->kind == MPY_CODE_ASM ? mpy_machine(c)->n_pos_args : p->n_pos_args;
+    pieces_word(o, (uint32_t)(c->kind + CODE_KIND_BASE) | (scope_flags(c, p) & 0x7f) << 3 |
+                       (n_pos & 0x7ff) << 10);
+    pieces_pointer(o, fun_data);
+}
+
+// What follows is laid out in one of three ways, and the firmware does not tell which. Its code
+// reads two of the fields only: the children, of all but assembler functions, and the signature, of
+// those. So each stands wherever one of the three has it: {children} {length, children} {length,
+// children, n_children, prelude_offset}, and behind each the signature.
+static void put_tail_any(struct freezer *f, const struct mpy_code *c, struct place fun_data,
+                         const struct place *children)
+{
+    struct pieces *o = &f->pieces;
+    put_children_pointer(f, c, fun_data, children);
+    if (c->kind == MPY_CODE_ASM) {
+        for (unsigned i = 0; i < 4; i++) {
+            pieces_word(o, mpy_machine(c)->type_sig);
+        }
+        return;
+    }
+    put_children_pointer(f, c, fun_data, children);
+    pieces_word(o, 0);
+    pieces_word(o, 0);
+    pieces_word(o, 0);
+}
+
 // 1.19 to 1.22: {kind:3 scope_flags:7 n_pos_args:11, fun_data, [len], children, [SAVE: n_children,
 // [SETTRACE: prelude, line], [machine code: u16 prelude_offset]], [machine code: type_sig]}.
 static struct place put_raw_code_old(struct freezer *f, const struct mpy_code *c,
@@ -108,10 +139,11 @@ static struct place put_raw_code_old(struct freezer *f, const struct mpy_code *c
     const struct firmware *fw = f->fw;
     struct pieces *o = &f->pieces;
     struct place at = pieces_at(o, PART_WORDS);
-    uint32_t n_pos = c->kind == MPY_CODE_ASM ? mpy_machine(c)->n_pos_args : p->n_pos_args;
-    pieces_word(o, (uint32_t)(c->kind + CODE_KIND_BASE) | (scope_flags(c, p) & 0x7f) << 3 |
-                       (n_pos & 0x7ff) << 10);
-    pieces_pointer(o, fun_data);
+    put_head_old(f, c, p, fun_data);
+    if (fw->save == FW_UNKNOWN || (fw->save == FW_NO && fw->debug_names == FW_UNKNOWN)) {
+        put_tail_any(f, c, fun_data, children);
+        return at;
+    }
     if (fw->save == FW_YES || fw->debug_names == FW_YES) {
         pieces_word(o, c->size);
     }
@@ -139,7 +171,8 @@ static void put_u16(struct freezer *f, uint32_t v)
 
 // From 1.23: {0, 0, kind, is_generator, fun_data, children, [SAVE: u32 len, u16 n_children, u16
 // prelude_offset, [SETTRACE: u32 line, prelude]], [ASM: n_pos_args:8 type_sig:24]}. What SAVE and
-// SETTRACE append is written unless it is known to be absent: nothing but ASM code has more behind.
+// SETTRACE append is written unless it is known to be absent: nothing but ASM code has more behind,
+// and that stands in both places where the length, which nothing reads, may not be.
 static struct place put_raw_code(struct freezer *f, const struct mpy_code *c,
                                  const struct mpy_prelude *p, struct place fun_data,
                                  const struct place *children)
@@ -153,8 +186,10 @@ static struct place put_raw_code(struct freezer *f, const struct mpy_code *c,
     bytes_put_align(words, o->ptr, 0);
     pieces_pointer(o, fun_data);
     put_children_pointer(f, c, fun_data, children);
+    uint32_t asm_word = (mpy_machine(c)->n_pos_args & 0xff) | mpy_machine(c)->type_sig << 8;
+    bool either = c->kind == MPY_CODE_ASM && f->fw->save == FW_UNKNOWN;
     if (f->fw->save != FW_NO) {
-        bytes_put_u32(words, c->size);
+        bytes_put_u32(words, either ? asm_word : c->size);
         put_u16(f, count_children(c));
         put_u16(f, c->kind == MPY_CODE_BYTECODE ? 0 : mpy_machine(c)->prelude_offset);
         if (f->fw->settrace != FW_NO) {
@@ -164,7 +199,7 @@ static struct place put_raw_code(struct freezer *f, const struct mpy_code *c,
         }
     }
     if (c->kind == MPY_CODE_ASM) {
-        bytes_put_u32(words, (mpy_machine(c)->n_pos_args & 0xff) | mpy_machine(c)->type_sig << 8);
+        bytes_put_u32(words, asm_word);
     }
     return at;
 }

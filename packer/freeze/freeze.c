@@ -24,10 +24,6 @@ enum diag_code freeze_possible(const struct firmware *fw, struct diag *d)
     if (fw->repr == FW_REPR_UNKNOWN || !fw->small_int_bits) {
         return missing(fw, d, "its object representation could not be determined");
     }
-    bool has_len = !fw->profile->proto_fun && fw->save != FW_YES;
-    if (has_len && (fw->save == FW_UNKNOWN || fw->debug_names == FW_UNKNOWN)) {
-        return missing(fw, d, "whether its raw codes hold their length could not be determined");
-    }
     return DIAG_OK;
 }
 

@@ -385,9 +385,46 @@ Test(freeze, raw_codes_of_1_19_to_1_22)
         cr_assert_eq(fix_u8(&x, fix_word(&x, rc + 4)), 0x08);
         cr_assert_eq(fix_word(&x, rc + 8), variant ? in.mpy->root->size : 0);
     }
-    x.fw.save = FW_UNKNOWN;
+}
+
+// Firmware in which nothing is frozen does not tell how its raw codes are laid out: what its code
+// reads stands in every place where it may look.
+Test(freeze, raw_codes_for_any_layout)
+{
+    struct mpy_machine machine = {.n_pos_args = 2, .type_sig = 0x155};
+    struct mpy_code child = {.kind = MPY_CODE_ASM, .machine = &machine};
+    const struct mpy_code *const children[] = {&child};
     struct freeze_input in = fix_module_of(&x, "m.py", NULL, 0, NULL, 0);
-    cr_assert_eq(fix_freeze(&x, &in, 1), DIAG_NO);
+    struct mpy_code root = *in.mpy->root;
+    struct mpy_module module = *in.mpy;
+    child.data = (const uint8_t *)"\x70\x47\xc0\x46";
+    child.size = 4;
+    root.n_children = 1;
+    root.children = (struct mpy_code *const *)children;
+    module.root = &root;
+    module.arch = MPY_ARCH_ARMV7M;
+    module.sub_version = 1;
+    in.mpy = &module;
+    x.fw.mpy_arch = MPY_ARCH_ARMV7M;
+    x.fw.native = FW_YES;
+    x.fw.objects[FW_FUN_TABLE] = 0x08001000;
+    x.fw.save = x.fw.debug_names = FW_UNKNOWN;
+    for (unsigned minor = 22; minor <= 23; minor++) {
+        x.profile.proto_fun = minor == 23;
+        x.profile.mpy_sub_version = module.sub_version = minor == 23 ? 3 : 2;
+        cr_assert_eq(fix_freeze(&x, &in, 1), DIAG_OK, "%s", x.diag.text);
+        uint64_t rc = fix_module(&x, 0, 2), list = fix_word(&x, rc + 8), at = fix_word(&x, list);
+        if (minor == 23) {
+            cr_expect_eq(fix_u32(&x, at + 12), 0x15502); // without SAVE
+            cr_expect_eq(fix_u32(&x, at + 20), 0x15502);
+            continue;
+        }
+        cr_expect_eq(fix_word(&x, rc + 12), list); // with a length in front
+        cr_expect_eq(fix_u32(&x, at) >> 10, 2);
+        cr_expect_eq(fix_u32(&x, at + 12), 0x155);
+        cr_expect_eq(fix_u32(&x, at + 16), 0x155); // with a length
+        cr_expect_eq(fix_u32(&x, at + 24), 0x155); // with SAVE
+    }
 }
 
 Test(freeze, modules_for_wider_small_ints_are_refused)

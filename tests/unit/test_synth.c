@@ -236,9 +236,7 @@ Test(synth, every_kind_of_frozen_tables)
         struct bench b;
         cr_assert_eq(scan(&b, &spec), DIAG_OK, "%u: %s", i, b.diag.text);
         check_found(&b, &spec);
-        if (spec.minor > 22 || spec.frozen == SYNTH_MODULES) {
-            check_splice(&b, LOSS_NONE); // older raw codes have a shape that only raw codes show
-        }
+        check_splice(&b, LOSS_NONE);
         end(&b);
     }
 }
