@@ -265,11 +265,23 @@ static unsigned small_int_bits(const struct firmware *fw)
                                                                      : SMALL_INT_BITS;
 }
 
+// The release by the numbers of sys.implementation, where the version of a vendor's build is not
+// written as upstream does ("1.20.0_163").
+static const struct compiler_release *release_by_numbers(const struct firmware *fw)
+{
+    char name[32];
+    snprintf(name, sizeof name, "%u.%u.%u", fw->major, fw->minor, fw->patch);
+    return fw->major ? compiler_release_find(name) : NULL;
+}
+
 static enum diag_code release(struct cli *cli, const struct firmware *fw,
                               const struct input_options *o, const struct compiler_release **row)
 {
     const char *name = o->release ? o->release : fw->version;
     *row = name ? compiler_release_find(name) : NULL;
+    if (!*row && !o->release) {
+        *row = release_by_numbers(fw);
+    }
     if (*row) {
         return DIAG_OK;
     }

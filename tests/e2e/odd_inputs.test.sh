@@ -105,4 +105,10 @@ for i in range(2000):
 mkdir "$work/many" && mv "$work"/many_*.py "$work/many"
 build "0" '' "$work/many"
 [ "$(runs 'import many_1999, many_0; print(many_1999.X, many_0.X)')" = "1999 0" ] || wrong "2,000 modules: $(runs 'import many_1999')"
+# A version that a vendor writes in its own way: sys.implementation tells the release.
+sed 's/v1\.\([0-9]*\)\.\([0-9]*\)+/v1.\1.\2_/g' "$stock" >"$work/vendor"
+mpy-freeze info "$work/vendor" | grep -Eq 'MicroPython +1\.[0-9.]+_' || wrong "the vendor's version is not shown"
+echo 'X = 5' >"$work/vendored.py"
+try "0" '' mpy-freeze build -f "$work/vendor" -o "$work/p" "$work/vendored.py"
+
 [ $failures -eq 0 ]
