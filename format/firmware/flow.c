@@ -148,11 +148,36 @@ static void find_pointers(const struct view *v, const struct ref_isa *isa, struc
     }
 }
 
+// What compilers put between functions, so that the next one is aligned.
+static bool is_padding(const struct view *v, uint64_t at, unsigned size)
+{
+    uint16_t hw;
+    return size == 2 && view_u16(v, at, &hw) && (hw == 0xbf00 || hw == 0x46c0 || !hw); // Thumb nops
+}
+
+// Does the code from start on run into the instruction at addr from the one before it? Then no
+// function begins there. Behind a call one may: the call need not return.
+static bool runs_into(const struct view *v, const struct ref_isa *isa, uint64_t start,
+                      uint64_t addr)
+{
+    struct walk w = {.v = v, .isa = isa, .start = start, .at = start, .far = start};
+    struct flow_step s = {0, 0, 0, 0, FLOW_END};
+    uint64_t last = start;
+    while (w.at < addr) {
+        last = w.at;
+        if (!advance(&w, &s))
+            return false;
+    }
+    return w.at == addr && (s.kind == FLOW_NEXT || s.kind == FLOW_BRANCH) &&
+           !is_literal(&w, last & ~3ULL) && !is_padding(v, last, s.size);
+}
+
 static uint64_t choose(const struct view *v, const struct ref_isa *isa, const struct flow_user *u)
 {
     bool called = u->called && reaches(v, isa, u->called, u->at);
     if (u->pointed > u->called && reaches(v, isa, u->pointed, u->at) &&
-        !(called && reaches(v, isa, u->called, u->pointed) && !isa->odd_pointers))
+        !(called && (isa->odd_pointers ? runs_into(v, isa, u->called, u->pointed)
+                                       : reaches(v, isa, u->called, u->pointed))))
         return u->pointed;
     return called ? u->called : 0;
 }

@@ -278,3 +278,41 @@ Test(firmware_refs, functions_by_their_calls_and_branches)
         arena_free(&b.arena);
     }
 }
+
+// A word that happens to be the address of code inside of a function begins none; behind a call
+// that may not return, and behind padding, one begins.
+Test(firmware_refs, a_number_that_looks_like_a_pointer_into_a_function_begins_none)
+{
+    enum { POINTED = 8, USER = 10, WORD = 64 };
+    static const struct {
+        uint8_t code[20];
+        unsigned start;
+    } cases[] = {
+        // push; movs r0; movs r1; ldrb; ldrb (pointed); movs; pop; b.n; bl the first
+        {{0x00, 0xb5, 0x01, 0x20, 0x02, 0x21, 0x08, 0x78, 0x08, 0x78,
+          0x03, 0x20, 0x00, 0xbd, 0xfe, 0xe7, 0xff, 0xf7, 0xf6, 0xff},
+         0},
+        // push; movs r0; bl; push (pointed); ...
+        {{0x00, 0xb5, 0x01, 0x20, 0x00, 0xf0, 0x10, 0xf8, 0x00, 0xb5,
+          0x03, 0x20, 0x00, 0xbd, 0xfe, 0xe7, 0xff, 0xf7, 0xf6, 0xff},
+         POINTED},
+        // push; bl; nop; push (pointed); ...
+        {{0x00, 0xb5, 0x00, 0xf0, 0x10, 0xf8, 0x00, 0xbf, 0x00, 0xb5,
+          0x03, 0x20, 0x00, 0xbd, 0xfe, 0xe7, 0xff, 0xf7, 0xf6, 0xff},
+         POINTED},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bench b;
+        struct flow_user user = {.at = CODE + USER};
+        struct diag d;
+        diag_init(&d);
+        bench_begin(&b, 4);
+        memcpy(b.code, cases[i].code, sizeof cases[i].code);
+        put(&b, WORD, CODE + POINTED + 1);
+        cr_assert_eq(view_index(&b.scan.view, &b.arena, &d), DIAG_OK);
+        flow_functions(&b.scan.view, &ref_thumb, &user, 1);
+        cr_expect_eq(user.function, CODE + cases[i].start, "case %u: 0x%llx", i,
+                     (unsigned long long)user.function);
+        arena_free(&b.arena);
+    }
+}
