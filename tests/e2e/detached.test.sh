@@ -2,13 +2,6 @@
 # --detach-modules: the list of the modules is a file beside the product, as well proven as before.
 . "$(dirname "$0")/../lib/script.sh"
 stock=$(hub_firmware primehub 2>"$work/why") || skip "$(tail -1 "$work/why")"
-expect() { # exit code, command
-    local code=$1 got
-    shift
-    "$@" >"$work/out" 2>"$work/err"
-    got=$?
-    [ $got -eq "$code" ] || wrong "exit $got instead of $code: $*: $(head -3 "$work/out" "$work/err")"
-}
 key=(-k "$PWD/tests/keys/p256.pem")
 pub=(-k "$PWD/tests/keys/p256.pub.pem" --allow-test-key)
 cp "$stock" "$work/stock.bin"

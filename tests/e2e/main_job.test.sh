@@ -4,21 +4,17 @@
 . "$(dirname "$0")/../lib/script.sh"
 needs_stock_firmware
 
-# expect CODE PATTERN COMMAND...: the exit code, and words on stderr that match.
-expect() {
-    local code=$1 pattern=$2 status
-    shift 2
-    "$@" >"$work/stdout" 2>"$work/stderr"
-    status=$?
-    [ $status -eq "$code" ] || wrong "exit $status, not $code: $* : $(head -3 "$work/stderr")"
-    grep -Eq -- "$pattern" "$work/stderr" || wrong "no '$pattern' in: $(head -3 "$work/stderr") ($*)"
+# fails CODE PATTERN COMMAND...: the exit code, and words on stderr that match.
+fails() {
+    expect "$1" "${@:3}"
+    grep -Eq -- "$2" "$work/err" || wrong "no '$2' in: $(head -3 "$work/err") (${*:3})"
 }
 
 key=$work/key.pem pub=$work/pub.pem product=$work/product
 mpy-freeze keygen -o "$key" && mpy-freeze pubkey -k "$key" -o "$pub" || exit 1
 [ "$(stat -c %a "$key")" = 600 ] || wrong "the key's mode is not 600"
 cp "$key" "$work/key.copy"
-expect 4 'exist' mpy-freeze keygen -o "$key"
+fails 4 'exist' mpy-freeze keygen -o "$key"
 cmp -s "$key" "$work/key.copy" || wrong "keygen changed an existing key"
 
 # The whole tour, frozen, prints what the files print.
@@ -48,7 +44,7 @@ fi
 
 mpy-freeze verify "$product" -k "$pub" -f "$stock" >/dev/null || wrong "verify says no"
 mpy-freeze unsplice "$product" -o "$work/base" && cmp "$stock" "$work/base" || wrong "unsplice"
-expect 1 '' mpy-freeze verify "$product" -k "$pub" --base 0000000000000000000000000000000000000000000000000000000000000000
+fails 1 '' mpy-freeze verify "$product" -k "$pub" --base 0000000000000000000000000000000000000000000000000000000000000000
 
 # A product as base: its blob is replaced, the stock base stays the same.
 mpy-freeze build -f "$product" -o "$work/second" -k "$key" samples/replacement >/dev/null || wrong "build on a product"
@@ -57,38 +53,38 @@ mpy-freeze unsplice "$work/second" -o "$work/base2" && cmp "$stock" "$work/base2
 
 # Breaking it.
 before=$(sha256sum "$stock" "$product" "$key")
-mkdir "$work/out"
-build() { mpy-freeze build -f "${firmware:-$stock}" -o "${output:-$work/out/p}" -k "${signer:-$key}" "$@"; }
+mkdir "$work/limited"
+build() { mpy-freeze build -f "${firmware:-$stock}" -o "${output:-$work/limited/p}" -k "${signer:-$key}" "$@"; }
 printf 'x = 1\ndef f(:\n    pass\n' >"$work/bad.py"
-expect 3 'bad.py:2:[0-9]+: error: .*invalid syntax' build "$work/bad.py"
-expect 4 'nothere.py' build "$work/nothere.py"
-signer=$work/nokey.pem expect 4 'nokey.pem' build samples/tour
-signer=$pub expect 3 'pub.pem' build samples/tour
-firmware=$work/nofirmware expect 4 'nofirmware' build samples/tour
-firmware=$work/bad.py expect 3 '' build samples/tour
+fails 3 'bad.py:2:[0-9]+: error: .*invalid syntax' build "$work/bad.py"
+fails 4 'nothere.py' build "$work/nothere.py"
+signer=$work/nokey.pem fails 4 'nokey.pem' build samples/tour
+signer=$pub fails 3 'pub.pem' build samples/tour
+firmware=$work/nofirmware fails 4 'nofirmware' build samples/tour
+firmware=$work/bad.py fails 3 '' build samples/tour
 mkdir "$work/one" "$work/two"
 echo 'print(1)' >"$work/one/same.py"
 echo 'print(2)' >"$work/two/same.py"
-expect 2 'same' build "$work/one" "$work/two"
-grep -q 'one/same.py' "$work/stderr" && grep -q 'two/same.py' "$work/stderr" || wrong "two modules of one name: both files must be named"
-output=$stock expect 2 '' build samples/tour
-output=$work/nofolder/p expect 4 'nofolder' build samples/tour
+fails 2 'same' build "$work/one" "$work/two"
+grep -q 'one/same.py' "$work/err" && grep -q 'two/same.py' "$work/err" || wrong "two modules of one name: both files must be named"
+output=$stock fails 2 '' build samples/tour
+output=$work/nofolder/p fails 4 'nofolder' build samples/tour
 for size in 0 1 100 5000 400000 755000; do
     head -c $size "$stock" >"$work/truncated"
-    firmware=$work/truncated expect 3 '' build samples/tour
+    firmware=$work/truncated fails 3 '' build samples/tour
 done
 if [ "$(id -u)" != 0 ]; then
     mkdir "$work/readonly" && chmod a-w "$work/readonly"
-    output=$work/readonly/p expect 4 'readonly' build samples/tour
+    output=$work/readonly/p fails 4 'readonly' build samples/tour
 fi
-(ulimit -f 100; trap '' XFSZ; output=$work/out/p expect 4 'out/p' build samples/tour; exit $failures) || wrong "a full disk"
-[ -z "$(ls -A "$work/out")" ] || wrong "a failed build left $(ls -A "$work/out")"
+(ulimit -f 100; trap '' XFSZ; output=$work/limited/p fails 4 'limited/p' build samples/tour; exit $failures) || wrong "a full disk"
+[ -z "$(ls -A "$work/limited")" ] || wrong "a failed build left $(ls -A "$work/limited")"
 [ "$(sha256sum "$stock" "$product" "$key")" = "$before" ] || wrong "an input changed"
 
 head -c 700000 "$product" >"$work/cut"
 mpy-freeze verify "$work/cut" -k "$pub" >/dev/null 2>&1
 [ $? -ne 0 ] || wrong "a truncated product verifies"
-expect 5 '' mpy-freeze verify "$stock" -k "$pub"
+fails 5 '' mpy-freeze verify "$stock" -k "$pub"
 mpy-freeze build -f "$stock" -o "$work/unsigned" samples/replacement >/dev/null || wrong "unsigned build"
-expect 5 '' mpy-freeze verify "$work/unsigned" -k "$pub"
+fails 5 '' mpy-freeze verify "$work/unsigned" -k "$pub"
 [ $failures -eq 0 ]

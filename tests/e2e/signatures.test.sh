@@ -3,20 +3,13 @@
 . "$(dirname "$0")/../lib/script.sh"
 stock=$(hub_firmware primehub 2>"$work/why") || skip "$(tail -1 "$work/why")"
 keys=$PWD/tests/keys
-expect() { # exit code, command
-    local code=$1 got
-    shift
-    "$@" >"$work/out" 2>&1
-    got=$?
-    [ $got -eq "$code" ] || wrong "exit $got instead of $code: $*: $(head -3 "$work/out")"
-}
 printf 'print("signed")\n' >"$work/app.py"
 rsa=(-k "$keys/rsa3072.pem" -k "$keys/rsa3072-b.pem" -k "$keys/rsa3072-c.pem")
 rsa_pub=(-k "$keys/rsa3072.pub.pem" -k "$keys/rsa3072-b.pub.pem" -k "$keys/rsa3072-c.pub.pem" --allow-test-key)
 
 # By default there is room for two RSA signatures, whether they come at once or one by one.
 expect 1 mpy-freeze build -f "$stock" -o "$work/none" "$work/app.py" "${rsa[@]}"
-grep -q -- '--reserve-signatures' "$work/out" || wrong "no advice: $(cat "$work/out")"
+grep -q -- '--reserve-signatures' "$work/err" || wrong "no advice: $(cat "$work/err")"
 [ ! -e "$work/none" ] || wrong "written without all signatures"
 expect 0 mpy-freeze pack -f "$stock" -o "$work/two.frz" "$work/app.py" "${rsa[@]:0:4}"
 expect 1 mpy-freeze sign "$work/two.frz" "${rsa[@]:4:2}"
@@ -36,7 +29,7 @@ expect 0 mpy-freeze splice -f "$stock" -b "$work/app.frz" -o "$work/product"
 expect 0 mpy-verify "$work/product" "${pub[@]}" --require 8
 expect 1 mpy-verify "$work/product" "${pub[@]}" --require 9
 expect 1 mpy-verify "$work/product" "${rsa_pub[@]}" --no-other-signatures
-grep -q 'unproven signature' "$work/out" || wrong "$(cat "$work/out")"
+grep -q 'unproven signature' "$work/err" || wrong "$(cat "$work/err")"
 expect 0 mpy-verify "$work/product" "${rsa_pub[@]}" --require 3
 expect 0 mpy-freeze unsplice "$work/product" -o "$work/base"
 cmp "$work/base" "$stock" || wrong "unsplice with eight signatures"

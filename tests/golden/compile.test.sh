@@ -1,13 +1,11 @@
 #!/usr/bin/env bash
 # The compiler gives what upstream's mpy-cross of each release gave: compile/expected.
 # compile.test.sh --update DIR takes the digests from the programs DIR/mpy-cross-X.Y.Z instead.
-set -u
-cd "$(dirname "$0")/compile" || exit 1
+. "$(dirname "$0")/../lib/script.sh"
+cd tests/golden/compile || exit 1
 releases="1.19.1 1.20.0 1.21.0 1.22.2 1.23.0 1.24.1 1.25.0 1.26.1 1.27.0 1.28.0 1.29.0"
 oracle=
 [ "${1:-}" = --update ] && oracle=$2
-out=$(mktemp -d) || exit 1
-trap 'rm -rf "$out"' EXIT
 
 # digest RELEASE SCRIPT OPTION...: of the output file, or of the messages.
 digest() {
@@ -15,9 +13,9 @@ digest() {
     shift 2
     program=(mpy-cross --release "$release")
     [ -n "$oracle" ] && program=("$oracle/mpy-cross-$release")
-    rm -f "$out/x.mpy"
-    "${program[@]}" "$@" -o "$out/x.mpy" "$script" >"$out/text" 2>&1
-    if [ -e "$out/x.mpy" ]; then sha256sum <"$out/x.mpy"; else sha256sum <"$out/text"; fi | cut -c1-16
+    rm -f "$work/x.mpy"
+    "${program[@]}" "$@" -o "$work/x.mpy" "$script" >"$work/text" 2>&1
+    if [ -e "$work/x.mpy" ]; then sha256sum <"$work/x.mpy"; else sha256sum <"$work/text"; fi | cut -c1-16
 }
 
 for script in *.py wrong/*.py options/*.py; do
@@ -33,11 +31,11 @@ for script in *.py wrong/*.py options/*.py; do
             echo "$script $release $option $(digest "$release" "$script" "$option")"
         done
     done
-done >"$out/measured"
+done >"$work/measured"
 if [ -n "$oracle" ]; then
-    cp "$out/measured" expected
+    cp "$work/measured" expected
     exit
 fi
-diff expected "$out/measured" >"$out/diff" && exit
-grep '^[<>]' "$out/diff" | head -40
+diff expected "$work/measured" >"$work/diff" && exit
+grep '^[<>]' "$work/diff" | head -40
 exit 1

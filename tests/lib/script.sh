@@ -12,6 +12,13 @@ wrong() {
     failures=$((failures + 1))
 }
 
+expect() { # expect CODE COMMAND...: leaves the command's output in $work/out, its messages in $work/err
+    local code=$1 got=0
+    shift
+    "$@" >"$work/out" 2>"$work/err" || got=$?
+    [ $got -eq "$code" ] || wrong "exit $got instead of $code: $*: $(head -3 "$work/err" "$work/out")"
+}
+
 skip() { # skip WORDS: the test cannot run here
     echo "$*"
     exit 77

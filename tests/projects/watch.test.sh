@@ -14,7 +14,7 @@ echo 'X = 1' >lib/extra.py
 mpy-freeze watch -f "$stock" -o product app/ manifest.py --run 'echo run >>runs' >out 2>err &
 pid=$!
 
-expect() { # expect RUNS ERRORS WHY: waits until there were that many runs and error messages
+awaits() { # awaits RUNS ERRORS WHY: waits until there were that many runs and error messages
     for _ in $(seq 100); do
         runs=$(cat runs 2>/dev/null | wc -l)
         errors=$(grep -c 'error:' err)
@@ -25,17 +25,17 @@ expect() { # expect RUNS ERRORS WHY: waits until there were that many runs and e
     seen=$(grep -c waiting err)
 }
 seen=0
-expect 1 0 "at the start"
+awaits 1 0 "at the start"
 echo 'print(2)' >app/main.py
-expect 2 0 "after an edit"
+awaits 2 0 "after an edit"
 echo 'print(' >app/main.py
-expect 2 1 "after a wrong edit"
+awaits 2 1 "after a wrong edit"
 echo 'print(3)' >app/main.py
-expect 3 1 "after the correction"
+awaits 3 1 "after the correction"
 echo 'Y = 2' >>lib/extra.py
-expect 4 1 "after an edit of a file that the manifest lists"
+awaits 4 1 "after an edit of a file that the manifest lists"
 echo 'Z = 2' >app/more.py
-expect 5 1 "after a new script"
+awaits 5 1 "after a new script"
 echo x >app/notes.txt
 sleep 0.5
 [ "$(wc -l <runs)" -eq 5 ] || wrong "an unrelated file starts a build"

@@ -2,8 +2,9 @@
 # Flips every byte of a small product in every container, and a random sample of larger ones: each
 # change must make verify say no; and sets every number of a blob to its limits. The unit tests do the
 # same for a sample of the small ones.
-set -eu -o pipefail
-cd "$(dirname "$0")/../.."
+. "$(dirname "$0")/../lib/script.sh"
+set -e -o pipefail
+needs python3
 # With sanitizers it takes minutes and finds nothing that the sample does not.
 if ! grep -q __asan_init "$BUILD/unit"; then
     export MPY_FREEZE_ALL_FLIPS=1
@@ -11,11 +12,9 @@ fi
 nice "$BUILD/unit" -j2 --filter 'verify/flips_*' 2>&1 | tail -5
 nice "$BUILD/unit" --filter 'hostile/numbers_*' 2>&1 | tail -5
 
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
 for kind in bin elf uf2; do
-    make_product $kind 600000 tests/keys/p256.pem "$tmp/base" "$tmp/blob" "$tmp/product"
-    python3 - "$tmp/product" "$tmp/flipped" <<'PY'
+    make_product $kind 600000 tests/keys/p256.pem "$work/base" "$work/blob" "$work/product"
+    python3 - "$work/product" "$work/flipped" <<'PY'
 import random
 import subprocess
 import sys

@@ -7,13 +7,6 @@ needs python3
 keys=$PWD/tests/keys
 cd "$work" || exit 1
 make_product bin 20000 - base unsigned.frz product || exit 1
-expect() { # exit code, command
-    local code=$1 got
-    shift
-    "$@" >out 2>&1
-    got=$?
-    [ $got -eq "$code" ] || wrong "exit $got instead of $code: $*: $(head -3 out)"
-}
 put() { # exit code, signature, key
     rm -f put.frz
     expect "$1" mpy-freeze sign unsigned.frz --signature-in "$2" --pub "$keys/$3.pub.pem" -o put.frz

@@ -10,13 +10,6 @@ unset MPY_FREEZE_PASSPHRASE
 echo 'a passphrase' >pass
 printf wrong >wrong
 : >empty
-expect() { # exit code, command
-    local code=$1 got
-    shift
-    "$@" >out 2>err
-    got=$?
-    [ $got -eq "$code" ] || wrong "exit $got instead of $code: $*: $(head -3 err)"
-}
 refused() { # words, file: a no, not a broken file; whether the passphrase is right or wrong
     expect 1 mpy-freeze pubkey -k "$2" --passphrase-file pass
     grep -q "$1" err || wrong "$2: no '$1': $(cat err)"

@@ -1,28 +1,13 @@
 #!/usr/bin/env bash
 # Keys, digests and signatures against the openssl command line, both ways.
-set -eu -o pipefail
-command -v openssl >/dev/null || { echo "openssl is missing"; exit 77; }
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp"
-keys=$(cd "$OLDPWD/tests/keys" && pwd)
-export MPY_FREEZE_PASSPHRASE=
+. "$(dirname "$0")/../lib/script.sh"
+set -e -o pipefail
+needs openssl
+keys=$PWD/tests/keys
+cd "$work"
 unset MPY_FREEZE_PASSPHRASE
 make_product bin 20000 - base.bin unsigned.frz product.bin
 printf 'a passphrase\nignored' >pass
-failures=0
-fail() {
-    echo "FAILED: $*"
-    failures=$((failures + 1))
-}
-
-# $1: code, rest: command.
-expect() {
-    local code=$1 got=0
-    shift
-    "$@" >out 2>&1 || got=$?
-    [ $got -eq "$code" ] || { fail "exit $got instead of $code: $*"; cat out; }
-}
 
 openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out p256.pem
 openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out p384.pem
@@ -43,9 +28,9 @@ forms() {
     openssl pkey -in "$key" -pubout -out expected.pem
     for old in f-*; do
         if ! mpy-freeze pubkey -k "$old" --passphrase-file pass -o got.pem; then
-            fail "$kind $old"
+            wrong "$kind $old"
         elif ! cmp -s got.pem expected.pem; then
-            fail "$kind $old: another public key"
+            wrong "$kind $old: another public key"
         fi
         rm -f got.pem
     done
@@ -63,7 +48,7 @@ forms rsa.pem rsa
 
 # The terminal is asked when nothing else says the passphrase; it does not show what is typed.
 openssl pkcs8 -topk8 -in p256.pem -passout file:pass -out asked.pem
-python3 - asked.pem got.pem <<'PY' || fail "passphrase from the terminal"
+python3 - asked.pem got.pem <<'PY' || wrong "passphrase from the terminal"
 import os
 import pty
 import sys
@@ -82,7 +67,7 @@ except OSError:
 assert b"a passphrase" not in shown, shown
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 PY
-openssl pkey -in p256.pem -pubout | cmp -s - got.pem || fail "key decrypted by the terminal's passphrase"
+openssl pkey -in p256.pem -pubout | cmp -s - got.pem || wrong "key decrypted by the terminal's passphrase"
 rm -f got.pem asked.pem
 
 # Keys made here are keys for openssl; files are private, and never overwritten.
@@ -94,14 +79,14 @@ for type in ecdsa-p256 ecdsa-p384 rsa-3072; do
     else
         mpy-freeze keygen -o "$type.pem" --type $type
     fi
-    openssl pkey -in $type.pem -check -noout >/dev/null || fail "openssl reads $type"
-    openssl pkey -in $type-encrypted.pem -passin file:pass -check -noout >/dev/null || fail "openssl decrypts $type"
-    [ "$(stat -c %a $type.pem $type-encrypted.pem | sort -u)" = 600 ] || fail "mode of $type"
+    openssl pkey -in $type.pem -check -noout >/dev/null || wrong "openssl reads $type"
+    openssl pkey -in $type-encrypted.pem -passin file:pass -check -noout >/dev/null || wrong "openssl decrypts $type"
+    [ "$(stat -c %a $type.pem $type-encrypted.pem | sort -u)" = 600 ] || wrong "mode of $type"
     cp $type.pem before
     expect 4 mpy-freeze keygen -o $type.pem --type $type
-    cmp -s before $type.pem || fail "$type.pem was overwritten"
+    cmp -s before $type.pem || wrong "$type.pem was overwritten"
     grep -q 'PRIVATE KEY' $type.pem
-    grep -q 'BEGIN ENCRYPTED PRIVATE KEY' $type-encrypted.pem || fail "$type is not encrypted"
+    grep -q 'BEGIN ENCRYPTED PRIVATE KEY' $type-encrypted.pem || wrong "$type is not encrypted"
 done
 
 # Certificates as public keys, PEM and DER; public keys as DER.
@@ -116,7 +101,7 @@ for k in cert.pem cert.der pub.der pub.pem; do
 done
 # The key id is the digest of openssl's SubjectPublicKeyInfo.
 id=$(sha256sum pub.der | cut -d' ' -f1)
-mpy-verify app.frz -k pub.pem --json | grep -q "\"key_id\": \"$id\"" || fail "key id"
+mpy-verify app.frz -k pub.pem --json | grep -q "\"key_id\": \"$id\"" || wrong "key id"
 
 # The digest is that of the first 512 bytes; signatures made outside are put in, raw or DER.
 for hash in sha256 sha384; do
@@ -131,7 +116,7 @@ for key in p256 p384 rsa; do
     rsa) test_key=--allow-test-key options=(-pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:digest -pkeyopt digest:sha256) ;;
     esac
     expect 0 mpy-freeze sign unsigned.frz --digest-out digest.bin --pub $key.pub.pem
-    cmp -s digest.bin $hash.bin || fail "digest for $key"
+    cmp -s digest.bin $hash.bin || wrong "digest for $key"
     openssl pkeyutl -sign -inkey $key.pem -in digest.bin "${options[@]}" -out signature
     expect 0 mpy-freeze sign unsigned.frz --signature-in signature --pub $key.pub.pem -o app.frz
     expect 0 mpy-verify app.frz -k $key.pub.pem $test_key
@@ -139,8 +124,8 @@ for key in p256 p384 rsa; do
     expect 0 mpy-freeze sign unsigned.frz -k $key.pem -o app.frz
     expect 0 mpy-verify app.frz -k $key.pub.pem $test_key
     expect 0 mpy-freeze sign unsigned.frz -k $key.pem -o again.frz
-    cmp -s app.frz again.frz || fail "signing with $key is not deterministic"
-    python3 - app.frz raw.sig der.sig <<'PY' || fail "signature of $key"
+    cmp -s app.frz again.frz || wrong "signing with $key is not deterministic"
+    python3 - app.frz raw.sig der.sig <<'PY' || wrong "signature of $key"
 import sys
 blob = open(sys.argv[1], "rb").read()
 at = len(blob) - int.from_bytes(blob[36:40], "little")
@@ -157,16 +142,16 @@ PY
     file=der.sig
     [ $key != rsa ] || file=raw.sig
     openssl pkeyutl -verify -pubin -inkey $key.pub.pem -in $hash.bin -sigfile $file "${options[@]}" >/dev/null ||
-        fail "openssl refuses the signature of $key"
+        wrong "openssl refuses the signature of $key"
     # A raw signature goes in, too; one over something else does not.
     expect 0 mpy-freeze sign unsigned.frz --signature-in raw.sig --pub $key.pub.pem -o again.frz
-    cmp -s app.frz again.frz || fail "raw signature of $key"
+    cmp -s app.frz again.frz || wrong "raw signature of $key"
     head -c 32 /dev/zero >zero
     [ $key != p384 ] || head -c 48 /dev/zero >zero
     openssl pkeyutl -sign -inkey $key.pem -in zero "${options[@]}" -out signature
     expect 1 mpy-freeze sign unsigned.frz --signature-in signature --pub $key.pub.pem -o never.frz
     expect 3 mpy-freeze sign unsigned.frz --signature-in pass --pub $key.pub.pem -o never.frz
-    [ ! -e never.frz ] || fail "a wrong signature was put in"
+    [ ! -e never.frz ] || wrong "a wrong signature was put in"
 done
 
 # Rotation: old and new key sign, either verifies, and both can be demanded.
@@ -198,5 +183,5 @@ expect 3 mpy-verify unsigned.frz -k p256.pem # a private key
 expect 3 mpy-freeze sign unsigned.frz -k p256.pub.pem -o never.frz
 expect 3 mpy-verify unsigned.frz -k pass
 expect 4 mpy-verify unsigned.frz -k nowhere.pem
-[ ! -e never.frz ] || fail "never.frz was written"
+[ ! -e never.frz ] || wrong "never.frz was written"
 [ $failures -eq 0 ]

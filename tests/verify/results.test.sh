@@ -1,19 +1,16 @@
 #!/usr/bin/env bash
 # Every result of verify on the command line: its words, its JSON value, its exit code; from both
 # programs.
-set -eu -o pipefail
-cd "$(dirname "$0")/../.."
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
+. "$(dirname "$0")/../lib/script.sh"
+set -e -o pipefail
 keys=$PWD/tests/keys
-make_product bin 20000 "$keys/p256.pem" "$tmp/base" "$tmp/app.frz" "$tmp/product"
-make_product bin 20000 - "$tmp/base" "$tmp/unsigned.frz" "$tmp/unsigned"
-make_product bin 24000 - "$tmp/other-base" "$tmp/x" "$tmp/y"
-cd "$tmp"
-failures=0
+make_product bin 20000 "$keys/p256.pem" "$work/base" "$work/app.frz" "$work/product"
+make_product bin 20000 - "$work/base" "$work/unsigned.frz" "$work/unsigned"
+make_product bin 24000 - "$work/other-base" "$work/x" "$work/y"
+cd "$work"
 
 # $1: exit code, $2: JSON value of result, $3: of proven, rest: arguments.
-expect() {
+result() {
     local code=$1 result=$2 proven=$3 got program
     shift 3
     for program in "mpy-freeze verify" mpy-verify; do
@@ -26,21 +23,18 @@ report = json.load(open("json"))
 assert report["schema"] == "mpy-freeze/verify/1", report
 assert [report["result"], report["proven"]] == sys.argv[1:], report
 PY
-        [ "$got" = "$code" ] && [ ! -s err ] || { echo "FAILED: $program $*: $got"; cat json err; failures=$((failures + 1)); }
+        [ "$got" = "$code" ] && [ ! -s err ] || wrong "$program $*: $got: $(cat json err)"
         got=0
         $program "$@" >out 2>err || got=$?
         if [ "$got" != "$code" ] || ! grep -q ": ${result//-/ }" out err || { [ "$code" = 0 ] && [ -s err ]; } ||
             { [ "$code" != 0 ] && [ -s out ]; }; then
-            echo "FAILED: $program $* (text): $got"
-            cat out err
-            failures=$((failures + 1))
+            wrong "$program $* (text): $got: $(cat out err)"
         fi
     done
 }
 usage() {
-    local got=0
-    mpy-verify "$@" >out 2>err || got=$?
-    [ $got -eq 2 ] && [ -s err ] && [ ! -s out ] || { echo "FAILED: usage of mpy-verify $*: $got"; failures=$((failures + 1)); }
+    expect 2 mpy-verify "$@"
+    [ -s err ] && [ ! -s out ] || wrong "usage of mpy-verify $*"
 }
 change() { # file, offset
     python3 -c 'import sys; d = bytearray(open(sys.argv[1], "rb").read()); d[int(sys.argv[2])] ^= 0x10
@@ -49,46 +43,46 @@ open("changed", "wb").write(d)' "$1" $(($2))
 trusted=(-k "$keys/p256.pub.pem" --allow-test-key)
 file_sha=$(sha256sum base | cut -d' ' -f1)
 space_sha=$(mpy-verify app.frz "${trusted[@]}" --json | sed -n 's/.*"space_sha256": "\(.*\)".*/\1/p')
-expect 0 verified file product "${trusted[@]}"
-expect 0 verified file product "${trusted[@]}" -f base --min-counter 3
-expect 0 verified file product "${trusted[@]}" --base "$file_sha"
-expect 0 verified file product "${trusted[@]}" --base "$space_sha"
-expect 0 verified blob app.frz "${trusted[@]}" -f base
+result 0 verified file product "${trusted[@]}"
+result 0 verified file product "${trusted[@]}" -f base --min-counter 3
+result 0 verified file product "${trusted[@]}" --base "$file_sha"
+result 0 verified file product "${trusted[@]}" --base "$space_sha"
+result 0 verified blob app.frz "${trusted[@]}" -f base
 mpy-freeze convert product -o product.hex --type ihex 2>/dev/null ||
     mpy-freeze convert product -o product.hex --type ihex --base 0x20000000 2>/dev/null || true
-[ ! -e product.hex ] || expect 0 verified address-space product.hex "${trusted[@]}" -f base
-expect 1 untrusted-key nothing product -k "$keys/p256.pub.pem"
-expect 1 untrusted-key nothing product -k "$keys/p384.pub.pem" --allow-test-key
-expect 1 untrusted-key nothing product "${trusted[@]}" -k "$keys/p384.pub.pem" --require 2
+[ ! -e product.hex ] || result 0 verified address-space product.hex "${trusted[@]}" -f base
+result 1 untrusted-key nothing product -k "$keys/p256.pub.pem"
+result 1 untrusted-key nothing product -k "$keys/p384.pub.pem" --allow-test-key
+result 1 untrusted-key nothing product "${trusted[@]}" -k "$keys/p384.pub.pem" --require 2
 # Several signatures: those by other keys are told, or refused.
 mpy-freeze sign app.frz -k "$keys/p384.pem" -o both.frz
-expect 1 unproven-signature nothing both.frz "${trusted[@]}" --no-other-signatures
-expect 0 verified blob both.frz "${trusted[@]}"
-grep -q 'unproven   136 bytes' out || { echo "FAILED: unproven bytes are not told"; failures=$((failures + 1)); }
-expect 0 verified blob both.frz "${trusted[@]}" -k "$keys/p384.pub.pem" --no-other-signatures
-! grep -q unproven out || { echo "FAILED: unproven bytes where there are none"; failures=$((failures + 1)); }
-expect 0 verified blob both.frz "${trusted[@]}" -k "$keys/p384.pub.pem" --require 2
-expect 1 untrusted-key nothing both.frz "${trusted[@]}" -k "$keys/p256.pub.pem" --require 2
-expect 1 untrusted-key nothing both.frz -k "$keys/rsa3072.pub.pem" --allow-test-key
-expect 1 rolled-back nothing product "${trusted[@]}" --min-counter 4
-expect 1 wrong-base nothing product "${trusted[@]}" -f other-base
-expect 1 wrong-base nothing app.frz "${trusted[@]}" -f other-base
-expect 1 wrong-base nothing product "${trusted[@]}" --base "${file_sha//[0-4]/5}"
-expect 5 unsigned nothing unsigned "${trusted[@]}"
-expect 5 unsigned nothing unsigned.frz "${trusted[@]}"
-expect 5 unsigned nothing base "${trusted[@]}"
+result 1 unproven-signature nothing both.frz "${trusted[@]}" --no-other-signatures
+result 0 verified blob both.frz "${trusted[@]}"
+grep -q 'unproven   136 bytes' out || wrong "unproven bytes are not told"
+result 0 verified blob both.frz "${trusted[@]}" -k "$keys/p384.pub.pem" --no-other-signatures
+! grep -q unproven out || wrong "unproven bytes where there are none"
+result 0 verified blob both.frz "${trusted[@]}" -k "$keys/p384.pub.pem" --require 2
+result 1 untrusted-key nothing both.frz "${trusted[@]}" -k "$keys/p256.pub.pem" --require 2
+result 1 untrusted-key nothing both.frz -k "$keys/rsa3072.pub.pem" --allow-test-key
+result 1 rolled-back nothing product "${trusted[@]}" --min-counter 4
+result 1 wrong-base nothing product "${trusted[@]}" -f other-base
+result 1 wrong-base nothing app.frz "${trusted[@]}" -f other-base
+result 1 wrong-base nothing product "${trusted[@]}" --base "${file_sha//[0-4]/5}"
+result 5 unsigned nothing unsigned "${trusted[@]}"
+result 5 unsigned nothing unsigned.frz "${trusted[@]}"
+result 5 unsigned nothing base "${trusted[@]}"
 change product 7000
-expect 1 altered-base nothing changed "${trusted[@]}"
+result 1 altered-base nothing changed "${trusted[@]}"
 change product 0x5000+40
-expect 1 bad-signature nothing changed "${trusted[@]}"
+result 1 bad-signature nothing changed "${trusted[@]}"
 change app.frz 512
-expect 1 altered-payload nothing changed "${trusted[@]}"
+result 1 altered-payload nothing changed "${trusted[@]}"
 change app.frz 20
-expect 3 malformed nothing changed "${trusted[@]}"
+result 3 malformed nothing changed "${trusted[@]}"
 : >changed
-expect 3 malformed nothing changed "${trusted[@]}"
+result 3 malformed nothing changed "${trusted[@]}"
 head -c 30000 app.frz | head -c 1000 >changed
-expect 3 malformed nothing changed "${trusted[@]}"
+result 3 malformed nothing changed "${trusted[@]}"
 
 usage product
 usage -k "$keys/p256.pub.pem"
@@ -99,15 +93,13 @@ usage product -k "$keys/p256.pub.pem" --base "$file_sha" -f base
 usage product product -k "$keys/p256.pub.pem"
 usage product -k
 usage product -k "$keys/p256.pub.pem" --nonsense
-mpy-verify --help | grep -q Example || { echo "FAILED: --help"; failures=$((failures + 1)); }
-got=0
-mpy-verify nowhere "${trusted[@]}" 2>/dev/null || got=$?
-[ $got -eq 4 ] || { echo "FAILED: a missing file is $got"; failures=$((failures + 1)); }
+mpy-verify --help | grep -q Example || wrong "--help"
+expect 4 mpy-verify nowhere "${trusted[@]}"
 
 # mpy-verify is small because there is nothing else in it.
 if command -v nm >/dev/null; then
     others=$(nm "$BUILD/mpy-verify" | grep -E ' [tT] (sign_key|sign_blob|splice_|freeze_|compile|manifest_)' || true)
-    [ -z "$others" ] || { echo "FAILED: mpy-verify holds $others"; failures=$((failures + 1)); }
-    [ "$(nm "$BUILD/mpy-freeze" | grep -cE ' [tT] (sign_key|splice_|compile)')" -gt 2 ] || { echo "FAILED: nm shows nothing"; failures=$((failures + 1)); }
+    [ -z "$others" ] || wrong "mpy-verify holds $others"
+    [ "$(nm "$BUILD/mpy-freeze" | grep -cE ' [tT] (sign_key|splice_|compile)')" -gt 2 ] || wrong "nm shows nothing"
 fi
 [ $failures -eq 0 ]
