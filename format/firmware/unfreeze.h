@@ -39,6 +39,9 @@ struct unfreeze_walk {
 // Records a failure at a run-time address; field says what was read there.
 enum diag_code unfreeze_fail(struct unfreeze *u, uint64_t addr, const char *field, const char *fmt,
                              ...) DIAG_PRINTF(4, 5);
+#ifdef DIAG_ANALYZED // see format/diag.h
+#define unfreeze_fail(u, ...) ((void)unfreeze_fail(u, __VA_ARGS__), DIAG_MALFORMED)
+#endif
 // A pointer-sized word at a run-time address.
 enum diag_code unfreeze_word(struct unfreeze *u, uint64_t addr, const char *field, uint64_t *value);
 // Remembers where something begins.

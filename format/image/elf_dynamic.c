@@ -214,8 +214,11 @@ static enum diag_code elf_reloc_table(struct image *img, const struct elf *e,
                                       bool rela, struct diag *d)
 {
     unsigned entry = (e->is64 ? 8 : 4) * (rela ? 3 : 2);
-    const uint8_t *p = size ? elf_at(e, at, size) : NULL;
-    if (size && !p) {
+    if (!size) {
+        return DIAG_OK;
+    }
+    const uint8_t *p = elf_at(e, at, size);
+    if (!p) {
         return elf_bad_table(img, rela ? "DT_RELA" : "DT_REL", at, size, d);
     }
     for (uint64_t i = 0; i < size / entry; i++) {

@@ -16,7 +16,7 @@ CLANG_ANALYZE  = clang --analyze $(ANALYZE_ARGS) -Xclang -analyzer-werror \
 $(ANALYZE)/packer/cli/% $(ANALYZE)/packer/compiler/% $(ANALYZE)/packer/manifest/%: ANALYZE_MORE = -DARENA_ANALYZED
 $(ANALYZE)/packer/compiler/% $(ANALYZE)/packer/manifest/%: \
 	GCC_MORE = -Wno-analyzer-null-dereference -Wno-analyzer-null-argument
-$(ANALYZE)/format/diag.c.%: ANALYZE_MORE = -UDIAG_ANALYZED
+$(ANALYZE)/format/diag.c.% $(ANALYZE)/format/firmware/unfreeze.c.%: ANALYZE_MORE = -UDIAG_ANALYZED
 
 $(ANALYZE)/%.gcc: %
 	@mkdir -p $(@D)
