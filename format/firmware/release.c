@@ -305,12 +305,16 @@ static enum diag_code refuse(struct scan *s)
         return diag_set(s->diag, DIAG_NO, s->view.image->name,
                         "MicroPython is here, but its release is not: no sys.implementation and "
                         "no version text");
-    if (fw_profile_find(fw->major, fw->minor))
-        return diag_set(
-            s->diag, DIAG_NO, s->view.image->name,
-            "the text of MicroPython %s is here, but not its %s: the image is not complete, or "
-            "not at the addresses it runs at",
-            fw->version, fw->n_pools ? "builtins table" : "string pools");
+    if (fw_profile_find(fw->major, fw->minor)) {
+        diag_set(s->diag, DIAG_NO, s->view.image->name,
+                 "the text of MicroPython %s is here, but not its %s: the image is not complete, "
+                 "or not at the addresses it runs at",
+                 fw->version, fw->n_pools ? "builtins table" : "string pools");
+        if (fw->n_pools && s->view.ptr == 8)
+            diag_help(s->diag, "object representation D is read on 32-bit machines only; "
+                               "64-bit builds with it do not start");
+        return DIAG_NO;
+    }
     diag_set(s->diag, DIAG_NO, s->view.image->name, "MicroPython %s is not supported", fw->version);
     diag_help(s->diag, "releases 1.18 to 1.29 are");
     return DIAG_NO;

@@ -249,7 +249,8 @@ static enum diag_code check_texts(const struct tables *t)
         if (!fw->str_sizes || t->folded) {
             enum diag_code err = freeze_refuse(t->f, DIAG_NO, "the firmware %s",
                                                fw->str_sizes ? "has a fixed number of frozen texts"
-                                                             : "does not support frozen texts");
+                                                             : "has no tables of frozen texts, or "
+                                                               "its build folded them away");
             diag_help(t->f->diag, "freeze the script as code instead");
             return err;
         }
