@@ -182,6 +182,103 @@ uint32_t fix_find(const struct fix *x, const char *s, size_t n)
     return 0;
 }
 
+// The pools of the product, as the scan would list them.
+static void add_qstrs(struct fix *x, struct firmware *fw)
+{
+    uint64_t pool = fix_at(x->out->pool);
+    unsigned w = fw->ptr, hashes = fw->qstr_hash_bytes != 0;
+    if (x->out->pool == FREEZE_NONE) {
+        return;
+    }
+    cr_assert_eq(fix_word(x, pool), FIX_POOL); // the tests' strings need one pool
+    uint64_t n = fix_word(x, pool + 3 * w), lengths = fix_word(x, pool + (4 + hashes) * w);
+    struct fw_qstr *all = ARENA_ARRAY(&x->arena, struct fw_qstr, fw->n_qstrs + n);
+    memcpy(all, fw->qstrs, fw->n_qstrs * sizeof *all);
+    for (uint64_t i = 0; i < n; i++) {
+        all[fw->n_qstrs + i].data = fix_str(x, fix_word(x, pool + (5 + hashes) * w + i * w));
+        all[fw->n_qstrs + i].len = fix_u8(x, lengths + i);
+    }
+    fw->qstrs = all;
+    fw->n_qstrs += (uint32_t)n;
+}
+
+static struct image *image_of(struct arena *a, struct diag *d, const uint8_t *bytes, size_t size)
+{
+    struct image *img;
+    cr_assert_eq(image_read(bytes, size, "t.bin", IMAGE_BIN, a, d, &img), DIAG_OK, "%s", d->text);
+    image_rebase(img, FIX_TABLE);
+    return img;
+}
+
+// The table and, behind it, the payload.
+static uint8_t *product_bytes(struct fix *x, size_t payload)
+{
+    uint8_t *bytes = arena_calloc(&x->arena, FIX_TABLE_SIZE + payload, 1);
+    for (unsigned at = 0; at < FIX_TABLE_SIZE; at += x->fw.ptr) {
+        st32(bytes + at, FIX_TABLE + at);
+    }
+    if (payload) {
+        memcpy(bytes + FIX_TABLE_SIZE, x->out->data, payload);
+    }
+    return bytes;
+}
+
+struct image *fix_stock(struct fix *x)
+{
+    return image_of(&x->arena, &x->diag, product_bytes(x, 0), FIX_TABLE_SIZE);
+}
+
+// What a scan of the product finds of its first frozen module.
+static struct fw_module first_module(struct fix *x, const struct image *img)
+{
+    unsigned ptr = x->fw.ptr;
+    struct fw_module m = {.kind = FW_MODULE_MPY, .name = "pkg/m.py"};
+    image_word(img, fix_at(x->out->content), ptr, &m.addr);
+    image_word(img, m.addr, ptr, &m.qstr_table);
+    image_word(img, m.addr + ptr, ptr, &m.obj_table);
+    image_word(img, m.addr + 2 * ptr, ptr, &m.code);
+    return m;
+}
+
+static enum diag_code read_back(struct fix *x, struct firmware *fw, const uint8_t *bytes,
+                                struct arena *a, struct diag *d, struct mpy_module **out)
+{
+    fw->image = image_of(a, d, bytes, FIX_TABLE_SIZE + x->out->size);
+    struct fw_module m = first_module(x, fw->image);
+    fw->modules = &m;
+    fw->n_modules = 1;
+    firmware_gather_starts(fw, a);
+    return firmware_unfreeze(fw, &m, a, d, out);
+}
+
+enum diag_code fix_unfreeze(struct fix *x, struct arena *a, struct diag *d, struct mpy_module **out)
+{
+    struct firmware fw = x->fw;
+    add_qstrs(x, &fw);
+    return read_back(x, &fw, product_bytes(x, x->out->size), a, d, out);
+}
+
+void fix_damage(struct fix *x)
+{
+    struct firmware fw = x->fw;
+    uint8_t *bytes = product_bytes(x, x->out->size), *payload = bytes + FIX_TABLE_SIZE;
+    add_qstrs(x, &fw);
+    for (uint32_t i = 0; i < 8 * x->out->size; i++) {
+        struct arena a;
+        struct diag d;
+        struct mpy_module *m;
+        arena_init(&a, 64 << 20);
+        diag_init(&d);
+        payload[i / 8] ^= (uint8_t)(1u << i % 8);
+        enum diag_code err = read_back(x, &fw, bytes, &a, &d, &m);
+        cr_assert(err == DIAG_OK || err == DIAG_MALFORMED || err == DIAG_NOMEM, "bit %u: %d", i,
+                  err);
+        cr_assert(!err || d.text[0], "bit %u: no words", i);
+        payload[i / 8] ^= (uint8_t)(1u << i % 8);
+        arena_free(&a);
+    }
+}
+
 struct freeze_input fix_module_of(struct fix *x, const char *name, const struct mpy_obj *objs,
                                   uint32_t n_obj, const char *const *names, uint32_t n_names)
 {

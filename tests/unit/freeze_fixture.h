@@ -6,7 +6,13 @@
 
 #include "packer/freeze/freeze.h"
 
-enum { FIX_ADDR = 0x10000, FIX_POOL = 0x2000, FIX_TYPES = 0x3000 };
+enum {
+    FIX_ADDR = 0x10000, // of the payload
+    FIX_POOL = 0x2000,
+    FIX_TYPES = 0x3000,
+    FIX_TABLE = 0xf000, // mp_fun_table, where the tests have machine code
+    FIX_TABLE_SIZE = FIX_ADDR - FIX_TABLE,
+};
 
 struct fix {
     struct arena arena;
@@ -37,6 +43,15 @@ uint64_t fix_at(uint32_t offset);
 uint64_t fix_module(const struct fix *x, unsigned i, unsigned member);
 // The qstr id of a new or stock string as the VM of the product would find it; 0 = not found.
 uint32_t fix_find(const struct fix *x, const char *s, size_t n);
+
+// The bytes in front of the payload: words that all point to their own place. With fw.image set to
+// what this returns, machine code can be frozen that refers to them.
+struct image *fix_stock(struct fix *x);
+// Reads the first frozen module of the product back, with an arena and messages of the caller's.
+enum diag_code fix_unfreeze(struct fix *x, struct arena *a, struct diag *d,
+                            struct mpy_module **out);
+// Each bit of the payload flipped in turn: the module is read back or refused in words.
+void fix_damage(struct fix *x);
 
 // Inputs: a module of one bytecode function without children, with constants and names.
 struct freeze_input fix_module_of(struct fix *x, const char *name, const struct mpy_obj *objs,

@@ -51,54 +51,12 @@ static struct freeze_input input(const struct mpy_obj *objs, uint32_t n_obj)
         .kind = FW_MODULE_MPY, .name = "pkg/m.py", .file = "m.mpy", .mpy = &m};
 }
 
-// The pools of the product, as the scan would list them.
-static void add_qstrs(struct firmware *fw)
-{
-    uint64_t pool = fix_at(x.out->pool);
-    unsigned w = fw->ptr, hashes = fw->qstr_hash_bytes != 0;
-    if (x.out->pool == FREEZE_NONE) {
-        return;
-    }
-    cr_assert_eq(fix_word(&x, pool), FIX_POOL); // the tests' strings need one pool
-    uint64_t n = fix_word(&x, pool + 3 * w), lengths = fix_word(&x, pool + (4 + hashes) * w);
-    struct fw_qstr *all = ARENA_ARRAY(&x.arena, struct fw_qstr, fw->n_qstrs + n);
-    memcpy(all, fw->qstrs, fw->n_qstrs * sizeof *all);
-    for (uint64_t i = 0; i < n; i++) {
-        all[fw->n_qstrs + i].data = fix_str(&x, fix_word(&x, pool + (5 + hashes) * w + i * w));
-        all[fw->n_qstrs + i].len = fix_u8(&x, lengths + i);
-    }
-    fw->qstrs = all;
-    fw->n_qstrs += (uint32_t)n;
-}
-
-static struct mpy_module *unfreeze(enum diag_code expected)
-{
-    struct image *img;
-    struct firmware fw = x.fw;
-    cr_assert_eq(image_read(x.out->data, x.out->size, "t.bin", IMAGE_BIN, &x.arena, &x.diag, &img),
-                 DIAG_OK);
-    image_rebase(img, FIX_ADDR);
-    fw.image = img;
-    add_qstrs(&fw);
-    struct fw_module m = {.kind = FW_MODULE_MPY,
-                          .name = "pkg/m.py",
-                          .addr = fix_word(&x, fix_at(x.out->content)),
-                          .qstr_table = fix_module(&x, 0, 0),
-                          .obj_table = fix_module(&x, 0, 1),
-                          .code = fix_module(&x, 0, 2)};
-    fw.modules = &m;
-    fw.n_modules = 1;
-    firmware_gather_starts(&fw, &x.arena);
-    struct mpy_module *out;
-    cr_assert_eq(firmware_unfreeze(&fw, &m, &x.arena, &x.diag, &out), expected, "%s", x.diag.text);
-    return out;
-}
-
 static void comes_back(const struct mpy_obj *objs, uint32_t n_obj)
 {
     struct freeze_input in = input(objs, n_obj);
     cr_assert_eq(fix_freeze(&x, &in, 1), DIAG_OK, "%s", x.diag.text);
-    const struct mpy_module *m = unfreeze(DIAG_OK);
+    struct mpy_module *m;
+    cr_assert_eq(fix_unfreeze(&x, &x.arena, &x.diag, &m), DIAG_OK, "%s", x.diag.text);
     struct bytes_out want, is;
     bytes_out_init(&want);
     bytes_out_init(&is);
@@ -204,40 +162,5 @@ Test(unfreeze, damage_is_refused_or_read_but_never_crashes)
 {
     struct freeze_input in = input(plain(), 3);
     cr_assert_eq(fix_freeze(&x, &in, 1), DIAG_OK);
-    struct firmware fw = x.fw;
-    add_qstrs(&fw);
-    for (uint32_t at = 0; at < x.out->size; at++) {
-        uint8_t was = x.out->data[at];
-        for (unsigned bit = 0; bit < 8; bit++) {
-            struct arena a;
-            arena_init(&a, 64 << 20);
-            struct diag d;
-            diag_init(&d);
-            struct image *img;
-            x.out->data[at] = was ^ (uint8_t)(1u << bit);
-            cr_assert_eq(image_read(x.out->data, x.out->size, "t", IMAGE_BIN, &a, &d, &img),
-                         DIAG_OK);
-            image_rebase(img, FIX_ADDR);
-            fw.image = img;
-            struct mpy_module *out;
-            uint8_t *w = x.out->data;
-            uint32_t mod = ld32(w + x.out->content) - FIX_ADDR;
-            if (!in_range(mod, 12, x.out->size)) {
-                arena_free(&a);
-                continue;
-            }
-            struct fw_module m = {.kind = FW_MODULE_MPY,
-                                  .name = "pkg/m.py",
-                                  .addr = mod + FIX_ADDR,
-                                  .qstr_table = ld32(w + mod),
-                                  .obj_table = ld32(w + mod + 4),
-                                  .code = ld32(w + mod + 8)};
-            fw.modules = &m;
-            fw.n_modules = 1;
-            enum diag_code err = firmware_unfreeze(&fw, &m, &a, &d, &out);
-            cr_assert(err == DIAG_OK || err == DIAG_MALFORMED || err == DIAG_NOMEM);
-            arena_free(&a);
-        }
-        x.out->data[at] = was;
-    }
+    fix_damage(&x);
 }
