@@ -154,6 +154,13 @@ static enum diag_code bin_remove(const struct image *img, const struct image_und
     return in.failed;
 }
 
+// Whoever writes a raw image into flash does not look for an ELF in it.
+static bool bin_elsewhere(const struct image *img, uint64_t *offset)
+{
+    *offset = 0;
+    return bin_elf(img) != NULL;
+}
+
 const struct image_ops image_bin_ops = {
     .kind = IMAGE_BIN,
     .name = "bin",
@@ -161,6 +168,7 @@ const struct image_ops image_bin_ops = {
     .granule = 1,
     .read = bin_read,
     .describe = bin_describe,
+    .elsewhere = bin_elsewhere,
     .write = bin_write,
     .undo = bin_undo,
     .add = bin_add,

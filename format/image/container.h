@@ -49,6 +49,8 @@ struct image_ops {
     // Where a run that is added with IMAGE_TWIN is mapped a second time, 0 = it cannot be; NULL: it
     // never can.
     uint64_t (*twin)(const struct image *img, uint64_t addr, uint64_t size);
+    // See image_elsewhere; NULL: all bytes of the file that mean something are at an address.
+    bool (*elsewhere)(const struct image *img, uint64_t *offset);
     uint64_t (*room)(const struct image *img, uint64_t addr, uint64_t space); // NULL: no limit
 };
 

@@ -239,6 +239,20 @@ static bool esp_is_fill(const uint8_t *p, uint64_t n)
     return true;
 }
 
+// Everything around the app that is not erased flash.
+static bool esp_elsewhere(const struct image *img, uint64_t *offset)
+{
+    const struct esp_image *e = img->container;
+    uint64_t end = esp_app_end(&e->app);
+    for (*offset = 0; *offset < img->file_size; ++*offset) {
+        bool inside = *offset >= e->app.at && *offset < end;
+        if (!inside && e->file[*offset] != IMAGE_FILL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // What follows an app image of its own moves along; in flash it stays where it is, and what the app
 // grows over must be erased.
 static enum diag_code esp_put_rest(const struct image *img, size_t grown, struct bytes_out *out,
@@ -331,7 +345,8 @@ static enum diag_code esp_remove(const struct image *img, const struct image_und
 
 #define ESP_OPS                                                                                    \
     .granule = 4, .describe = esp_describe, .write = esp_write, .seal = esp_seal_image,            \
-    .undo = esp_undo, .add = esp_add, .remove = esp_remove, .room = esp_image_room
+    .undo = esp_undo, .add = esp_add, .remove = esp_remove, .room = esp_image_room,                \
+    .elsewhere = esp_elsewhere
 
 const struct image_ops image_esp_app_ops = {
     .kind = IMAGE_ESP_APP,

@@ -301,6 +301,27 @@ static enum diag_code ihex_read(struct image *img, struct diag *d)
     return err;
 }
 
+static bool ihex_of_others(struct ihex *h, struct bytes_in *in, const struct ihex_record *r,
+                           struct ihex_state *s, struct image *img)
+{
+    (void)img;
+    if (ihex_is_data(h, r) && s->board != h->main && r->n) {
+        bytes_fail(in, "record", "belongs to another board");
+    }
+    return !in->failed;
+}
+
+static bool ihex_elsewhere(const struct image *img, uint64_t *offset)
+{
+    struct image copy = *img;
+    struct ihex h = *(const struct ihex *)img->container;
+    struct diag d;
+    diag_init(&d);
+    bool found = ihex_walk(&copy, &h, ihex_of_others, false, &d) != DIAG_OK;
+    *offset = d.offset;
+    return found;
+}
+
 // The first record decides: a script or a text may begin with ':' too.
 static bool ihex_probe(const uint8_t *data, size_t size)
 {
@@ -541,6 +562,7 @@ const struct image_ops image_ihex_ops = {
     .extension = ".hex,.ihex,.ihx",
     .granule = 1,
     .probe = ihex_probe,
+    .elsewhere = ihex_elsewhere,
     .read = ihex_read,
     .describe = ihex_describe,
     .write = ihex_write,

@@ -363,6 +363,12 @@ static enum diag_code image_check_add(const struct image *img, uint64_t addr, ui
     return DIAG_OK;
 }
 
+bool image_elsewhere(const struct image *img, uint64_t *offset)
+{
+    const struct image_ops *ops = image_ops(img);
+    return ops->elsewhere && ops->elsewhere(img, offset);
+}
+
 uint64_t image_room(const struct image *img, uint64_t addr, uint64_t space)
 {
     const struct image_ops *ops = image_ops(img);

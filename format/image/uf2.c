@@ -18,7 +18,9 @@ enum {
     UF2_FAMILY = 0x2000,
     UF2_MD5 = 0x4000,
     UF2_FAMILIES_MAX = 16, // in one file
+    UF2_WORKAROUND = 0xef, // all bytes of the block for erratum E10
 };
+#define UF2_RP2_ABSOLUTE 0xe48bff57u
 #define UF2_MAGIC_0 0x0a324655u
 #define UF2_MAGIC_1 0x9e5d5157u
 #define UF2_MAGIC_END 0x0ab16f30u
@@ -51,7 +53,7 @@ static const struct {
     enum image_machine machine;
 } uf2_names[] = {
     {0xe48bff56, "RP2040", IMAGE_ISA_THUMB},
-    {0xe48bff57, "RP2 absolute", IMAGE_ISA_UNKNOWN},
+    {UF2_RP2_ABSOLUTE, "RP2 absolute", IMAGE_ISA_UNKNOWN},
     {0xe48bff58, "RP2 data", IMAGE_ISA_UNKNOWN},
     {0xe48bff59, "RP2350 Arm secure", IMAGE_ISA_THUMB},
     {0xe48bff5a, "RP2350 RISC-V", IMAGE_ISA_RV32},
@@ -249,6 +251,31 @@ static enum diag_code uf2_read(struct image *img, struct diag *d)
     img->address_bits = 32;
     img->container = u;
     return uf2_find_app(img, u, d);
+}
+
+// For the RP2350 a block is put in front of all others whose only purpose is to be written: erratum
+// E10 of the chip.
+static bool uf2_is_workaround(const struct uf2_block *b, const uint8_t *data)
+{
+    bool same = b->family == UF2_RP2_ABSOLUTE;
+    for (uint32_t i = 0; i < b->size; i++) {
+        same = same && data[i] == UF2_WORKAROUND;
+    }
+    return same;
+}
+
+static bool uf2_elsewhere(const struct image *img, uint64_t *offset)
+{
+    const struct uf2 *u = img->container;
+    for (*offset = 0; *offset < img->file_size; *offset += UF2_BLOCK) {
+        struct uf2_block b;
+        const uint8_t *p = img->file + *offset;
+        uf2_load(p, &b);
+        if (!uf2_is_main(u, &b) && !uf2_is_workaround(&b, p + UF2_DATA)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool uf2_probe(const uint8_t *data, size_t size)
@@ -548,6 +575,7 @@ const struct image_ops image_uf2_ops = {
     .extension = ".uf2",
     .granule = UF2_PAYLOAD,
     .probe = uf2_probe,
+    .elsewhere = uf2_elsewhere,
     .read = uf2_read,
     .describe = uf2_describe,
     .write = uf2_write,

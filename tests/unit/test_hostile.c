@@ -669,3 +669,110 @@ Test(hostile, many_beginnings)
     bytes_out_free(&big);
     product_free(&p);
 }
+
+// A product of one container as another one.
+static void convert(const struct product *p, enum image_kind kind, struct bytes_out *out)
+{
+    struct arena a;
+    struct diag d;
+    struct image *img;
+    const struct image_target to = {.kind = kind, .has_family = true, .family = 0xe48bff59};
+    arena_init(&a, 0);
+    diag_init(&d);
+    bytes_out_init(out);
+    cr_assert_eq(image_read(p->file.data, p->file.size, "p", (enum image_kind)p->model.container,
+                            &a, &d, &img),
+                 DIAG_OK);
+    if (!img->base_known) {
+        image_rebase(img, PRODUCT_BASE_ADDR);
+    }
+    img->machine = IMAGE_ISA_THUMB;
+    img->address_bits = 32;
+    cr_assert_eq(image_convert(img, &to, out, &d), DIAG_OK, "%s", d.text);
+    arena_free(&a);
+}
+
+static void expect_result(const struct bytes_out *file, enum verify_result expected,
+                          const char *what)
+{
+    struct verify_report report;
+    enum verify_result r = product_verify(file->data, file->size, p256, &report);
+    cr_expect_eq(r, expected, "%s: %s: %s", what, verify_result_text(r), report.detail);
+}
+
+// A UF2 file has blocks for several chips: each takes its own. All addresses of the one may be
+// right, while the other gets something else.
+Test(hostile, uf2_blocks_for_another_chip)
+{
+    static const struct {
+        uint32_t flags, family;
+        uint8_t byte;
+        enum verify_result result;
+        const char *what;
+    } cases[] = {
+        {0x2000, 0xe48bff56, 0x41, VERIFY_ALTERED_BASE, "another family"},
+        {0, 0, 0x41, VERIFY_ALTERED_BASE, "no family"},
+        {0x3000, 0xe48bff59, 0x41, VERIFY_ALTERED_BASE, "a file"},
+        {0x2001, 0xe48bff59, 0x41, VERIFY_ALTERED_BASE, "not for flash"},
+        {0x2000, 0xe48bff57, 0x41, VERIFY_ALTERED_BASE, "any chip"},
+        {0x2000, 0xe48bff57, 0xef, VERIFY_VERIFIED, "erratum E10"},
+    };
+    struct product p;
+    make(&p, IMAGE_BIN, p256);
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bytes_out uf2;
+        uint8_t block[512];
+        convert(&p, IMAGE_UF2, &uf2);
+        expect_result(&uf2, VERIFY_VERIFIED, "as it is");
+        memcpy(block, uf2.data, sizeof block);
+        put(block + 8, 4, cases[i].flags);
+        put(block + 28, 4, cases[i].family);
+        memset(block + 32, cases[i].byte, 256);
+        bytes_put(&uf2, block, sizeof block);
+        expect_result(&uf2, cases[i].result, cases[i].what);
+        bytes_out_free(&uf2);
+    }
+    product_free(&p);
+}
+
+// The records of a universal hex are for the board that the last block start names.
+Test(hostile, hex_records_for_another_board)
+{
+    static const char first[] = ":0400000A9903C0DEB8\n", second[] = ":0400000A9900C0DEBB\n",
+                      evil[] = ":048000004556494C4C\n", end[] = ":00000001FF\n";
+    struct product p;
+    make(&p, IMAGE_BIN, p256);
+    for (unsigned others = 0; others < 2; others++) {
+        struct bytes_out hex, universal;
+        convert(&p, IMAGE_IHEX, &hex);
+        bytes_out_init(&universal);
+        bytes_put(&universal, first, strlen(first));
+        while (hex.data[--hex.size] != ':') { // the end record
+        }
+        bytes_put(&universal, hex.data, hex.size);
+        bytes_put(&universal, second, strlen(second));
+        bytes_put(&universal, evil, others ? strlen(evil) : 0);
+        bytes_put(&universal, end, strlen(end));
+        expect_result(&universal, others ? VERIFY_ALTERED_BASE : VERIFY_VERIFIED, "universal hex");
+        bytes_out_free(&universal);
+        bytes_out_free(&hex);
+    }
+    product_free(&p);
+}
+
+// A raw image goes into flash from its first byte on, whatever it says in it about addresses.
+Test(hostile, an_elf_in_a_raw_image)
+{
+    struct product p;
+    struct bytes_out elf, raw;
+    make(&p, IMAGE_IHEX, p256);
+    convert(&p, IMAGE_ELF, &elf);
+    expect_result(&elf, VERIFY_VERIFIED, "as it is");
+    bytes_out_init(&raw);
+    bytes_fill(&raw, 0x41, 64);
+    bytes_put(&raw, elf.data, elf.size);
+    expect_result(&raw, VERIFY_ALTERED_BASE, "behind other bytes");
+    bytes_out_free(&raw);
+    bytes_out_free(&elf);
+    product_free(&p);
+}

@@ -283,6 +283,12 @@ static enum verify_result verify_space(struct verify *v, const struct core_env *
                           "blob",
                           where);
     }
+    if (image_elsewhere(v->image, &where)) {
+        return verify_say(v, VERIFY_ALTERED_BASE,
+                          "file offset 0x%" PRIx64 ": for another place or another device than the "
+                          "firmware that was signed",
+                          where);
+    }
     return VERIFY_VERIFIED;
 }
 
