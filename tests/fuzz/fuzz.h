@@ -30,8 +30,10 @@ enum { FUZZ_DEPTH = 4000 };
 
 // image.c: reads an input as one container and does to it whatever can be done to an image.
 void fuzz_image(const uint8_t *data, size_t size, enum image_kind kind);
-// Makes the sums of all Espressif apps in a file right; no fuzzer guesses them.
-void fuzz_fix_esp(uint8_t *file, size_t size);
+// fix.c: makes the checksums and numbers of a container right again.
+void fuzz_fix(enum image_kind kind, uint8_t *file, size_t size);
+// fuzz_image with the input as it is, and once more after fuzz_fix. 0.
+int fuzz_image_fixed(const uint8_t *data, size_t size, enum image_kind kind);
 // The made images of a kind (IMAGE_AUTO: of all), as seeds.
 bool fuzz_image_seed(enum image_kind kind, unsigned i, struct bytes_out *out);
 // scripts.c: seed i is head (n bytes) and a script.

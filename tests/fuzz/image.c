@@ -1,6 +1,5 @@
 #include <string.h>
 
-#include "format/image/esp.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/image_make.h"
 
@@ -127,19 +126,6 @@ void fuzz_image(const uint8_t *data, size_t size, enum image_kind kind)
         fuzz_undo(data, size, img);
     }
     arena_free(&a);
-}
-
-// Full-flash images keep their apps at whole sectors.
-void fuzz_fix_esp(uint8_t *file, size_t size)
-{
-    for (size_t at = 0; at < size; at += 0x1000) {
-        struct esp_app app;
-        if (esp_is_app(file + at, size - at) &&
-            esp_parse(file, size, at, false, "fuzz", &app, NULL) == DIAG_OK) {
-            app.md5 = false;
-            esp_seal(&app, file);
-        }
-    }
 }
 
 bool fuzz_image_seed(enum image_kind kind, unsigned i, struct bytes_out *out)

@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-#include "packer/sign/sign.h"
+#include "tests/lib/compose.h"
 
 const uint8_t product_payload[] = "the payload: what is frozen into the firmware";
 const unsigned product_payload_size = sizeof product_payload;
@@ -73,50 +73,20 @@ void product_init_fill(struct product *p, enum image_kind kind, uint8_t fill)
     cr_assert_eq(blob_set_base(&p->model, img, &p->arena, &p->diag), DIAG_OK);
 }
 
-static void product_sign(struct product *p, const char *name)
-{
-    char file[64];
-    struct sign_key *key;
-    const struct sign_passphrase none = {0};
-    snprintf(file, sizeof file, "tests/keys/%s.pem", name);
-    cr_assert_eq(sign_key_read(file, &none, &p->arena, &p->diag, &key), DIAG_OK, "%s: %s", file,
-                 p->diag.text);
-    cr_assert_eq(sign_blob(p->blob.data, p->blob.size, key, &p->diag), DIAG_OK, "%s", p->diag.text);
-    sign_key_free(key);
-}
-
 void product_make(struct product *p, const char *const *keys)
 {
     struct image *img = product_image(p, &p->base, (enum image_kind)p->model.container);
-    struct bytes_out undo;
-    uint64_t granule = image_granule(img);
-    bytes_out_init(&undo);
-    // The record's length does not depend on the size; the room for signatures fills the granule.
-    cr_assert_eq(image_undo(img, p->model.addr, granule * 64, &undo, &p->diag), DIAG_OK, "%s",
-                 p->diag.text);
-    p->model.undo_size = (uint32_t)undo.size;
-    uint64_t size = blob_size(&p->model);
-    p->model.signature_space += (uint32_t)(-size & (granule - 1));
-    size = blob_size(&p->model);
-    undo.size = 0;
-    cr_assert_eq(image_undo(img, p->model.addr, size, &undo, &p->diag), DIAG_OK, "%s",
-                 p->diag.text);
-    cr_assert_eq(undo.size, p->model.undo_size);
-    p->model.undo = arena_dup(&p->arena, undo.data, undo.size);
-    bytes_out_free(&undo);
-    cr_assert_eq(blob_write(&p->model, &p->blob, &p->diag), DIAG_OK, "%s", p->diag.text);
-    for (; *keys; keys++) {
-        product_sign(p, *keys);
+    struct compose_out out;
+    const char *files[BLOB_SIGNATURES_MAX + 1] = {NULL};
+    for (unsigned i = 0; keys[i]; i++) {
+        files[i] = arena_printf(&p->arena, "tests/keys/%s.pem", keys[i]);
     }
-    for (unsigned i = 0; i < p->model.n_patches; i++) {
-        const struct blob_patch *patch = &p->model.patches[i];
-        cr_assert_eq(image_poke(img, patch->addr, patch->new_bytes, patch->size, &p->diag),
-                     DIAG_OK);
-    }
-    cr_assert_eq(
-        image_add(img, p->model.addr, p->blob.data, p->blob.size, p->model.segment_flags, &p->diag),
-        DIAG_OK, "%s", p->diag.text);
-    cr_assert_eq(image_write(img, &p->file, &p->diag), DIAG_OK, "%s", p->diag.text);
+    cr_assert_eq(compose_product(img, &p->model, files, &p->arena, &p->diag, &out), DIAG_OK, "%s",
+                 p->diag.text);
+    bytes_out_free(&p->blob);
+    bytes_out_free(&p->file);
+    p->blob = out.blob;
+    p->file = out.file;
 }
 
 uint8_t *product_signatures(const struct product *p)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "format/file.h"
-#include "packer/sign/sign.h"
+#include "tests/lib/compose.h"
 
 enum { BASE_ADDR = 0x20000000, ROOM = 1024, PAYLOAD = 20000, N_PATCHES = 20 };
 
@@ -15,7 +15,8 @@ struct made {
     uint8_t *bytes; // of the base
     size_t size;
     struct image *image;
-    struct bytes_out base, blob, product, undo;
+    struct bytes_out base;
+    struct compose_out made;
     struct blob model;
     struct blob_patch patches[N_PATCHES];
     struct blob_module module;
@@ -74,43 +75,7 @@ static enum diag_code make_model(struct made *m)
                        .modules = &m->module,
                        .counter = 3,
                        .signature_space = ROOM};
-    enum diag_code err = blob_set_base(b, m->image, &m->arena, &m->diag);
-    uint64_t granule = image_granule(m->image);
-    err = err ? err : image_undo(m->image, b->addr, granule * 64, &m->undo, &m->diag);
-    b->undo_size = (uint32_t)m->undo.size;
-    b->signature_space += (uint32_t)(-blob_size(b) & (granule - 1));
-    m->undo.size = 0;
-    err = err ? err : image_undo(m->image, b->addr, blob_size(b), &m->undo, &m->diag);
-    b->undo = m->undo.data;
-    return err ? err : blob_write(b, &m->blob, &m->diag);
-}
-
-static enum diag_code make_signature(struct made *m, const char *file)
-{
-    const struct sign_passphrase none = {0};
-    struct sign_key *key;
-    if (strcmp(file, "-") == 0) {
-        return DIAG_OK;
-    }
-    enum diag_code err = sign_key_read(file, &none, &m->arena, &m->diag, &key);
-    if (!err) {
-        err = sign_blob(m->blob.data, m->blob.size, key, &m->diag);
-        sign_key_free(key);
-    }
-    return err;
-}
-
-static enum diag_code make_product(struct made *m)
-{
-    enum diag_code err = DIAG_OK;
-    for (unsigned i = 0; i < N_PATCHES && !err; i++) {
-        const struct blob_patch *p = &m->patches[i];
-        err = image_poke(m->image, p->addr, p->new_bytes, p->size, &m->diag);
-    }
-    err = err ? err
-              : image_add(m->image, m->model.addr, m->blob.data, m->blob.size,
-                          m->model.segment_flags, &m->diag);
-    return err ? err : image_write(m->image, &m->product, &m->diag);
+    return blob_set_base(b, m->image, &m->arena, &m->diag);
 }
 
 static enum diag_code make_file(struct made *m, const char *name, const struct bytes_out *bytes)
@@ -131,18 +96,17 @@ int main(int argc, char **argv)
     diag_init(&m.diag);
     enum diag_code err = make_bytes(&m) ? make_base(&m, kind) : DIAG_NOMEM;
     err = err ? err : make_model(&m);
-    err = err ? err : make_signature(&m, argv[3]);
-    err = err ? err : make_product(&m);
+    const char *const keys[] = {strcmp(argv[3], "-") == 0 ? NULL : argv[3], NULL};
+    err = err ? err : compose_product(m.image, &m.model, keys, &m.arena, &m.diag, &m.made);
     err = err ? err : make_file(&m, argv[4], &m.base);
-    err = err ? err : make_file(&m, argv[5], &m.blob);
-    err = err ? err : make_file(&m, argv[6], &m.product);
+    err = err ? err : make_file(&m, argv[5], &m.made.blob);
+    err = err ? err : make_file(&m, argv[6], &m.made.file);
     if (err) {
         fprintf(stderr, "make_product: %s\n", m.diag.text);
     }
     bytes_out_free(&m.base);
-    bytes_out_free(&m.blob);
-    bytes_out_free(&m.product);
-    bytes_out_free(&m.undo);
+    bytes_out_free(&m.made.blob);
+    bytes_out_free(&m.made.file);
     arena_free(&m.arena);
     return diag_exit(err);
 }

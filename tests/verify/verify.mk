@@ -1,5 +1,5 @@
 # A program that makes a product of any size out of nothing, for the tests of signing and verifying.
-$(BUILD)/make_product: $(call obj,tests/verify/make_product.c) $(BUILD)/libpacker.a $(BUILD)/libverify.a $(BUILD)/libformat.a
+$(BUILD)/make_product: $(call obj,tests/verify/make_product.c tests/lib/compose.c) $(BUILD)/libpacker.a $(BUILD)/libverify.a $(BUILD)/libformat.a
 	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS) -pthread
 
 # Mutated bytecode that the verifier accepts.
