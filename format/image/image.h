@@ -133,9 +133,9 @@ uint64_t image_granule(const struct image *img);
 // UINT64_MAX. An Espressif app on its own does not know its partition: space are the bytes that the
 // whole app may take there (UINT64_MAX: any number); a full-flash image has the partition's size.
 uint64_t image_room(const struct image *img, uint64_t addr, uint64_t space);
-// True if a device may get bytes of the file that are at no address of the image: UF2 blocks for another
-// chip, the other boards' images of a universal hex, boot loader and partitions of a full flash, what
-// surrounds an ELF in a raw image. *offset: where the first of them are in the file.
+// True if a device may get bytes of the file that are at no address of the image: UF2 blocks for
+// another chip, the other boards' images of a universal hex, boot loader and partitions of a full
+// flash, what surrounds an ELF in a raw image. *offset: where the first of them are in the file.
 bool image_elsewhere(const struct image *img, uint64_t *offset);
 // What image_remove will need to restore the container after image_add(addr, size): appended to
 // out. Depends on the base and on (addr, size) only; at most a few hundred bytes.
