@@ -564,6 +564,19 @@ static void string_push(struct lexer *lx, const uint8_t *p, size_t n)
     lx->end = p + n;
 }
 
+// The bytes of a call are signed to upstream, where -1 is the end of the source. It puts a line end
+// in front of that if there is none, instead of the byte; else the source ends here.
+static void string_end_at_minus_one(struct lexer *lx)
+{
+    struct text *t = &lx->arguments;
+    for (char *p; (p = memchr(t->at, 0xff, t->n)); *p = '\n') {
+        if (p[-1] == '\n') {
+            t->n = (size_t)(p - t->at);
+            lx->p = lx->end;
+        }
+    }
+}
+
 void lexer_start_call(struct lexer *lx)
 {
     string_argument_byte(lx, ')');
@@ -572,6 +585,7 @@ void lexer_start_call(struct lexer *lx)
     if (nul) {
         lx->arguments.n = (size_t)(nul - p); // to upstream a NUL is the end of the call
     }
+    string_end_at_minus_one(lx);
     string_push(lx, p, lx->arguments.n);
     lx->injecting = lx->arguments.n;
 }

@@ -1,0 +1,2 @@
+# A second 0xff is the end of the source, NUL that of the call.
+x = f"{aÿÿ}"
