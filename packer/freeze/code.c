@@ -1,4 +1,8 @@
 // Raw codes, proto functions and bytecode. Bytecode runs in place; only pointers are made.
+#include <xxhash.h>
+
+#include "format/mpy/extent.h"
+#include "format/mpy/opcode.h"
 #include "format/mpy/prelude.h"
 #include "packer/freeze/internal.h"
 
@@ -46,6 +50,93 @@ static void put_children_pointer(struct freezer *f, const struct mpy_code *c, st
     }
 }
 
+// --- bytecode that several functions have in common
+
+static struct code_count *find_count(struct freezer *f, uint64_t hash)
+{
+    uint32_t i = (uint32_t)hash & (f->n_count_slots - 1);
+    while (f->counts[i].n && f->counts[i].hash != hash) {
+        i = (i + 1) & (f->n_count_slots - 1);
+    }
+    return &f->counts[i];
+}
+
+static void rehash_counts(struct freezer *f)
+{
+    struct code_count *old = f->counts;
+    uint32_t n_old = f->n_count_slots;
+    f->n_count_slots = n_old ? n_old * 2 : 1024;
+    f->counts = ARENA_ARRAY(f->arena, struct code_count, f->n_count_slots);
+    for (uint32_t i = 0; i < n_old; i++) {
+        if (old[i].n) {
+            *find_count(f, old[i].hash) = old[i];
+        }
+    }
+}
+
+static uint64_t hash_code(const struct mpy_code *c)
+{
+    return XXH3_64bits(c->data, c->size);
+}
+
+static void count_code(struct freezer *f, const struct mpy_code *c, unsigned depth)
+{
+    if (c->kind == MPY_CODE_BYTECODE) {
+        if (f->n_counts * 2 >= f->n_count_slots) {
+            rehash_counts(f);
+        }
+        struct code_count *count = find_count(f, hash_code(c));
+        f->n_counts += count->n == 0;
+        count->hash = hash_code(c);
+        count->n += count->n < 2;
+    }
+    for (uint32_t i = 0; i < c->n_children && depth < CODE_DEPTH_MAX; i++) {
+        count_code(f, c->children[i], depth + 1);
+    }
+}
+
+void freeze_count_code(struct freezer *f, const struct mpy_code *code)
+{
+    count_code(f, code, 0);
+}
+
+// Does the firmware's raw code say how long its bytecode is?
+static bool is_sized(const struct firmware *fw)
+{
+    return fw->profile->proto_fun ? fw->save == FW_YES
+                                  : fw->save == FW_YES || fw->debug_names == FW_YES;
+}
+
+// Whether the end of the bytecode shows from itself: but for an implicit "return None", nothing
+// stands behind the last instruction that can be reached.
+static bool ends_plainly(const struct mpy_code *c)
+{
+    static const uint8_t none[] = {MPY_OP_LOAD_CONST_NONE, MPY_OP_RETURN_VALUE};
+    struct mpy_extent e;
+    if (mpy_extent_find(c->data, c->size, NULL, &e)) {
+        return false;
+    }
+    return e.end == c->size ||
+           (c->size - e.end == sizeof none && !memcmp(c->data + e.end, none, sizeof none));
+}
+
+// Bytecode of modules has no addresses and no numbers of anything outside of its module's tables,
+// so equal functions of several modules can have the same. Where no length is stored, a function
+// that is read back ends where the next thing begins, which cannot be known from the tables of one
+// of its owners: so a zero, which is no instruction, follows what is shared.
+static struct place put_bytecode(struct freezer *f, const struct mpy_code *c)
+{
+    struct place at = pieces_bytes(&f->pieces, c->data, c->size);
+    bool sized = is_sized(f->fw);
+    if (find_count(f, hash_code(c))->n < 2 || !(sized || ends_plainly(c))) {
+        return at;
+    }
+    if (!sized) {
+        bytes_put_u8(&f->pieces.part[PART_BYTES], 0);
+    }
+    return pieces_share(&f->pieces, at);
+}
+
 static enum diag_code make_code(struct freezer *f, const struct mpy_code *code, unsigned depth,
                                 struct place *at);
 
@@ -69,6 +160,7 @@ static enum diag_code make_children(struct freezer *f, const struct mpy_code *c,
     if (c->kind == MPY_CODE_NATIVE) {
         pieces_pointer_plus(&f->pieces, fun_data, mpy_machine(c)->prelude_offset);
     }
+    *at = pieces_share(&f->pieces, *at);
     return DIAG_OK;
 }
 
@@ -251,8 +343,8 @@ static enum diag_code make_code(struct freezer *f, const struct mpy_code *c, uns
     if (freeze_is_natmod(c)) {
         err = freeze_natmod(f, c, &fun_data, &children);
     } else {
-        fun_data = machine ? pieces_code(&f->pieces, c->data, c->size, NATIVE_ALIGN)
-                           : pieces_bytes(&f->pieces, c->data, c->size);
+        fun_data =
+            machine ? pieces_code(&f->pieces, c->data, c->size, NATIVE_ALIGN) : put_bytecode(f, c);
         if (is_bare(f, c)) {
             *at = fun_data;
             return DIAG_OK;
@@ -262,6 +354,7 @@ static enum diag_code make_code(struct freezer *f, const struct mpy_code *c, uns
     if (!err) {
         *at = (f->fw->profile->proto_fun ? put_raw_code : put_raw_code_old)(f, c, &prelude,
                                                                             fun_data, &children);
+        *at = pieces_share(&f->pieces, *at);
     }
     return err;
 }

@@ -134,6 +134,7 @@ static enum diag_code collect(struct freezer *f, const struct freeze_input *inpu
             qstrs_add(&f->qstrs, m->qstrs[k].data, m->qstrs[k].len);
         }
         collect_objects(f, m->objs, m->n_obj);
+        freeze_count_code(f, m->root);
     }
     f->input = NULL;
     return qstrs_number(&f->qstrs, f->diag);
@@ -172,23 +173,17 @@ static enum diag_code put_module(struct freezer *f, const struct mpy_module *m, 
 }
 
 static enum diag_code put_modules(struct freezer *f, const struct freeze_input *inputs, unsigned n,
-                                  uint32_t *offsets, struct freeze_span *spans)
+                                  struct place *modules, struct freeze_span *spans)
 {
-    f->bytes_base = ARENA_ARRAY(f->arena, uint32_t, n + 1);
     for (unsigned i = 0; i < n; i++) {
-        struct place at[2] = {{0}, {PART_BYTES, 0}};
-        uint32_t resolved[2];
         f->input = &inputs[i];
-        f->run = i + 1;
         if (inputs[i].kind == FW_MODULE_MPY) {
-            enum diag_code err = put_module(f, inputs[i].mpy, &at[0]);
+            enum diag_code err = put_module(f, inputs[i].mpy, &modules[i]);
             if (err) {
                 return err;
             }
         }
-        spans[i] = pieces_flush(&f->pieces, at, 2, resolved);
-        offsets[i] = resolved[0];
-        f->bytes_base[f->run] = resolved[1];
+        spans[i] = pieces_flush(&f->pieces);
     }
     f->input = NULL;
     return DIAG_OK;
@@ -204,23 +199,22 @@ static void add_word(struct freeze *out, uint64_t *addr, unsigned ptr, bool insi
 static enum diag_code put_in_place(struct freezer *f, struct freeze *out)
 {
     struct qstrs_head head;
-    uint32_t at[4];
+    const struct pieces *p = &f->pieces;
     unsigned ptr = f->fw->ptr;
     uint64_t addr = f->fw->pools[f->fw->n_pools - 1].addr;
     if (!qstrs_write_in_place(&f->qstrs, &f->pieces, &head)) {
         return missing(f->fw, f->diag, "its last qstr pool does not lie in the image");
     }
-    const struct place places[] = {head.prev, head.hashes, head.lengths, head.text};
-    pieces_flush(&f->pieces, places, 4, at);
-    add_word(out, &addr, ptr, true, at[0]);
+    pieces_flush(&f->pieces);
+    add_word(out, &addr, ptr, true, pieces_offset(p, head.prev));
     add_word(out, &addr, ptr, false, head.total);
     add_word(out, &addr, ptr, false, 1); // alloc
     add_word(out, &addr, ptr, false, 1); // len
     if (f->fw->qstr_hash_bytes) {
-        add_word(out, &addr, ptr, true, at[1]);
+        add_word(out, &addr, ptr, true, pieces_offset(p, head.hashes));
     }
-    add_word(out, &addr, ptr, true, at[2]);
-    add_word(out, &addr, ptr, true, at[3]);
+    add_word(out, &addr, ptr, true, pieces_offset(p, head.lengths));
+    add_word(out, &addr, ptr, true, pieces_offset(p, head.text));
     return DIAG_OK;
 }
 
@@ -230,13 +224,15 @@ static enum diag_code put_pools(struct freezer *f, struct freeze *out)
     out->n_qstrs = f->qstrs.n - f->qstrs.n_stock;
     out->pool = FREEZE_NONE;
     if (!out->n_qstrs) { // an empty pool would break the VM's search (py/qstr.c: len - 1)
+        pieces_flush(&f->pieces);
         return DIAG_OK;
     }
     if (f->pools == FREEZE_POOLS_IN_PLACE) {
         return put_in_place(f, out);
     }
     qstrs_write(&f->qstrs, &f->pieces, &last);
-    pieces_flush(&f->pieces, &last, 1, &out->pool);
+    pieces_flush(&f->pieces);
+    out->pool = pieces_offset(&f->pieces, last);
     return DIAG_OK;
 }
 
@@ -299,7 +295,7 @@ static enum diag_code make(struct freezer *f, const struct freeze_input *inputs,
                            struct freeze *out)
 {
     inputs = with_placeholder(f, inputs, &n);
-    uint32_t *offsets = ARENA_ARRAY(f->arena, uint32_t, n);
+    struct place *modules = ARENA_ARRAY(f->arena, struct place, n);
     out->spans = ARENA_ARRAY(f->arena, struct freeze_span, n);
     enum diag_code err = freeze_possible(f->fw, f->diag);
     err = err ? err : check_names(f, inputs, n);
@@ -311,9 +307,11 @@ static enum diag_code make(struct freezer *f, const struct freeze_input *inputs,
     if (err) {
         return err;
     }
-    err = put_pools(f, out);
-    err = err ? err : put_modules(f, inputs, n, offsets, out->spans);
-    err = err ? err : freeze_tables(f, inputs, n, offsets, out);
+    struct freeze_tables *tables;
+    err = freeze_names(f, inputs, n, &tables);
+    err = err ? err : put_pools(f, out);
+    err = err ? err : put_modules(f, inputs, n, modules, out->spans);
+    err = err ? err : freeze_contents(tables, modules, out);
     return err ? err : finish(f, out);
 }
 

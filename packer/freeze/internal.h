@@ -5,11 +5,9 @@
 #include "packer/freeze/pieces.h"
 #include "packer/freeze/qstrs.h"
 
-struct text_entry { // the data of a string constant in the payload
-    const uint8_t *data;
-    uint32_t len, hash;
-    uint32_t run;       // the run (module) it was written in; 0 = empty slot
-    struct place place; // within that run
+struct code_count { // how many functions have this bytecode: 0 = empty slot, 1, 2 = several
+    uint64_t hash;
+    uint32_t n;
 };
 
 struct freezer {
@@ -19,10 +17,8 @@ struct freezer {
     struct qstrs qstrs;
     struct pieces pieces;
     const struct freeze_input *input; // the module at work, for messages
-    struct text_entry *texts;         // by content, open addressing
-    uint32_t n_texts, n_text_slots;
-    uint32_t run;         // number of the current run, from 1 on
-    uint32_t *bytes_base; // offset of PART_BYTES in the payload, by run
+    struct code_count *counts;        // by hash, open addressing
+    uint32_t n_counts, n_count_slots;
     bool executable, relocated_code;
     enum freeze_pools pools;
     // Of the module at work, for machine code that points to them.
@@ -39,17 +35,10 @@ enum diag_code freeze_objects(struct freezer *f, const struct mpy_module *m, str
 // A string constant this long or longer is an object of its own, a shorter one a qstr.
 enum { FREEZE_INTERN_BELOW = 25 };
 
-// texts.c: writes the data of a string constant with its NUL, or finds equal data that an earlier
-// constant has; a pointer to it goes to the next word.
-struct text_ref {
-    bool earlier;       // offset counts in the payload, not in the run
-    struct place place; // in this run
-    uint32_t offset;
-};
-struct text_ref freeze_text(struct freezer *f, const uint8_t *data, uint32_t len);
-
 // code.c: a raw code or proto_fun and all below it; *at is what the module points to.
 enum diag_code freeze_code(struct freezer *f, const struct mpy_code *code, struct place *at);
+// Ahead of all freeze_code: each code is counted once for each module that has it.
+void freeze_count_code(struct freezer *f, const struct mpy_code *code);
 
 // natmod.c: the text and rodata of a native module, relocated. *record is what its raw code has in
 // place of a list of children (format/mpy/reloc.h). Only for what freeze_is_natmod says is one.
@@ -65,8 +54,12 @@ enum diag_code freeze_check(struct freezer *f, const struct mpy_module *m);
 // called.
 bool freeze_first_hidden(struct freezer *f, const struct freeze_input *inputs, unsigned n,
                          const char **name);
-// The lists of frozen names and contents. offsets are of the inputs' mp_frozen_module_t.
-enum diag_code freeze_tables(struct freezer *f, const struct freeze_input *inputs, unsigned n,
-                             const uint32_t *offsets, struct freeze *out);
+// The list of frozen names goes into the current run; the qstrs may use its texts.
+struct freeze_tables;
+enum diag_code freeze_names(struct freezer *f, const struct freeze_input *inputs, unsigned n,
+                            struct freeze_tables **out);
+// The contents, behind all modules; these are the inputs' mp_frozen_module_t.
+enum diag_code freeze_contents(struct freeze_tables *t, const struct place *modules,
+                               struct freeze *out);
 
 #endif

@@ -24,9 +24,10 @@ static enum diag_code inline_value(struct value *out, uint64_t bits)
     return DIAG_OK;
 }
 
-static enum diag_code place_value(struct value *out, struct place at)
+// The object that was just written, or the equal one that the payload has already.
+static enum diag_code place_value(struct freezer *f, struct value *out, struct place at)
 {
-    *out = (struct value){.kind = VALUE_PLACE, .place = at};
+    *out = (struct value){.kind = VALUE_PLACE, .place = pieces_share(&f->pieces, at)};
     return DIAG_OK;
 }
 
@@ -106,6 +107,13 @@ static enum diag_code make_shared(struct freezer *f, enum fw_object which, const
     return firmware_object(f, which, what, &out->bits);
 }
 
+static struct place put_text(struct freezer *f, const struct mpy_obj *o)
+{
+    struct place at = pieces_bytes(&f->pieces, o->data, o->len);
+    bytes_put_u8(&f->pieces.part[PART_BYTES], 0); // str data is terminated (py/objstr.c)
+    return pieces_share(&f->pieces, at);
+}
+
 // py/objstr.h: {type, hash, len, data}.
 static enum diag_code make_text(struct freezer *f, enum fw_object type, const struct mpy_obj *o,
                                 struct value *out)
@@ -117,17 +125,13 @@ static enum diag_code make_text(struct freezer *f, enum fw_object type, const st
         return err;
     }
     struct pieces *p = &f->pieces;
-    struct text_ref data = freeze_text(f, o->data, o->len);
+    struct place data = put_text(f, o);
     struct place at = pieces_at(p, PART_WORDS);
     pieces_pointer_out(p, address);
     pieces_word(p, qstrs_hash(f->fw, o->data, o->len));
     pieces_word(p, o->len);
-    if (data.earlier) {
-        pieces_pointer_offset(p, data.offset);
-    } else {
-        pieces_pointer(p, data.place);
-    }
-    return place_value(out, at);
+    pieces_pointer(p, data);
+    return place_value(f, out, at);
 }
 
 static enum diag_code make_str(struct freezer *f, const struct mpy_obj *o, struct value *out)
@@ -182,12 +186,13 @@ static enum diag_code make_mpz(struct freezer *f, const struct big *b, uint64_t 
             bytes_put_u32(&p->part[PART_WORDS], b->digits[i]);
         }
     }
+    digits = pieces_share(p, digits);
     struct place at = pieces_at(p, PART_WORDS);
     pieces_pointer_out(p, type);
     pieces_word(p, b->negative | 2 | n << 2);
     pieces_word(p, n);
     pieces_pointer(p, digits);
-    return place_value(out, at);
+    return place_value(f, out, at);
 }
 
 static enum diag_code make_longlong(struct freezer *f, const struct big *b, uint64_t type,
@@ -199,7 +204,7 @@ static enum diag_code make_longlong(struct freezer *f, const struct big *b, uint
     }
     struct place at = begin_wide(f, type);
     put_wide(f, (uint64_t)v);
-    return place_value(out, at);
+    return place_value(f, out, at);
 }
 
 static enum diag_code make_int(struct freezer *f, const struct mpy_obj *o, struct value *out)
@@ -300,7 +305,7 @@ static enum diag_code make_float(struct freezer *f, const struct mpy_obj *o, str
     }
     struct place at = begin_float(f, type);
     put_float(f, v);
-    return place_value(out, at);
+    return place_value(f, out, at);
 }
 
 static enum diag_code make_complex(struct freezer *f, const struct mpy_obj *o, struct value *out)
@@ -318,7 +323,7 @@ static enum diag_code make_complex(struct freezer *f, const struct mpy_obj *o, s
     struct place at = begin_float(f, type);
     put_float(f, real);
     put_float(f, imag);
-    return place_value(out, at);
+    return place_value(f, out, at);
 }
 
 static void put_value(struct freezer *f, const struct value *v)
@@ -368,7 +373,7 @@ static enum diag_code make_tuple(struct freezer *f, const struct mpy_obj *o, uns
     for (uint32_t i = 0; i < o->len; i++) {
         put_value(f, &items[i]);
     }
-    return place_value(out, at);
+    return place_value(f, out, at);
 }
 
 static enum diag_code make_value(struct freezer *f, const struct mpy_obj *o, unsigned depth,
@@ -414,5 +419,6 @@ enum diag_code freeze_objects(struct freezer *f, const struct mpy_module *m, str
     for (uint32_t i = 0; i < m->n_obj; i++) {
         put_value(f, &values[i]);
     }
+    *table = pieces_share(&f->pieces, *table);
     return DIAG_OK;
 }

@@ -22,7 +22,8 @@ struct place pieces_at(struct pieces *p, enum part part)
     if (part == PART_WORDS) {
         return pieces_words(p, p->ptr);
     }
-    return (struct place){(uint8_t)part, (uint32_t)p->part[part].size};
+    return (struct place){
+        .part = (uint8_t)part, .run = p->run, .offset = (uint32_t)p->part[part].size};
 }
 
 struct place pieces_words(struct pieces *p, unsigned align)
@@ -30,7 +31,10 @@ struct place pieces_words(struct pieces *p, unsigned align)
     struct bytes_out *words = &p->part[PART_WORDS];
     bytes_put_align(words, align, 0);
     p->wide |= align > p->ptr;
-    return (struct place){PART_WORDS, (uint32_t)words->size};
+    return (struct place){.part = PART_WORDS,
+                          .align = (uint8_t)align,
+                          .run = p->run,
+                          .offset = (uint32_t)words->size};
 }
 
 struct place pieces_bytes(struct pieces *p, const void *data, size_t n)
@@ -78,13 +82,15 @@ static void add_link_at(struct pieces *p, struct place at, struct link link)
 
 static void add_link(struct pieces *p, struct link link)
 {
-    add_link_at(p, (struct place){PART_WORDS, (uint32_t)p->part[PART_WORDS].size}, link);
+    struct place at = {
+        .part = PART_WORDS, .run = p->run, .offset = (uint32_t)p->part[PART_WORDS].size};
+    add_link_at(p, at, link);
     pieces_word(p, 0);
 }
 
 void pieces_pointer(struct pieces *p, struct place to)
 {
-    add_link(p, (struct link){.kind = LINK_PLACE, .place = to});
+    add_link(p, (struct link){.inside = true, .place = to});
 }
 
 void pieces_pointer_plus(struct pieces *p, struct place to, uint32_t plus)
@@ -95,22 +101,17 @@ void pieces_pointer_plus(struct pieces *p, struct place to, uint32_t plus)
 
 void pieces_pointer_out(struct pieces *p, uint64_t address)
 {
-    add_link(p, (struct link){.kind = LINK_ADDRESS, .value = address});
-}
-
-void pieces_pointer_offset(struct pieces *p, uint64_t offset)
-{
-    add_link(p, (struct link){.kind = LINK_OFFSET, .value = offset});
+    add_link(p, (struct link){.value = address});
 }
 
 void pieces_relocate(struct pieces *p, struct place at, struct place to, uint64_t plus)
 {
-    add_link_at(p, at, (struct link){.kind = LINK_PLACE, .place = to, .value = plus});
+    add_link_at(p, at, (struct link){.inside = true, .place = to, .value = plus});
 }
 
 void pieces_relocate_out(struct pieces *p, struct place at, uint64_t address)
 {
-    add_link_at(p, at, (struct link){.kind = LINK_ADDRESS, .value = address});
+    add_link_at(p, at, (struct link){.value = address});
 }
 
 static void add_pointer(struct pieces *p, struct freeze_pointer pointer)
@@ -133,10 +134,21 @@ static unsigned part_align(const struct pieces *p, enum part part)
     }
 }
 
-struct freeze_span pieces_flush(struct pieces *p, const struct place *places, unsigned n,
-                                uint32_t *resolved)
+uint32_t pieces_offset(const struct pieces *p, struct place at)
 {
-    uint32_t base[PARTS], begin = UINT32_MAX;
+    return p->bases[at.run][at.part] + at.offset;
+}
+
+// Where the parts of the run go; the end of the list of bases is the run's.
+static uint32_t *begin_bases(struct pieces *p)
+{
+    p->bases = grow(p->arena, p->bases, p->run, &p->cap_runs, sizeof *p->bases);
+    return p->bases[p->run];
+}
+
+struct freeze_span pieces_flush(struct pieces *p)
+{
+    uint32_t *base = begin_bases(p), begin = UINT32_MAX;
     for (int i = 0; i < PARTS; i++) {
         if (p->part[i].size) {
             bytes_put_align(&p->out, part_align(p, i), 0);
@@ -148,17 +160,13 @@ struct freeze_span pieces_flush(struct pieces *p, const struct place *places, un
     }
     for (uint32_t i = 0; i < p->n_links; i++) {
         const struct link *l = &p->links[i];
-        uint64_t place = base[l->place.part] + (uint64_t)l->place.offset;
-        uint64_t value = l->kind == LINK_PLACE ? place + l->value : l->value;
-        add_pointer(
-            p, (struct freeze_pointer){.at = base[l->at.part] + l->at.offset,
-                                       .inside = l->kind != LINK_ADDRESS,
-                                       .code = l->kind == LINK_PLACE && l->place.part == PART_CODE,
-                                       .value = value});
+        add_pointer(p, (struct freeze_pointer){
+                           .at = base[l->at.part] + l->at.offset,
+                           .inside = l->inside,
+                           .code = l->inside && l->place.part == PART_CODE,
+                           .value = l->inside ? pieces_offset(p, l->place) + l->value : l->value});
     }
-    for (unsigned i = 0; i < n; i++) {
-        resolved[i] = base[places[i].part] + places[i].offset;
-    }
+    p->run++;
     p->n_links = 0;
     p->wide = false;
     p->code_align = 0;

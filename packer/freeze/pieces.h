@@ -14,19 +14,24 @@ enum part {
     PARTS,
 };
 
-struct place { // where something was put, before its run has an offset
-    uint8_t part;
-    uint32_t offset;
+struct place {           // where something was put; good for all of the payload
+    uint8_t part, align; // align: of what lies there, 0 = its part's
+    uint32_t run;        // from 0 on
+    uint32_t offset;     // in its part of its run
 };
-
-enum link_kind { LINK_PLACE, LINK_OFFSET, LINK_ADDRESS };
 
 struct link { // a pointer word of the current run
     struct place at;
-    enum link_kind kind;
-    struct place place; // LINK_PLACE: in the same run
-    // LINK_PLACE: added to it. LINK_OFFSET: in the payload. LINK_ADDRESS: in the firmware.
+    bool inside; // to place, which may lie in an earlier run; else an address in the firmware
+    struct place place; // value is added to it
     uint64_t value;
+};
+
+struct shared { // something that others may use, too
+    uint32_t hash;
+    uint32_t size; // 0 = an empty slot
+    struct place at;
+    uint32_t first, n; // its pointers, as their indices among all
 };
 
 struct pieces {
@@ -37,7 +42,11 @@ struct pieces {
     struct bytes_out part[PARTS];
     struct link *links;
     uint32_t n_links, cap_links;
-    struct bytes_out out; // the payload so far
+    struct bytes_out out;     // the payload so far
+    uint32_t run, cap_runs;   // number of the current run
+    uint32_t (*bases)[PARTS]; // offsets of the parts of the runs before
+    struct shared *shared;    // by content, open addressing
+    uint32_t n_shared, n_slots;
     struct freeze_pointer *pointers;
     uint32_t n_pointers, cap_pointers;
 };
@@ -57,14 +66,17 @@ void pieces_word(struct pieces *p, uint64_t value);
 void pieces_pointer(struct pieces *p, struct place to);
 void pieces_pointer_plus(struct pieces *p, struct place to, uint32_t plus);
 void pieces_pointer_out(struct pieces *p, uint64_t address);
-void pieces_pointer_offset(struct pieces *p, uint64_t offset);
 // The word that was written at a place of its own becomes a pointer.
 void pieces_relocate(struct pieces *p, struct place at, struct place to, uint64_t plus);
 void pieces_relocate_out(struct pieces *p, struct place at, uint64_t address);
 
-// Ends the run: appends it to the payload and gives its span. *resolved (may be NULL) receives the
-// payload offset of each of the n places.
-struct freeze_span pieces_flush(struct pieces *p, const struct place *places, unsigned n,
-                                uint32_t *resolved);
+// share.c: what was written to at's part from at on, pointers included, is only read: where the
+// payload has the same already, it is taken back. Where it lies.
+struct place pieces_share(struct pieces *p, struct place at);
+
+// Ends the run: appends it to the payload and gives its span.
+struct freeze_span pieces_flush(struct pieces *p);
+// The payload offset of a place in a run that has ended.
+uint32_t pieces_offset(const struct pieces *p, struct place at);
 
 #endif

@@ -87,6 +87,17 @@ void qstrs_init(struct qstrs *q, const struct firmware *fw, struct arena *a)
     q->n_stock = q->n;
 }
 
+void qstrs_have_text(struct qstrs *q, const char *s, size_t n, struct place at)
+{
+    if (q->n_written == q->cap_written) {
+        uint32_t cap = q->cap_written ? q->cap_written * 2 : 256;
+        q->written = arena_grow(q->arena, q->written, q->cap_written * sizeof *q->written,
+                                cap * sizeof *q->written);
+        q->cap_written = cap;
+    }
+    q->written[q->n_written++] = (struct qstrs_text){s, (uint32_t)n, at};
+}
+
 uint32_t qstrs_find(const struct qstrs *q, const char *s, size_t n)
 {
     if (!q->n_slots) {
@@ -191,10 +202,16 @@ static struct place write_lengths(const struct qstrs *q, struct pieces *p, uint3
     return at;
 }
 
+struct text { // of a new qstr, or one that the payload has already
+    const char *data;
+    uint32_t len, index;
+    const struct place *at; // of the latter, else NULL
+};
+
+// By the last characters; of two equal texts the one that the payload has comes behind.
 static int by_end(const void *a, const void *b)
 {
-    const struct qstr_entry *x = ((const struct sort_item *)a)->e,
-                            *y = ((const struct sort_item *)b)->e;
+    const struct text *x = a, *y = b;
     uint32_t n = x->len < y->len ? x->len : y->len;
     for (uint32_t i = 1; i <= n; i++) {
         int c = (uint8_t)x->data[x->len - i] - (uint8_t)y->data[y->len - i];
@@ -202,45 +219,59 @@ static int by_end(const void *a, const void *b)
             return c;
         }
     }
-    return (x->len > y->len) - (x->len < y->len);
+    return x->len != y->len ? (x->len > y->len ? 1 : -1) : (x->at != NULL) - (y->at != NULL);
 }
 
-static bool is_tail(const struct qstr_entry *tail, const struct qstr_entry *of)
+static bool is_tail(const struct text *tail, const struct text *of)
 {
     return tail->len <= of->len && !memcmp(of->data + of->len - tail->len, tail->data, tail->len);
 }
 
-// Where the text of each string of the pool stands. A string that another one ends with needs no
-// text of its own (linkers merge strings the same way): sorted by their ends, it is the one before.
-static uint32_t *place_texts(const struct qstrs *q, struct pieces *p, uint32_t from, uint32_t n)
+static struct text *list_texts(const struct qstrs *q, uint32_t from, uint32_t n)
 {
-    struct bytes_out *bytes = &p->part[PART_BYTES];
-    struct sort_item *items = ARENA_ARRAY(q->arena, struct sort_item, n);
-    uint32_t *places = ARENA_ARRAY(q->arena, uint32_t, n);
-    const struct qstr_entry *last = NULL;
-    uint32_t end = 0; // of the text of last, its NUL not counted
+    struct text *texts = ARENA_ARRAY(q->arena, struct text, n + q->n_written);
     for (uint32_t i = 0; i < n; i++) {
-        items[i] = (struct sort_item){&q->entries[q->sorted[from + i]], i};
+        const struct qstr_entry *e = &q->entries[q->sorted[from + i]];
+        texts[i] = (struct text){e->data, e->len, i, NULL};
     }
-    qsort(items, n, sizeof *items, by_end);
-    for (uint32_t i = n; i-- > 0;) {
-        const struct qstr_entry *e = items[i].e;
-        if (!last || !is_tail(e, last)) {
-            bytes_put(bytes, e->data, e->len);
-            end = (uint32_t)bytes->size;
-            bytes_put_u8(bytes, 0);
-            last = e;
+    for (uint32_t i = 0; i < q->n_written; i++) {
+        const struct qstrs_text *w = &q->written[i];
+        texts[n + i] = (struct text){w->data, w->len, 0, &w->at};
+    }
+    qsort(texts, n + q->n_written, sizeof *texts, by_end);
+    return texts;
+}
+
+// Where the text of each string of the pool stands. A string that another one ends with, or the
+// name of a module, needs no text of its own (linkers merge strings the same way): sorted by their
+// ends, it is the one before.
+static struct place *place_texts(const struct qstrs *q, struct pieces *p, uint32_t from, uint32_t n)
+{
+    struct place *places = ARENA_ARRAY(q->arena, struct place, n), at = {0};
+    const struct text *texts = list_texts(q, from, n), *last = NULL;
+    for (uint32_t i = n + q->n_written; i-- > 0;) {
+        const struct text *t = &texts[i];
+        if (t->at) {
+            at = *t->at;
+            last = t;
+            continue;
         }
-        places[items[i].index] = end - e->len;
+        if (!last || !is_tail(t, last)) {
+            at = pieces_bytes(p, t->data, t->len);
+            bytes_put_u8(&p->part[PART_BYTES], 0);
+            last = t;
+        }
+        places[t->index] = at;
+        places[t->index].offset += last->len - t->len;
     }
     return places;
 }
 
 static void write_text(const struct qstrs *q, struct pieces *p, uint32_t from, uint32_t n)
 {
-    const uint32_t *places = place_texts(q, p, from, n);
+    const struct place *places = place_texts(q, p, from, n);
     for (uint32_t i = 0; i < n; i++) {
-        pieces_pointer(p, (struct place){PART_BYTES, places[i]});
+        pieces_pointer(p, places[i]);
     }
 }
 
@@ -329,6 +360,6 @@ bool qstrs_write_in_place(const struct qstrs *q, struct pieces *p, struct qstrs_
     head->total = total_word(q, last, sorted);
     head->hashes = q->fw->qstr_hash_bytes ? write_hashes(q, p, last, 1) : (struct place){0};
     head->lengths = write_lengths(q, p, last, 1);
-    head->text = (struct place){PART_BYTES, *place_texts(q, p, last, 1)};
+    head->text = *place_texts(q, p, last, 1);
     return true;
 }

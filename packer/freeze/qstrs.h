@@ -12,6 +12,12 @@ struct qstr_entry {
     uint32_t order;     // of first use among the new ones
 };
 
+struct qstrs_text { // a text with its NUL that the payload has for another reason
+    const char *data;
+    uint32_t len;
+    struct place at;
+};
+
 struct qstrs {
     const struct firmware *fw;
     struct arena *arena;
@@ -21,6 +27,8 @@ struct qstrs {
     uint32_t n, cap, n_stock;
     uint32_t *sorted; // the new ones in pool order: with NUL first, then the others
     uint32_t n_nul;   // how many of them hold a NUL
+    struct qstrs_text *written;
+    uint32_t n_written, cap_written;
 };
 
 void qstrs_init(struct qstrs *q, const struct firmware *fw, struct arena *a);
@@ -30,6 +38,8 @@ uint32_t qstrs_find(const struct qstrs *q, const char *s, size_t n);
 uint32_t qstrs_add(struct qstrs *q, const char *s, size_t n);
 // Gives the new ones their ids. Errors: DIAG_NO when there are more than ids.
 enum diag_code qstrs_number(struct qstrs *q, struct diag *d);
+// New qstrs may use this text, which was written at a place of its own.
+void qstrs_have_text(struct qstrs *q, const char *s, size_t n, struct place at);
 // Writes the new pools into the current run; *last is the place of the one that ends the chain.
 // There must be at least one new qstr.
 void qstrs_write(const struct qstrs *q, struct pieces *p, struct place *last);

@@ -20,7 +20,7 @@ struct entries {
     struct entry *items;
 };
 
-struct tables {
+struct freeze_tables {
     struct freezer *f;
     const struct freeze_input *inputs;
     unsigned n_inputs;
@@ -28,6 +28,7 @@ struct tables {
     unsigned n_replaced;
     bool folded; // the code may know the number of texts
     struct entries strs, mpys;
+    struct place names;
 };
 
 // A name of n bytes that no import can ask for, but that still is a file's.
@@ -57,7 +58,7 @@ static bool takes_the_place(const char *input, const char *stock)
            !strcmp(stock + n - 12, ".py");
 }
 
-static bool is_hidden(const struct tables *t, const char *stock)
+static bool is_hidden(const struct freeze_tables *t, const char *stock)
 {
     for (unsigned i = 0; i < t->n_inputs; i++) {
         if (takes_the_place(t->inputs[i].name, stock)) {
@@ -67,7 +68,7 @@ static bool is_hidden(const struct tables *t, const char *stock)
     return false;
 }
 
-static int same_name(const struct tables *t, enum fw_module_kind kind, const char *stock)
+static int same_name(const struct freeze_tables *t, enum fw_module_kind kind, const char *stock)
 {
     for (unsigned i = 0; i < t->n_inputs; i++) {
         if (t->inputs[i].kind == kind && !strcmp(t->inputs[i].name, stock)) {
@@ -82,7 +83,7 @@ static void add(struct entries *e, struct entry entry)
     e->items[e->n++] = entry;
 }
 
-static void add_new(struct tables *t, struct entries *e, enum fw_module_kind kind)
+static void add_new(struct freeze_tables *t, struct entries *e, enum fw_module_kind kind)
 {
     for (unsigned i = 0; i < t->n_inputs; i++) {
         if (t->inputs[i].kind == kind && !t->placed[i]) {
@@ -92,7 +93,7 @@ static void add_new(struct tables *t, struct entries *e, enum fw_module_kind kin
 }
 
 // A stock entry whose place is kept: with its own content, with an input's of its name, or hidden.
-static void add_pinned(struct tables *t, struct entries *e, unsigned stock)
+static void add_pinned(struct freeze_tables *t, struct entries *e, unsigned stock)
 {
     const struct fw_module *m = &t->f->fw->modules[stock];
     int input = same_name(t, m->kind, m->name);
@@ -104,7 +105,7 @@ static void add_pinned(struct tables *t, struct entries *e, unsigned stock)
     add(e, (struct entry){m->name, hidden, input, stock});
 }
 
-static void add_stock(struct tables *t, struct entries *e, unsigned stock)
+static void add_stock(struct freeze_tables *t, struct entries *e, unsigned stock)
 {
     const struct fw_module *m = &t->f->fw->modules[stock];
     if (is_hidden(t, m->name)) {
@@ -114,7 +115,7 @@ static void add_stock(struct tables *t, struct entries *e, unsigned stock)
     }
 }
 
-static bool is_placeholder(const struct tables *t, unsigned input, const char *stock)
+static bool is_placeholder(const struct freeze_tables *t, unsigned input, const char *stock)
 {
     const char *name = t->inputs[input].name;
     return name[0] == '-' && strlen(name) == strlen(stock) && is_hidden(t, stock);
@@ -122,7 +123,7 @@ static bool is_placeholder(const struct tables *t, unsigned input, const char *s
 
 // The first module keeps its place: with its own content, with that of the input of its name, or
 // with the empty module that freeze_first_hidden asked for.
-static void add_first(struct tables *t)
+static void add_first(struct freeze_tables *t)
 {
     const char *stock = t->f->fw->modules[0].name;
     unsigned last = t->n_inputs - 1;
@@ -135,7 +136,7 @@ static void add_first(struct tables *t)
     }
 }
 
-static void list_entries(struct tables *t)
+static void list_entries(struct freeze_tables *t)
 {
     const struct firmware *fw = t->f->fw;
     for (unsigned i = 0; i < fw->n_str; i++) {
@@ -156,31 +157,35 @@ static void list_entries(struct tables *t)
     }
 }
 
-static void put_names(struct pieces *p, const struct entries *e)
+// A module's name is also a qstr, as that of its file.
+static void put_names(struct freezer *f, const struct entries *e)
 {
-    struct bytes_out *out = &p->part[PART_BYTES];
+    struct bytes_out *out = &f->pieces.part[PART_BYTES];
     for (unsigned i = 0; i < e->n; i++) {
-        size_t n = strlen(e->items[i].name);
-        bytes_put(out, e->items[i].name, n + 1);
-        if (e->items[i].hidden && !out->failed) {
+        const char *name = e->items[i].name;
+        size_t n = strlen(name);
+        struct place at = pieces_bytes(&f->pieces, name, n + 1);
+        if (!e->items[i].hidden) {
+            qstrs_have_text(&f->qstrs, name, n, at);
+        } else if (!out->failed) {
             put_hidden_name((char *)out->data + out->size - n - 1, n);
         }
     }
 }
 
-static void put_contents(const struct tables *t, const uint32_t *offsets)
+static void put_contents(const struct freeze_tables *t, const struct place *modules)
 {
     for (unsigned i = 0; i < t->mpys.n; i++) {
         const struct entry *e = &t->mpys.items[i];
         if (e->input >= 0) {
-            pieces_pointer_offset(&t->f->pieces, offsets[e->input]);
+            pieces_pointer(&t->f->pieces, modules[e->input]);
         } else {
             pieces_pointer_out(&t->f->pieces, t->f->fw->modules[e->stock].addr);
         }
     }
 }
 
-static const uint8_t *entry_text(const struct tables *t, const struct entry *e, size_t *size)
+static const uint8_t *entry_text(const struct freeze_tables *t, const struct entry *e, size_t *size)
 {
     if (e->input >= 0) {
         *size = t->inputs[e->input].text_size;
@@ -190,7 +195,8 @@ static const uint8_t *entry_text(const struct tables *t, const struct entry *e, 
 }
 
 // py/frozenmod.c: a size of 0 ends the list of sizes, so an empty text is one empty line.
-static enum diag_code put_texts(const struct tables *t, struct place *sizes, struct place *texts)
+static enum diag_code put_texts(const struct freeze_tables *t, struct place *sizes,
+                                struct place *texts)
 {
     struct pieces *p = &t->f->pieces;
     *sizes = pieces_words(p, 4);
@@ -215,7 +221,7 @@ static enum diag_code put_texts(const struct tables *t, struct place *sizes, str
 }
 
 // Where the inputs' texts ended up, texts being the payload offset of the first.
-static void set_text_spans(const struct tables *t, uint32_t texts, struct freeze *out)
+static void set_text_spans(const struct freeze_tables *t, uint32_t texts, struct freeze *out)
 {
     uint32_t at = texts;
     for (unsigned i = 0; i < t->strs.n; i++) {
@@ -238,7 +244,7 @@ static bool any_anchor(const struct fw_refs *refs)
     return false;
 }
 
-static enum diag_code check_texts(const struct tables *t)
+static enum diag_code check_texts(const struct freeze_tables *t)
 {
     const struct firmware *fw = t->f->fw;
     for (unsigned i = 0; i < t->n_inputs; i++) {
@@ -259,11 +265,12 @@ static enum diag_code check_texts(const struct tables *t)
     return DIAG_OK;
 }
 
-static void init(struct tables *t, struct freezer *f, const struct freeze_input *inputs, unsigned n)
+static void init(struct freeze_tables *t, struct freezer *f, const struct freeze_input *inputs,
+                 unsigned n)
 {
     const struct firmware *fw = f->fw;
     unsigned max = fw->n_modules + n;
-    *t = (struct tables){.f = f, .inputs = inputs, .n_inputs = n};
+    *t = (struct freeze_tables){.f = f, .inputs = inputs, .n_inputs = n};
     t->placed = ARENA_ARRAY(f->arena, bool, n);
     t->strs.items = ARENA_ARRAY(f->arena, struct entry, max);
     t->mpys.items = ARENA_ARRAY(f->arena, struct entry, max);
@@ -274,7 +281,7 @@ static void init(struct tables *t, struct freezer *f, const struct freeze_input 
 bool freeze_first_hidden(struct freezer *f, const struct freeze_input *inputs, unsigned n,
                          const char **name)
 {
-    struct tables t = {.f = f, .inputs = inputs, .n_inputs = n};
+    struct freeze_tables t = {.f = f, .inputs = inputs, .n_inputs = n};
     if (f->fw->n_str || !f->fw->n_modules) {
         return false;
     }
@@ -289,7 +296,7 @@ bool freeze_first_hidden(struct freezer *f, const struct freeze_input *inputs, u
     return true;
 }
 
-static bool texts_change(const struct tables *t)
+static bool texts_change(const struct freeze_tables *t)
 {
     if (t->strs.n != t->f->fw->n_str) {
         return true;
@@ -302,35 +309,39 @@ static bool texts_change(const struct tables *t)
     return false;
 }
 
-enum diag_code freeze_tables(struct freezer *f, const struct freeze_input *inputs, unsigned n,
-                             const uint32_t *offsets, struct freeze *out)
+enum diag_code freeze_names(struct freezer *f, const struct freeze_input *inputs, unsigned n,
+                            struct freeze_tables **out)
 {
-    struct tables t;
-    struct pieces *p = &f->pieces;
-    struct place places[4] = {0};
-    uint32_t at[4];
-    init(&t, f, inputs, n);
-    enum diag_code err = check_texts(&t);
+    struct freeze_tables *t = *out = ARENA_NEW(f->arena, struct freeze_tables);
+    init(t, f, inputs, n);
+    enum diag_code err = check_texts(t);
     if (err) {
         return err;
     }
-    list_entries(&t);
-    places[0] = pieces_at(p, PART_BYTES);
-    put_names(p, &t.strs);
-    put_names(p, &t.mpys);
-    bytes_put_u8(&p->part[PART_BYTES], 0); // the empty name that ends the list
-    places[1] = pieces_at(p, PART_WORDS);
-    put_contents(&t, offsets);
-    bool texts = texts_change(&t);
-    err = texts ? put_texts(&t, &places[2], &places[3]) : DIAG_OK;
-    pieces_flush(p, places, 4, at);
-    out->names = at[0];
-    out->content = at[1];
-    out->str_sizes = texts ? at[2] : FREEZE_NONE;
-    out->str_content = texts ? at[3] : FREEZE_NONE;
-    out->n_replaced = t.n_replaced;
+    list_entries(t);
+    t->names = pieces_at(&f->pieces, PART_BYTES);
+    put_names(f, &t->strs);
+    put_names(f, &t->mpys);
+    bytes_put_u8(&f->pieces.part[PART_BYTES], 0); // the empty name that ends the list
+    return DIAG_OK;
+}
+
+enum diag_code freeze_contents(struct freeze_tables *t, const struct place *modules,
+                               struct freeze *out)
+{
+    struct pieces *p = &t->f->pieces;
+    struct place content = pieces_at(p, PART_WORDS), sizes, text;
+    put_contents(t, modules);
+    bool texts = texts_change(t);
+    enum diag_code err = texts ? put_texts(t, &sizes, &text) : DIAG_OK;
+    pieces_flush(p);
+    out->names = pieces_offset(p, t->names);
+    out->content = pieces_offset(p, content);
+    out->str_sizes = texts && !err ? pieces_offset(p, sizes) : FREEZE_NONE;
+    out->str_content = texts && !err ? pieces_offset(p, text) : FREEZE_NONE;
+    out->n_replaced = t->n_replaced;
     if (texts && !err) {
-        set_text_spans(&t, at[3], out);
+        set_text_spans(t, out->str_content, out);
     }
     return err;
 }
