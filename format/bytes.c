@@ -113,9 +113,17 @@ void bytes_out_init(struct bytes_out *out)
     memset(out, 0, sizeof *out);
 }
 
+void bytes_out_init_in(struct bytes_out *out, struct arena *a)
+{
+    bytes_out_init(out);
+    out->arena = a;
+}
+
 void bytes_out_free(struct bytes_out *out)
 {
-    free(out->data);
+    if (!out->arena) {
+        free(out->data);
+    }
     bytes_out_init(out);
 }
 
@@ -130,7 +138,9 @@ bool bytes_reserve(struct bytes_out *out, size_t more)
         out->failed = true;
         return false;
     }
-    uint8_t *p = out->data ? realloc(out->data, cap) : arena_pages(&cap);
+    uint8_t *p = out->arena  ? arena_grow(out->arena, out->data, out->cap, cap)
+                 : out->data ? realloc(out->data, cap)
+                             : arena_pages(&cap);
     if (!p) {
         out->failed = true;
         return false;

@@ -86,14 +86,19 @@ void bytes_seek(struct bytes_in *in, uint64_t pos, const char *field);
 enum diag_code bytes_fail(struct bytes_in *in, const char *field, const char *fmt, ...)
     DIAG_PRINTF(3, 4);
 
+struct arena;
+
 // Output. Grows by itself; after a failed allocation it swallows all writes and failed is set.
 struct bytes_out {
     uint8_t *data;
     size_t size, cap;
+    struct arena *arena; // where data is; NULL = from malloc
     bool failed;
 };
 
 void bytes_out_init(struct bytes_out *out);
+// The same for bytes that lie in an arena and stay there: there is nothing to free.
+void bytes_out_init_in(struct bytes_out *out, struct arena *a);
 void bytes_out_free(struct bytes_out *out);
 bool bytes_reserve(struct bytes_out *out, size_t more);
 void bytes_put(struct bytes_out *out, const void *data, size_t n);

@@ -11,34 +11,37 @@ static struct elf *bin_elf(const struct image *img)
     return img->container; // NULL for a plain raw image
 }
 
-// Tries the ELF at origin in a copy of img. It counts only if it is whole, for a machine we know,
-// and takes up most of what follows.
-static bool bin_try_elf(struct image *img, uint64_t origin)
+// Tries the ELF at origin in a copy of img, which becomes img if it is one. It counts only if it is
+// whole, for a machine we know, and takes up most of what follows. Errors: DIAG_NOMEM.
+static enum diag_code bin_try_elf(struct image *img, uint64_t origin, bool *found)
 {
     struct image inner = {.name = img->name,
                           .arena = img->arena,
+                          .work = img->work,
                           .kind = img->kind,
                           .file = img->file,
                           .file_size = img->file_size,
                           .base_known = true};
-    if (elf_read(&inner, origin, NULL) || inner.machine == IMAGE_ISA_UNKNOWN) {
-        return false;
+    enum diag_code err = elf_read(&inner, origin, NULL);
+    if (err || inner.machine == IMAGE_ISA_UNKNOWN) {
+        return err == DIAG_NOMEM ? err : DIAG_OK;
     }
     uint64_t end = origin;
     for (unsigned i = 0; i < inner.n_segments; i++) {
         const struct image_segment *g = &inner.segments[i];
         end = g->file_offset + g->size > end ? g->file_offset + g->size : end;
     }
-    if (end - origin < (img->file_size - origin) / 2) {
-        return false;
+    *found = end - origin >= (img->file_size - origin) / 2;
+    if (*found) {
+        *img = inner;
     }
-    *img = inner;
-    return true;
+    return DIAG_OK;
 }
 
-static bool bin_find_elf(struct image *img)
+static enum diag_code bin_find_elf(struct image *img, bool *found)
 {
-    enum { BIN_TRIES = 4 }; // every try copies the file
+    enum { BIN_TRIES = 4 }; // no file holds more that only look like one
+    enum diag_code err = DIAG_OK;
     unsigned tries = 0;
     for (uint64_t at = 4; at + ELF_HEADER_32 < img->file_size && tries < BIN_TRIES; at++) {
         const uint8_t *p = memchr(img->file + at, 0x7f, (size_t)(img->file_size - at));
@@ -51,17 +54,22 @@ static bool bin_find_elf(struct image *img)
         }
         if (at % 4 == 0 && ld32(p) == 0x464c457f && p[4] - 1u < 2 && p[5] == 1 && p[6] == 1) {
             tries++;
-            if (bin_try_elf(img, at)) {
-                return true;
+            err = bin_try_elf(img, at, found);
+            if (err || *found) {
+                break;
             }
         }
     }
-    return false;
+    return err;
 }
 
 static enum diag_code bin_read(struct image *img, struct diag *d)
 {
-    if (bin_find_elf(img)) {
+    bool found = false;
+    if (bin_find_elf(img, &found)) {
+        return diag_nomem(d);
+    }
+    if (found) {
         return DIAG_OK;
     }
     struct image_segment *s = image_segment_new(img, d);
@@ -69,11 +77,11 @@ static enum diag_code bin_read(struct image *img, struct diag *d)
         return DIAG_NOMEM;
     }
     img->base_known = false;
-    s->data = arena_dup(img->arena, img->file, img->file_size);
+    s->data = img->work->data;
     s->size = s->mem_size = img->file_size;
     s->file_offset = 0;
     s->name = "raw";
-    return s->data ? DIAG_OK : diag_nomem(d);
+    return DIAG_OK;
 }
 
 static const char *bin_describe(const struct image *img, struct arena *a)

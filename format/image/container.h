@@ -36,8 +36,7 @@ struct image_ops {
     // making them costs more than all the rest, and only a file that leaves needs them.
     enum diag_code (*write)(const struct image *img, bool seal, struct bytes_out *out,
                             struct diag *d);
-    // Makes the checksums of an image that was read unsealed, in it and in file, a copy of its
-    // file. NULL: there are none.
+    // Makes the checksums of an image that was read unsealed in its own file. NULL: there are none.
     void (*seal)(struct image *img, uint8_t *file);
     enum diag_code (*undo)(const struct image *img, uint64_t addr, uint64_t size,
                            struct bytes_out *out, struct diag *d);

@@ -16,8 +16,7 @@ enum {
 
 struct dfuse_element {
     uint32_t addr, size;
-    size_t at;     // file offset of the bytes
-    uint8_t *data; // the segment's bytes
+    size_t at; // file offset of the bytes
 };
 
 struct dfuse_target {
@@ -30,6 +29,7 @@ struct dfuse {
     struct dfuse_target *targets;
     struct dfuse_element *elements;
     const uint8_t *suffix;
+    const struct image_work *work; // the whole file
 };
 
 static void dfuse_read_element(struct bytes_in *in, struct dfuse_element *e)
@@ -102,10 +102,6 @@ static enum diag_code dfuse_read_suffix(struct dfuse *u, struct bytes_in *in)
 
 static enum diag_code dfuse_segments(struct image *img, struct dfuse *u, struct diag *d)
 {
-    uint8_t *copy = arena_dup(img->arena, img->file, img->file_size);
-    if (!copy) {
-        return diag_nomem(d);
-    }
     for (unsigned i = 0; i < u->n_targets; i++) {
         for (unsigned k = 0; k < u->targets[i].n; k++) {
             struct dfuse_element *e = &u->elements[u->targets[i].first + k];
@@ -115,7 +111,7 @@ static enum diag_code dfuse_segments(struct image *img, struct dfuse *u, struct 
             }
             s->addr = s->run = e->addr;
             s->size = s->mem_size = e->size;
-            s->data = e->data = copy + e->at;
+            s->data = u->work->data + e->at;
             s->file_offset = e->at;
             s->name = i < 4 ? (const char *[]){"target 0", "target 1", "target 2", "target 3"}[i]
                             : "target";
@@ -157,6 +153,7 @@ static enum diag_code dfuse_read(struct image *img, struct diag *d)
         }
     }
     img->container = u;
+    u->work = img->work;
     img->address_bits = 32;
     enum diag_code err = in.failed ? in.failed : dfuse_read_suffix(u, &in);
     if (!err && ld16(u->suffix + 4) == 0x0483) { // ST: all of its chips have Cortex-M cores
@@ -196,7 +193,7 @@ static void dfuse_put_element(const struct dfuse *u, unsigned i, const struct df
     if (size) {
         bytes_put_u32(out, e->addr);
         bytes_put_u32(out, (uint32_t)size);
-        bytes_put(out, e->data, (size_t)keep);
+        bytes_put(out, u->work->data + e->at, (size_t)keep);
     }
     if (edit && edit->element == i && edit->fresh) {
         bytes_put_u32(out, (uint32_t)edit->run->addr);

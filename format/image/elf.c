@@ -190,7 +190,7 @@ static void elf_find_content(struct elf *e)
     }
     for (uint64_t at = header; at < first; at++) {
         bool table = at >= e->phoff && at < e->table_end;
-        if (e->file[e->origin + at] && !table) {
+        if (*elf_bytes(e, at) && !table) {
             return;
         }
     }
@@ -227,7 +227,7 @@ static enum diag_code elf_add_piece(struct image *img, const struct elf *e,
     s->size = to - from;
     s->mem_size = last ? h->memsz - skip : s->size;
     s->file_offset = e->origin + from;
-    s->data = e->file + e->origin + from;
+    s->data = elf_bytes(e, from);
     s->flags = h->flags & (IMAGE_R | IMAGE_W | IMAGE_X);
     s->name = "LOAD";
     return DIAG_OK;
@@ -325,7 +325,7 @@ static uint64_t elf_uleb(struct bytes_in *in)
 static bool elf_is_profile_m(const struct elf *e, const struct elf_section *s)
 {
     struct bytes_in in;
-    bytes_in_init(&in, e->file + e->origin + s->offset, (size_t)s->size, NULL, NULL);
+    bytes_in_init(&in, elf_bytes(e, s->offset), (size_t)s->size, NULL, NULL);
     const uint8_t *head =
         bytes_take(&in, 16, "attributes"); // 'A', length, "aeabi", file tag, length
     if (!head || head[0] != 'A' || memcmp(head + 5, "aeabi", 6) != 0) {
@@ -380,13 +380,14 @@ static enum image_machine elf_machine(const struct elf *e)
 enum diag_code elf_read(struct image *img, uint64_t origin, struct diag *d)
 {
     struct elf *e = ARENA_NEW(img->arena, struct elf);
-    if (!e || !(e->file = arena_dup(img->arena, img->file, img->file_size))) {
+    if (!e) {
         return diag_nomem(d);
     }
+    e->work = img->work;
     e->origin = origin;
     e->size = img->file_size - origin;
     struct bytes_in in;
-    bytes_in_init(&in, e->file + origin, (size_t)e->size, img->name, d);
+    bytes_in_init(&in, elf_bytes(e, 0), (size_t)e->size, img->name, d);
     in.origin = origin;
     elf_read_header(e, &in);
     enum diag_code err = in.failed;

@@ -61,10 +61,16 @@ struct elf { // offsets count from the ELF header, which lies at origin of the f
     bool load_by_vaddr; // all p_paddr are 0: the linker or a tool left them out
     uint64_t table_end; // end of the program header table
     uint64_t content;   // end of header, table and padding before the first section; 0: not known
-    uint8_t *file;      // working copy of the whole file; segments point into it
-    uint64_t origin;    // of the ELF header in the file
-    uint64_t size;      // bytes from the origin on
+    const struct image_work *work; // the whole file; segments point into it
+    uint64_t origin;               // of the ELF header in the file
+    uint64_t size;                 // bytes from the origin on
 };
+
+// The byte at an offset.
+static inline const uint8_t *elf_bytes(const struct elf *e, uint64_t at)
+{
+    return e->work->data + e->origin + at;
+}
 
 // Parses the ELF at origin of img->file into segments, symbols, relocations and img->container.
 enum diag_code elf_read(struct image *img, uint64_t origin, struct diag *d);

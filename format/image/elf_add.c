@@ -103,7 +103,7 @@ static bool elf_has_room(const struct elf *e, unsigned n)
         }
     }
     for (uint64_t at = e->table_end; at < end; at++) {
-        if (e->file[e->origin + at]) {
+        if (*elf_bytes(e, at)) {
             return false;
         }
     }
@@ -305,7 +305,7 @@ enum diag_code elf_add(const struct image *img, const struct image_run *run, str
     if (err || !bytes_reserve(out, (size_t)(e->origin + plan.payload + run->size))) {
         return err ? err : diag_nomem(d);
     }
-    bytes_put(out, e->file, img->file_size);
+    bytes_put(out, e->work->data, img->file_size);
     bytes_fill(out, 0, (size_t)(e->origin + plan.payload - out->size));
     bytes_put(out, run->bytes, (size_t)run->size);
     elf_apply(e, &plan, out->data + e->origin);
@@ -317,7 +317,7 @@ enum diag_code elf_write(const struct image *img, bool seal, struct bytes_out *o
     const struct elf *e = img->container;
     (void)seal;
     (void)d;
-    bytes_put(out, e->file, img->file_size);
+    bytes_put(out, e->work->data, img->file_size);
     return DIAG_OK;
 }
 
@@ -325,7 +325,7 @@ static void elf_put_old(const struct elf *e, uint64_t at, uint64_t n, struct byt
 {
     bytes_put_u32(out, (uint32_t)(e->origin + at));
     bytes_put_u32(out, (uint32_t)n);
-    bytes_put(out, e->file + e->origin + at, (size_t)n);
+    bytes_put(out, elf_bytes(e, at), (size_t)n);
 }
 
 struct elf_change { // of the base's header and table by a plan
@@ -391,7 +391,7 @@ enum diag_code elf_remove(const struct image *img, const struct image_undo *undo
         return bytes_fail(&in, "undo record", "the base had %llu bytes, this file has %zu",
                           (unsigned long long)size, img->file_size);
     }
-    bytes_put(out, e->file, (size_t)size);
+    bytes_put(out, e->work->data, (size_t)size);
     while (!in.failed && bytes_left(&in)) {
         uint64_t at = bytes_u32(&in, "undo record");
         uint64_t n = bytes_u32(&in, "undo record");

@@ -62,7 +62,7 @@ static enum diag_code elf_symtab(struct image *img, const struct elf *e,
                                e->shnum);
     }
     const struct elf_section *strings = &e->sections[t->link];
-    const uint8_t *base = e->file + e->origin;
+    const uint8_t *base = elf_bytes(e, 0);
     const char *names = (const char *)base + strings->offset;
     if (!in_range(strings->offset, strings->size, e->size) || !strings->size ||
         names[strings->size - 1]) {
@@ -100,7 +100,7 @@ static const uint8_t *elf_at(const struct elf *e, uint64_t vaddr, uint64_t size)
         const struct elf_phdr *h = &e->ph[i];
         if (h->type == PT_LOAD && vaddr >= h->vaddr &&
             in_range(vaddr - h->vaddr, size, h->filesz)) {
-            return e->file + e->origin + h->offset + (vaddr - h->vaddr);
+            return elf_bytes(e, h->offset + (vaddr - h->vaddr));
         }
     }
     return NULL;
@@ -310,7 +310,7 @@ enum diag_code elf_read_relocs(struct image *img, const struct elf *e, struct di
                                "%llu bytes at 0x%llx lie outside of the file",
                                (unsigned long long)h->filesz, (unsigned long long)h->offset);
     }
-    const uint8_t *p = e->file + e->origin + h->offset;
+    const uint8_t *p = elf_bytes(e, h->offset);
     for (uint64_t i = 0; i < h->filesz / (2 * word); i++, p += 2 * word) {
         uint64_t tag = elf_get(e, p);
         if (tag == DT_NULL) {

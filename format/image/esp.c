@@ -19,7 +19,6 @@ enum {
 
 struct esp_image {
     struct esp_app app;
-    uint8_t *file;  // working copy of the whole file; segments point into it
     uint64_t limit; // file offset that the app must not grow past
     char label[17]; // of its partition; "" in an app image
     uint64_t flash; // flash offset of the file's first byte
@@ -38,14 +37,10 @@ static enum diag_code esp_take_app(struct image *img, uint64_t limit, uint64_t a
     if (!e) {
         return diag_nomem(d);
     }
-    e->file = arena_dup(img->arena, img->file, img->file_size);
-    if (!e->file) {
-        return diag_nomem(d);
-    }
     img->container = e;
-    enum diag_code err = esp_parse(e->file, limit < img->file_size ? limit : img->file_size, at,
-                                   !img->unsealed, img->name, &e->app, d);
-    return err ? err : esp_segments(img, &e->app, e->file, d);
+    enum diag_code err = esp_parse(img->work->data, limit < img->file_size ? limit : img->file_size,
+                                   at, !img->unsealed, img->name, &e->app, d);
+    return err ? err : esp_segments(img, &e->app, img->work->data, d);
 }
 
 static enum diag_code esp_app_read(struct image *img, struct diag *d)
@@ -198,10 +193,10 @@ static enum diag_code esp_write(const struct image *img, bool seal, struct bytes
                                 struct diag *d)
 {
     const struct esp_image *e = img->container;
-    bool changed = img->unsealed || memcmp(e->file, img->file, img->file_size) != 0;
+    bool changed = img->unsealed || memcmp(img->work->data, img->file, img->file_size) != 0;
     size_t start = out->size;
     (void)d;
-    bytes_put(out, e->file, img->file_size);
+    bytes_put(out, img->work->data, img->file_size);
     if (!out->failed && !seal) {
         esp_unseal(&e->app, out->data + start);
     } else if (!out->failed && changed) {
@@ -225,8 +220,7 @@ void esp_app_range(const struct image *img, uint64_t *at, uint64_t *end)
 static void esp_seal_image(struct image *img, uint8_t *file)
 {
     const struct esp_image *e = img->container;
-    esp_seal(&e->app, e->file);
-    memcpy(file, e->file, img->file_size);
+    esp_seal(&e->app, file);
 }
 
 static bool esp_is_fill(const uint8_t *p, uint64_t n)
@@ -261,7 +255,7 @@ static enum diag_code esp_put_rest(const struct image *img, size_t grown, struct
     const struct esp_image *e = img->container;
     uint64_t end = esp_app_end(&e->app), to = e->app.at + grown;
     if (img->kind == IMAGE_ESP_APP) {
-        if (!esp_is_fill(e->file + end, img->file_size - end)) {
+        if (!esp_is_fill(img->work->data + end, img->file_size - end)) {
             return diag_set(d, DIAG_NO, img->name,
                             "%llu bytes follow the app: a signature would not fit the result",
                             (unsigned long long)(img->file_size - end));
@@ -275,11 +269,11 @@ static enum diag_code esp_put_rest(const struct image *img, size_t grown, struct
             (unsigned long long)grown, e->label, (unsigned long long)(e->limit - e->app.at));
     }
     uint64_t over = to < img->file_size ? to : img->file_size;
-    if (over > end && !esp_is_fill(e->file + end, over - end)) {
+    if (over > end && !esp_is_fill(img->work->data + end, over - end)) {
         return diag_set(d, DIAG_NO, img->name, "the flash behind the app is in use");
     }
     if (to < img->file_size) {
-        bytes_put(out, e->file + to, (size_t)(img->file_size - to));
+        bytes_put(out, img->work->data + to, (size_t)(img->file_size - to));
     }
     return DIAG_OK;
 }
@@ -289,8 +283,8 @@ static enum diag_code esp_add(const struct image *img, const struct image_run *r
 {
     const struct esp_image *e = img->container;
     size_t start = out->size;
-    bytes_put(out, e->file, (size_t)e->app.at);
-    enum diag_code err = esp_grow(img, &e->app, e->file, run, out, d);
+    bytes_put(out, img->work->data, (size_t)e->app.at);
+    enum diag_code err = esp_grow(img, &e->app, img->work->data, run, out, d);
     return err ? err : esp_put_rest(img, out->size - start - (size_t)e->app.at, out, d);
 }
 
@@ -300,7 +294,7 @@ static uint64_t esp_image_room(const struct image *img, uint64_t addr, uint64_t 
     const struct esp_image *e = img->container;
     if (img->kind == IMAGE_ESP_FLASH) {
         uint64_t end = esp_app_end(&e->app), to = end;
-        while (to < e->limit && (to >= img->file_size || e->file[to] == IMAGE_FILL)) {
+        while (to < e->limit && (to >= img->file_size || img->work->data[to] == IMAGE_FILL)) {
             to = to >= img->file_size ? e->limit : to + 1;
         }
         space = to - e->app.at;
@@ -313,7 +307,7 @@ static enum diag_code esp_undo(const struct image *img, uint64_t addr, uint64_t 
 {
     const struct esp_image *e = img->container;
     bytes_put_u64(out, img->file_size);
-    return esp_undo_record(img, &e->app, e->file, addr, size, out, d);
+    return esp_undo_record(img, &e->app, img->work->data, addr, size, out, d);
 }
 
 // Where the app was longer the flash is erased again, as far as the base's file went.
@@ -324,8 +318,8 @@ static enum diag_code esp_remove(const struct image *img, const struct image_und
     struct bytes_in in;
     bytes_in_init(&in, undo->bytes, undo->n, img->name, d);
     uint64_t size = bytes_u64(&in, "undo record");
-    bytes_put(out, e->file, (size_t)e->app.at);
-    enum diag_code err = esp_shrink(&e->app, e->file, &in, out);
+    bytes_put(out, img->work->data, (size_t)e->app.at);
+    enum diag_code err = esp_shrink(&e->app, img->work->data, &in, out);
     if (err) {
         return err;
     }
@@ -339,7 +333,7 @@ static enum diag_code esp_remove(const struct image *img, const struct image_und
     }
     uint64_t fill = end < size ? end : size;
     bytes_fill(out, IMAGE_FILL, (size_t)(fill - out->size));
-    bytes_put(out, e->file + fill, (size_t)(size - fill));
+    bytes_put(out, img->work->data + fill, (size_t)(size - fill));
     return DIAG_OK;
 }
 

@@ -53,8 +53,8 @@ enum diag_code esp_parse(const uint8_t *data, uint64_t limit, uint64_t at, bool 
                          const char *name, struct esp_app *app, struct diag *d);
 // True if an app header stands at p (n bytes are there).
 bool esp_is_app(const uint8_t *p, uint64_t n);
-// The app's segments as image segments over file, a writable copy of the whole file.
-enum diag_code esp_segments(struct image *img, const struct esp_app *app, uint8_t *file,
+// The app's segments as image segments over file, the whole file.
+enum diag_code esp_segments(struct image *img, const struct esp_app *app, const uint8_t *file,
                             struct diag *d);
 // Makes checksum, hash and MD5 right in a whole file, or sets them to 0.
 void esp_seal(const struct esp_app *app, uint8_t *file);

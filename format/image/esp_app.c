@@ -241,7 +241,7 @@ static void esp_classify(const struct esp_chip *c, struct image_segment *s)
 }
 
 static enum diag_code esp_segment(struct image *img, const struct esp_app *app, uint32_t addr,
-                                  uint64_t size, uint64_t at, uint8_t *file, struct diag *d)
+                                  uint64_t size, uint64_t at, const uint8_t *file, struct diag *d)
 {
     struct image_segment *s = image_segment_new(img, d);
     if (!s) {
@@ -255,7 +255,7 @@ static enum diag_code esp_segment(struct image *img, const struct esp_app *app, 
     return DIAG_OK;
 }
 
-enum diag_code esp_segments(struct image *img, const struct esp_app *app, uint8_t *file,
+enum diag_code esp_segments(struct image *img, const struct esp_app *app, const uint8_t *file,
                             struct diag *d)
 {
     enum diag_code err = DIAG_OK;

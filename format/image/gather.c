@@ -49,6 +49,7 @@ enum diag_code image_gather(struct image *img, struct image_pieces *p, const cha
     if (!to) {
         return diag_nomem(d);
     }
+    *img->work = (struct image_work){to, to, (size_t)total};
     image_sort_pieces(p);
     struct image_segment *s = NULL;
     for (size_t i = 0; i < p->n; i++) {

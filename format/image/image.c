@@ -164,10 +164,17 @@ static enum diag_code image_finish(struct image *img, struct diag *d)
     return DIAG_OK;
 }
 
-static enum diag_code image_load(struct image *img, const struct image_ops *ops, struct diag *d)
+// own: img->file, if it may be changed.
+static enum diag_code image_load(struct image *img, const struct image_ops *ops, uint8_t *own,
+                                 struct diag *d)
 {
     img->kind = ops->kind;
     img->base_known = true;
+    img->work = ARENA_NEW(img->arena, struct image_work);
+    if (!img->work) {
+        return diag_nomem(d);
+    }
+    *img->work = (struct image_work){img->file, own, img->file_size};
     enum diag_code err = ops->read(img, d);
     return err ? err : image_finish(img, d);
 }
@@ -192,7 +199,7 @@ enum diag_code image_read(const uint8_t *data, size_t size, const char *name, en
     img->arena = a;
     img->file = data;
     img->file_size = size;
-    enum diag_code err = image_load(img, ops, d);
+    enum diag_code err = image_load(img, ops, NULL, d);
     *out = err ? NULL : img;
     return err;
 }
@@ -308,6 +315,22 @@ bool image_word(const struct image *img, uint64_t run, unsigned size, uint64_t *
     return true;
 }
 
+// Gives the image bytes of its own.
+static bool image_own(struct image *img)
+{
+    struct image_work *w = img->work;
+    uint8_t *own = w->own ? w->own : arena_dup(img->arena, w->data, w->size);
+    if (!own) {
+        return false;
+    }
+    for (unsigned i = 0; i < img->n_segments && own != w->data; i++) {
+        struct image_segment *s = &img->segments[i];
+        s->data = s->size ? own + (s->data - w->data) : s->data;
+    }
+    w->data = w->own = own;
+    return true;
+}
+
 enum diag_code image_poke(struct image *img, uint64_t addr, const uint8_t *bytes, uint64_t size,
                           struct diag *d)
 {
@@ -317,7 +340,11 @@ enum diag_code image_poke(struct image *img, uint64_t addr, const uint8_t *bytes
                         "patch of %llu bytes at 0x%llx lies outside of the image",
                         (unsigned long long)size, (unsigned long long)addr);
     }
-    memcpy(s->data + (addr - s->addr), bytes, size);
+    if (!image_own(img)) {
+        return diag_nomem(d);
+    }
+    memcpy(img->work->own + (s->data - img->work->data) + (addr - s->addr), bytes, size);
+    img->unsealed |= img->work->own == img->file; // what was there is gone
     return DIAG_OK;
 }
 
@@ -382,18 +409,22 @@ enum diag_code image_undo(const struct image *img, uint64_t addr, uint64_t size,
     return err ? err : image_ops(img)->undo(img, addr, size, out, d);
 }
 
-// Reads file, which must outlive img, in place of the old one, and makes its checksums if seal. A
-// raw image keeps its base.
-static enum diag_code image_replace(struct image *img, uint8_t *file, size_t size, bool seal,
+// Reads file, which must outlive img and is its own, in place of the old one, and makes its
+// checksums if seal. A raw image keeps its base.
+static enum diag_code image_replace(struct image *img, const struct bytes_out *file, bool seal,
                                     struct diag *d)
 {
     const struct image_ops *ops = image_ops(img);
-    struct image next = {
-        .name = img->name, .arena = img->arena, .file = file, .file_size = size, .unsealed = true};
-    enum diag_code err = image_load(&next, ops, d);
+    struct image next = {.name = img->name,
+                         .arena = img->arena,
+                         .file = file->data,
+                         .file_size = file->size,
+                         .unsealed = true};
+    enum diag_code err = bytes_out_check(file, d);
+    err = err ? err : image_load(&next, ops, file->data, d);
     if (!err) {
         if (seal && ops->seal) {
-            ops->seal(&next, file);
+            ops->seal(&next, file->data);
             next.unsealed = false;
         }
         if (!next.base_known && img->n_segments) {
@@ -406,17 +437,6 @@ static enum diag_code image_replace(struct image *img, uint8_t *file, size_t siz
     return err;
 }
 
-static enum diag_code image_reload(struct image *img, struct bytes_out *file, bool seal,
-                                   struct diag *d)
-{
-    enum diag_code err = bytes_out_check(file, d);
-    uint8_t *copy = err ? NULL : arena_dup(img->arena, file->data, file->size);
-    if (!copy) {
-        return err ? err : diag_nomem(d);
-    }
-    return image_replace(img, copy, file->size, seal, d);
-}
-
 enum diag_code image_add(struct image *img, uint64_t addr, const uint8_t *bytes, uint64_t size,
                          unsigned flags, struct diag *d)
 {
@@ -426,10 +446,9 @@ enum diag_code image_add(struct image *img, uint64_t addr, const uint8_t *bytes,
         return err;
     }
     struct bytes_out file;
-    bytes_out_init(&file);
+    bytes_out_init_in(&file, img->arena);
     err = image_ops(img)->add(img, &run, &file, d);
-    err = err ? err : image_reload(img, &file, false, d);
-    bytes_out_free(&file);
+    err = err ? err : image_replace(img, &file, false, d);
     if (!err &&
         (!image_bytes(img, addr, size) || memcmp(image_bytes(img, addr, size), bytes, size))) {
         return diag_set(d, DIAG_INTERNAL, img->name, "the added bytes cannot be read back");
@@ -469,7 +488,7 @@ static enum diag_code image_take_out(struct image *img, const struct image_run *
     enum diag_code err = ops->write(img, false, before, d);
     err = err ? err : bytes_out_check(before, d);
     err = err ? err : ops->remove(img, undo, after, d);
-    err = err ? err : image_reload(img, after, true, d);
+    err = err ? err : image_replace(img, after, true, d);
     return err ? err : image_prove(img, run, before, d);
 }
 
@@ -505,10 +524,9 @@ enum diag_code image_remove(struct image *img, uint64_t addr, uint64_t size, con
     const struct image_undo record = {addr, size, undo, undo_size};
     struct bytes_out before, after;
     bytes_out_init(&before);
-    bytes_out_init(&after);
+    bytes_out_init_in(&after, img->arena);
     enum diag_code err = image_take_out(img, &run, &record, &before, &after, d);
     bytes_out_free(&before);
-    bytes_out_free(&after);
     return err;
 }
 
@@ -522,8 +540,7 @@ enum diag_code image_take(struct image *img, uint64_t addr, uint64_t size, const
                         (unsigned long long)size, (unsigned long long)addr);
     }
     enum diag_code err = ops->remove(img, &record, file, d);
-    err = err ? err : bytes_out_check(file, d);
-    return err ? err : image_replace(img, file->data, file->size, true, d);
+    return err ? err : image_replace(img, file, true, d);
 }
 
 enum diag_code image_with(const struct image *img, uint64_t addr, const uint8_t *bytes,
@@ -535,7 +552,7 @@ enum diag_code image_with(const struct image *img, uint64_t addr, const uint8_t 
     err = err ? err : ops->add(img, &run, file, d);
     err = err ? err : bytes_out_check(file, d);
     struct image sealed = *img;
-    return err || !ops->seal ? err : image_replace(&sealed, file->data, file->size, true, d);
+    return err || !ops->seal ? err : image_replace(&sealed, file, true, d);
 }
 
 enum diag_code image_write(const struct image *img, struct bytes_out *out, struct diag *d)

@@ -53,7 +53,7 @@ struct image_segment {
                           // code copied to RAM (known for ELF only, else equal to addr)
     uint64_t size;        // bytes
     uint64_t mem_size;    // bytes occupied at run time from run on; >= size (.bss behind .data)
-    uint8_t *data;        // the bytes, in the image's arena; change them with image_poke only
+    const uint8_t *data;  // the bytes, within image_work; change them with image_poke only
     uint64_t file_offset; // of data in the file where it is contiguous there, else UINT64_MAX
     unsigned flags;       // IMAGE_R|W|X where the container says so, else all
     const char *name;     // for listings: "LOAD", "DROM", "target 0"; never NULL
@@ -72,6 +72,14 @@ struct image_reloc { // dynamic relocations of position-independent ELF, sorted 
     bool known;      // the value is in addend: RELATIVE, or the symbol is defined in this image
 };
 
+// What the segments of an image lie in: bytes of the file, or what was gathered from it. They are
+// the caller's until something must change: then they move to a copy.
+struct image_work {
+    const uint8_t *data;
+    uint8_t *own; // the same bytes, the image's own; NULL = they are the caller's
+    size_t size;
+};
+
 struct image {
     enum image_kind kind;
     const char *name; // file name, for messages
@@ -84,6 +92,7 @@ struct image {
     unsigned address_bits; // 32 or 64; 0 = unknown
     bool base_known;       // false for a raw .bin until image_rebase
     bool unsealed;         // checksums that cover the content are made when it is written
+    struct image_work *work;
     bool mapped;    // Espressif: program and constants are mapped from flash in pages of 64 KiB
     bool pic;       // position-independent: words are relocated at load time
     uint64_t entry; // 0 = unknown
@@ -97,7 +106,8 @@ struct image {
     void *container; // the container's own state
 };
 
-// name decides only where content does not. data must outlive the image. Errors: DIAG_MALFORMED.
+// name decides only where content does not. data must outlive the image and stay as it is. Errors:
+// DIAG_MALFORMED.
 enum diag_code image_read(const uint8_t *data, size_t size, const char *name, enum image_kind kind,
                           struct arena *a, struct diag *d, struct image **out);
 // Gives a raw image its base address; without effect on other images and when the end would not fit
@@ -123,7 +133,8 @@ uint64_t image_run_to_addr(const struct image *img, uint64_t run);
 // relocation where there is one, else the stored bytes. size is 2, 4 or 8.
 bool image_word(const struct image *img, uint64_t run, unsigned size, uint64_t *value);
 
-// Overwrites existing bytes. Errors: DIAG_INTERNAL when they are not in the image.
+// Overwrites existing bytes; the first time, all bytes of the image may move: pointers to them keep
+// what was there before. Errors: DIAG_INTERNAL when they are not in the image.
 enum diag_code image_poke(struct image *img, uint64_t addr, const uint8_t *bytes, uint64_t size,
                           struct diag *d);
 // image_add wants addr and size to be multiples of this; what is missing is filled (UF2: with
@@ -154,7 +165,8 @@ enum diag_code image_add(struct image *img, uint64_t addr, const uint8_t *bytes,
 enum diag_code image_remove(struct image *img, uint64_t addr, uint64_t size, const uint8_t *undo,
                             size_t undo_size, struct diag *d);
 // image_remove for a verifier, in two halves that copy less. image_take removes the run without
-// the proof: img becomes the base, and its whole file is put into file, which must outlive img.
+// the proof: img becomes the base, and its whole file is put into file, which img works on: it must
+// outlive it, and pokes change it.
 // image_with makes the file that image_add and image_write would make of img, which stays as it
 // is: comparing it with the product is the proof, for every byte of the product's file. Both want
 // file to be empty.

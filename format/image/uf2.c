@@ -362,7 +362,7 @@ static void uf2_seal(struct image *img, uint8_t *file)
 {
     const struct uf2 *u = img->container;
     if (u->app) {
-        esp_seal(&u->app->app, u->app->flat);
+        esp_seal(&u->app->app, img->work->own); // gathered: flat is in it
         uf2_scatter(u, NULL, file);
     }
 }

@@ -14,7 +14,7 @@ void uf2_put_block(bool named, uint32_t family, uint32_t addr, const uint8_t dat
 // app's partition, the app's own headers give the address space (uf2_app.c).
 struct uf2_app {
     struct esp_app app;
-    uint8_t *flat; // the app's file, to the end of the last block
+    const uint8_t *flat; // the app's file, to the end of the last block
     uint64_t size;
     uint32_t base, family; // of the blocks
     bool named;

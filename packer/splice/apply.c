@@ -130,9 +130,9 @@ static enum diag_code put_in(const struct splice_parts *p, struct arena *a, stru
         image_rebase(img, b->extents[0].addr);
     }
     err = poke(img, b, false, d);
-    err = err ? err : image_add(img, b->addr, b->layout.bytes, b->layout.size, b->segment_flags, d);
-    err = err ? err : image_write(img, product, d);
-    return err ? err : bytes_out_check(product, d);
+    return err ? err
+               : image_with(img, b->addr, b->layout.bytes, b->layout.size, b->segment_flags,
+                            product, d);
 }
 
 enum diag_code splice_make(const struct splice_parts *p, struct arena *a, struct diag *d,
