@@ -119,12 +119,36 @@ void bytes_out_init_in(struct bytes_out *out, struct arena *a)
     out->arena = a;
 }
 
+void bytes_out_init_over(struct bytes_out *out, uint8_t *memory, size_t cap)
+{
+    bytes_out_init(out);
+    out->data = memory;
+    out->cap = cap;
+    out->lent = true;
+}
+
 void bytes_out_free(struct bytes_out *out)
 {
-    if (!out->arena) {
+    if (!out->arena && !out->lent) {
         free(out->data);
     }
     bytes_out_init(out);
+}
+
+// More memory for what is there; NULL = none.
+static uint8_t *bytes_grow(struct bytes_out *out, size_t *cap)
+{
+    if (out->arena) {
+        return arena_grow(out->arena, out->data, out->cap, *cap);
+    }
+    if (out->data && !out->lent) {
+        return realloc(out->data, *cap);
+    }
+    uint8_t *p = arena_pages(cap);
+    if (p && out->size) {
+        memcpy(p, out->data, out->size);
+    }
+    return p;
 }
 
 bool bytes_reserve(struct bytes_out *out, size_t more)
@@ -138,22 +162,24 @@ bool bytes_reserve(struct bytes_out *out, size_t more)
         out->failed = true;
         return false;
     }
-    uint8_t *p = out->arena  ? arena_grow(out->arena, out->data, out->cap, cap)
-                 : out->data ? realloc(out->data, cap)
-                             : arena_pages(&cap);
+    uint8_t *p = bytes_grow(out, &cap);
     if (!p) {
         out->failed = true;
         return false;
     }
     out->data = p;
     out->cap = cap;
+    out->lent = false;
     return true;
 }
 
 void bytes_put(struct bytes_out *out, const void *data, size_t n)
 {
     if (n && bytes_reserve(out, n)) {
-        memcpy(out->data + out->size, data, n);
+        uint8_t *to = out->data + out->size;
+        if (to != data) {
+            memcpy(to, data, n);
+        }
         out->size += n;
     }
 }

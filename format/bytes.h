@@ -93,14 +93,18 @@ struct bytes_out {
     uint8_t *data;
     size_t size, cap;
     struct arena *arena; // where data is; NULL = from malloc
+    bool lent;           // data is somebody else's
     bool failed;
 };
 
 void bytes_out_init(struct bytes_out *out);
 // The same for bytes that lie in an arena and stay there: there is nothing to free.
 void bytes_out_init_in(struct bytes_out *out, struct arena *a);
+// The same for bytes that lie in cap bytes of somebody else's memory, as long as that is enough.
+void bytes_out_init_over(struct bytes_out *out, uint8_t *memory, size_t cap);
 void bytes_out_free(struct bytes_out *out);
 bool bytes_reserve(struct bytes_out *out, size_t more);
+// data may be the very memory that it is to be put in.
 void bytes_put(struct bytes_out *out, const void *data, size_t n);
 void bytes_fill(struct bytes_out *out, uint8_t value, size_t n);
 void bytes_put_u8(struct bytes_out *out, uint8_t v);

@@ -3,6 +3,9 @@
 #include "format/image/elf.h"
 
 enum {
+    BIN_ELF = 0x464c457f,   // the magic as a word
+    BIN_TRIES = 4,          // no file holds more that only look like one
+    BIN_BLOCK = 16,         // words
     BIN_GAP_MAX = 16 << 20, // most bytes of filling before an added run: larger than any flash page
 };
 
@@ -38,21 +41,31 @@ static enum diag_code bin_try_elf(struct image *img, uint64_t origin, bool *foun
     return DIAG_OK;
 }
 
+static bool bin_is_elf(const uint8_t *p)
+{
+    return ld32(p) == BIN_ELF && p[4] - 1u < 2 && p[5] == 1 && p[6] == 1;
+}
+
+// Is there the magic in a block of words? Compilers make vector code of this.
+static bool bin_has_magic(const uint8_t *p)
+{
+    uint32_t any = 0;
+    for (unsigned i = 0; i < BIN_BLOCK; i++) {
+        any |= ld32(p + 4 * i) == BIN_ELF;
+    }
+    return any;
+}
+
 static enum diag_code bin_find_elf(struct image *img, bool *found)
 {
-    enum { BIN_TRIES = 4 }; // no file holds more that only look like one
     enum diag_code err = DIAG_OK;
     unsigned tries = 0;
-    for (uint64_t at = 4; at + ELF_HEADER_32 < img->file_size && tries < BIN_TRIES; at++) {
-        const uint8_t *p = memchr(img->file + at, 0x7f, (size_t)(img->file_size - at));
-        if (!p) {
-            break;
+    for (uint64_t at = 4; at + ELF_HEADER_32 < img->file_size && tries < BIN_TRIES; at += 4) {
+        while (in_range(at, 4 * BIN_BLOCK + ELF_HEADER_32, img->file_size) &&
+               !bin_has_magic(img->file + at)) {
+            at += 4 * BIN_BLOCK;
         }
-        at = (uint64_t)(p - img->file);
-        if (at + ELF_HEADER_32 >= img->file_size) {
-            break;
-        }
-        if (at % 4 == 0 && ld32(p) == 0x464c457f && p[4] - 1u < 2 && p[5] == 1 && p[6] == 1) {
+        if (bin_is_elf(img->file + at)) {
             tries++;
             err = bin_try_elf(img, at, found);
             if (err || *found) {
@@ -174,6 +187,7 @@ const struct image_ops image_bin_ops = {
     .name = "bin",
     .extension = ".bin",
     .granule = 1,
+    .in_place = true,
     .read = bin_read,
     .describe = bin_describe,
     .elsewhere = bin_elsewhere,

@@ -27,6 +27,7 @@ struct image_ops {
     const char *name;      // for options
     const char *extension; // with the dot, comma-separated
     uint64_t granule;
+    bool in_place; // add and remove may write over the bytes that img works on
     // True if the bytes are meant to be this container; they may still be malformed.
     bool (*probe)(const uint8_t *data, size_t size);
     // Fills in img from img->file: segments (in any order), machine, container.

@@ -457,6 +457,7 @@ const struct image_ops image_elf_ops = {
     .name = "elf",
     .extension = ".elf,.axf",
     .granule = 1,
+    .in_place = true,
     .probe = elf_probe,
     .read = elf_read_file,
     .describe = elf_describe,

@@ -315,20 +315,22 @@ bool image_word(const struct image *img, uint64_t run, unsigned size, uint64_t *
     return true;
 }
 
-// Gives the image bytes of its own.
-static bool image_own(struct image *img)
+// Moves the image to bytes of its own.
+static void image_own(struct image *img, uint8_t *own)
 {
     struct image_work *w = img->work;
-    uint8_t *own = w->own ? w->own : arena_dup(img->arena, w->data, w->size);
-    if (!own) {
-        return false;
-    }
-    for (unsigned i = 0; i < img->n_segments && own != w->data; i++) {
+    for (unsigned i = 0; i < img->n_segments; i++) {
         struct image_segment *s = &img->segments[i];
         s->data = s->size ? own + (s->data - w->data) : s->data;
     }
     w->data = w->own = own;
-    return true;
+}
+
+void image_lend(struct image *img, uint8_t *copy)
+{
+    if (!img->work->own) {
+        image_own(img, copy);
+    }
 }
 
 enum diag_code image_poke(struct image *img, uint64_t addr, const uint8_t *bytes, uint64_t size,
@@ -340,11 +342,16 @@ enum diag_code image_poke(struct image *img, uint64_t addr, const uint8_t *bytes
                         "patch of %llu bytes at 0x%llx lies outside of the image",
                         (unsigned long long)size, (unsigned long long)addr);
     }
-    if (!image_own(img)) {
+    struct image_work *w = img->work;
+    uint8_t *own = w->own ? w->own : arena_dup(img->arena, w->data, w->size);
+    if (!own) {
         return diag_nomem(d);
     }
-    memcpy(img->work->own + (s->data - img->work->data) + (addr - s->addr), bytes, size);
-    img->unsealed |= img->work->own == img->file; // what was there is gone
+    if (!w->own) {
+        image_own(img, own);
+    }
+    memcpy(own + (s->data - w->data) + (addr - s->addr), bytes, size);
+    img->unsealed |= own == img->file; // what was there is gone
     return DIAG_OK;
 }
 
@@ -366,6 +373,11 @@ bool image_is_free(const struct image *img, uint64_t addr, uint64_t size)
         }
     }
     return true;
+}
+
+bool image_in_place(const struct image *img)
+{
+    return image_ops(img)->in_place;
 }
 
 uint64_t image_granule(const struct image *img)

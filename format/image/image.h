@@ -137,6 +137,12 @@ bool image_word(const struct image *img, uint64_t run, unsigned size, uint64_t *
 // what was there before. Errors: DIAG_INTERNAL when they are not in the image.
 enum diag_code image_poke(struct image *img, uint64_t addr, const uint8_t *bytes, uint64_t size,
                           struct diag *d);
+// Lends img memory for its own copy of the bytes, before anything overwrites them: copy must hold
+// the same bytes as the image's file. img uses it until image_take or image_remove, if it has use
+// for it.
+void image_lend(struct image *img, uint8_t *copy);
+// May image_take and then image_with write over that memory? The base's bytes stay in place then.
+bool image_in_place(const struct image *img);
 // image_add wants addr and size to be multiples of this; what is missing is filled (UF2: with
 // zeros).
 uint64_t image_granule(const struct image *img);

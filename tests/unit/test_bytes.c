@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 
+#include "format/arena.h"
 #include "format/bytes.h"
 
 Test(bytes, varuint_round_trip)
@@ -53,4 +54,34 @@ Test(bytes, checked_arithmetic)
     cr_assert(in_range(3, 0, 3));
     cr_assert_not(in_range(4, 0, 3));
     cr_assert_not(in_range(1, UINT64_MAX, 3));
+}
+
+Test(bytes, lent_memory_is_used_while_it_lasts)
+{
+    uint8_t memory[4] = {1, 2};
+    struct bytes_out out;
+    bytes_out_init_over(&out, memory, sizeof memory);
+    bytes_put(&out, memory, 2); // what is there already
+    bytes_put_u16(&out, 0x0403);
+    cr_assert_eq(out.data, memory);
+    cr_assert_arr_eq(memory, ((uint8_t[]){1, 2, 3, 4}), 4);
+    bytes_put_u8(&out, 5);
+    cr_assert_neq(out.data, memory);
+    cr_assert_arr_eq(out.data, ((uint8_t[]){1, 2, 3, 4, 5}), 5);
+    bytes_out_free(&out);
+}
+
+Test(bytes, an_arena_may_hold_them)
+{
+    struct arena a;
+    struct bytes_out out;
+    arena_init(&a, 0);
+    bytes_out_init_in(&out, &a);
+    for (unsigned i = 0; i < 1000; i++) {
+        bytes_put_u32(&out, i);
+    }
+    cr_assert_eq(ld32(out.data + 4 * 777), 777);
+    bytes_out_free(&out); // the bytes stay
+    cr_assert_gt(a.total, 4000);
+    arena_free(&a);
 }

@@ -115,6 +115,28 @@ Test(image, pokes_reach_the_file_and_can_be_taken_back)
     }
 }
 
+Test(image, pokes_leave_what_was_read_alone)
+{
+    EACH_SAMPLE(s)
+    {
+        struct work w;
+        struct bytes_out before;
+        open_sample(&w, s);
+        bytes_out_init(&before);
+        bytes_put(&before, w.file.data, w.file.size);
+        for (unsigned i = 0; i < w.image->n_segments; i++) {
+            const struct image_segment *g = &w.image->segments[i];
+            const uint8_t *last = image_bytes(w.image, g->addr + g->size - 1, 1);
+            uint8_t other = (uint8_t)(*last ^ 1);
+            cr_assert_eq(image_poke(w.image, g->addr + g->size - 1, &other, 1, NULL), DIAG_OK);
+            cr_assert_eq(*image_bytes(w.image, g->addr + g->size - 1, 1), other, "%s", s->name);
+        }
+        cr_assert_arr_eq(w.file.data, before.data, before.size, "%s", s->name);
+        bytes_out_free(&before);
+        close_work(&w);
+    }
+}
+
 Test(image, pokes_outside_are_refused)
 {
     struct work w;
@@ -204,6 +226,49 @@ static void add_and_remove(const struct image_sample *s, uint64_t size)
     arena_free(&w.arena);
     close_work(&base);
     free_product(&p);
+}
+
+// As a verifier does it: everything over one copy of the product, as far as the container can.
+static void take_and_make_again(const struct image_sample *s)
+{
+    static struct product p;
+    struct work base, w;
+    struct bytes_out work, file, again;
+    open_sample(&base, s);
+    make_product(s, 512, &p);
+    cr_assert_eq(open_bytes(&w, s, p.file.data, p.file.size), DIAG_OK, "%s", s->name);
+    unsigned flags = flags_of(s);
+    bytes_out_init(&work);
+    bytes_put(&work, p.file.data, p.file.size);
+    bytes_out_init(&file);
+    bytes_out_init_over(&again, work.data, work.cap);
+    if (image_in_place(w.image)) {
+        file = again;
+    }
+    image_lend(w.image, work.data);
+    enum diag_code err =
+        image_take(w.image, s->add, p.size, p.undo.data, p.undo.size, &file, &w.diag);
+    cr_assert_eq(err, DIAG_OK, "%s: %s", s->name, w.diag.text);
+    cr_assert_eq(file.size, base.file.size, "%s", s->name);
+    cr_assert_arr_eq(file.data, base.file.data, file.size, "%s", s->name);
+    err = image_with(w.image, s->add, p.bytes, p.size, flags, &again, &w.diag);
+    cr_assert_eq(err, DIAG_OK, "%s: %s", s->name, w.diag.text);
+    cr_assert_eq(again.size, p.file.size, "%s", s->name);
+    cr_assert_arr_eq(again.data, p.file.data, again.size, "%s", s->name);
+    arena_free(&w.arena);
+    bytes_out_free(&again);
+    bytes_out_free(&file);
+    bytes_out_free(&work);
+    close_work(&base);
+    free_product(&p);
+}
+
+Test(image, a_product_is_taken_apart_and_made_again_in_one_memory)
+{
+    EACH_SAMPLE(s)
+    {
+        take_and_make_again(s);
+    }
 }
 
 Test(image, added_bytes_are_found_and_removing_them_restores_the_base)

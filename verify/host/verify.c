@@ -207,26 +207,24 @@ static enum diag_code verify_poke(struct verify *v, bool old, struct diag *d)
     return err;
 }
 
-// Makes the product again from the base and compares it with the file: only then is every byte of
-// the file accounted for, checksums and padding of the container included.
-static enum diag_code verify_again(struct verify *v, struct diag *d)
+// Makes the product again from the base, in again, and compares it with the file: only then is
+// every byte of the file accounted for, checksums and padding of the container included.
+static enum diag_code verify_again(struct verify *v, struct bytes_out *again, struct diag *d)
 {
     const struct blob_layout *l = &v->blob->layout;
-    struct bytes_out again;
-    bytes_out_init(&again);
     enum diag_code err = verify_poke(v, false, d);
     err = err ? err
               : image_with(v->image, v->blob->addr, l->bytes, l->size, v->blob->segment_flags,
-                           &again, d);
-    if (!err && (again.size != v->rq->size || memcmp(again.data, v->rq->data, again.size) != 0)) {
-        size_t n = again.size < v->rq->size ? again.size : v->rq->size, at = 0;
-        while (at < n && again.data[at] == v->rq->data[at]) {
+                           again, d);
+    if (!err &&
+        (again->size != v->rq->size || memcmp(again->data, v->rq->data, again->size) != 0)) {
+        size_t n = again->size < v->rq->size ? again->size : v->rq->size, at = 0;
+        while (at < n && again->data[at] == v->rq->data[at]) {
             at++;
         }
         err = diag_set_binary(d, DIAG_NO, v->rq->name, at, "container",
                               "belongs neither to the base nor to the blob");
     }
-    bytes_out_free(&again);
     return err;
 }
 
@@ -248,11 +246,32 @@ static enum diag_code verify_take(struct verify *v, struct bytes_out *file, stru
     return DIAG_OK;
 }
 
+// work is a copy of the product. The base's file is made over it where the container keeps the
+// bytes of the base in place, and so is the product that is made again: touching memory for the
+// first time costs more than copying.
+static enum diag_code verify_both_ways(struct verify *v, const struct bytes_out *work,
+                                       struct diag *d)
+{
+    struct bytes_out file, again;
+    bytes_out_init(&file);
+    bytes_out_init_over(&again, work->data, work->cap);
+    if (image_in_place(v->image)) {
+        file = again;
+    }
+    image_lend(v->image, work->data);
+    enum diag_code err = verify_take(v, &file, d);
+    err = err ? err : verify_again(v, &again, d);
+    bytes_out_free(&again);
+    bytes_out_free(&file);
+    v->image = NULL; // what it works on is gone
+    return err;
+}
+
 // A product in the container of its base: put the base's file back in memory and hash it.
 static enum verify_result verify_whole_file(struct verify *v, enum diag_code *fatal)
 {
     struct diag d;
-    struct bytes_out file; // outlives the image's last use
+    struct bytes_out work;
     diag_init(&d);
     const struct blob_patch *bad = verify_bad_patch(v);
     if (bad) {
@@ -260,11 +279,11 @@ static enum verify_result verify_whole_file(struct verify *v, enum diag_code *fa
                           "the %u bytes at 0x%" PRIx64 " are not the patch that was signed",
                           (unsigned)bad->size, bad->addr);
     }
-    bytes_out_init(&file);
-    enum diag_code err = verify_take(v, &file, &d);
-    err = err ? err : verify_again(v, &d);
-    bytes_out_free(&file);
-    v->image = NULL;
+    bytes_out_init(&work);
+    bytes_put(&work, v->rq->data, v->rq->size);
+    enum diag_code err = bytes_out_check(&work, &d);
+    err = err ? err : verify_both_ways(v, &work, &d);
+    bytes_out_free(&work);
     *fatal = err == DIAG_NOMEM ? err : DIAG_OK;
     return err ? verify_altered(v, &d) : VERIFY_VERIFIED;
 }
