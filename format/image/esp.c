@@ -240,7 +240,7 @@ static bool esp_elsewhere(const struct image *img, uint64_t *offset)
     uint64_t end = esp_app_end(&e->app);
     for (*offset = 0; *offset < img->file_size; ++*offset) {
         bool inside = *offset >= e->app.at && *offset < end;
-        if (!inside && e->file[*offset] != IMAGE_FILL) {
+        if (!inside && img->work->data[*offset] != IMAGE_FILL) {
             return true;
         }
     }
