@@ -33,6 +33,23 @@ static unsigned count_riscv(const uint8_t *p)
     return n;
 }
 
+// Saves of the return address on the stack, as RV32 (c.swsp ra) and as RV64 (c.sdsp ra) write them.
+static unsigned count_saves32(const uint8_t *p)
+{
+    uint16_t n = 0;
+    for (unsigned i = 0; i < BLOCK; i++)
+        n = (uint16_t)(n + ((ld16(p + 2 * i) & 0xe07f) == 0xc006));
+    return n;
+}
+
+static unsigned count_saves64(const uint8_t *p)
+{
+    uint16_t n = 0;
+    for (unsigned i = 0; i < BLOCK; i++)
+        n = (uint16_t)(n + ((ld16(p + 2 * i) & 0xe07f) == 0xe006));
+    return n;
+}
+
 static unsigned count_arm(const uint8_t *p)
 {
     uint32_t n = 0;
@@ -82,6 +99,23 @@ static void count_span(struct counts *c, const struct view_span *s)
     c->xtensa += count(&xtensa, s->data, s->size);
 }
 
+// The registers of RISC-V code: what its functions save tells how wide they are. Where string pools
+// were found, their pointers have told it.
+static enum image_machine riscv_width(const struct scan *s)
+{
+    static const struct pattern saves32 = {count_saves32, 2, 2}, saves64 = {count_saves64, 2, 2};
+    unsigned narrow = 0, wide = 0;
+    for (unsigned i = 0; i < s->view.n; i++) {
+        const struct view_span *p = &s->view.spans[i];
+        uint64_t odd = p->run & 1;
+        if (p->flags & IMAGE_X && p->size >= 4) {
+            narrow += count(&saves32, p->data + odd, p->size - odd);
+            wide += count(&saves64, p->data + odd, p->size - odd);
+        }
+    }
+    return wide > narrow ? IMAGE_ISA_RV64 : IMAGE_ISA_RV32;
+}
+
 static enum image_machine most(const struct counts *c, unsigned *n)
 {
     enum image_machine isa = IMAGE_ISA_THUMB;
@@ -110,6 +144,8 @@ void isa_scan(struct scan *s)
     enum image_machine isa = most(&c, &n);
     if (n < ISA_RETURNS_MIN)
         return;
+    if (isa == IMAGE_ISA_RV32 && !s->fw->n_pools)
+        isa = riscv_width(s);
     s->fw->isa = isa;
     scan_note(s, "isa", 0, "return instructions: thumb, arm, risc-v, xtensa", "%s (%u, %u, %u, %u)",
               fw_isa_name(isa), c.thumb, c.arm, c.riscv, c.xtensa);

@@ -132,9 +132,21 @@ struct banner {
     bool named; // "MicroPython" stands before the tag: it is not a vendor's own version
 };
 
-static bool parse_banner(const char *text, uint32_t len, struct banner *b)
+// Where "MicroPython" stands before the tag, with a blank or, in a vendor's banner, without: false
+// if it does not. The tag is what follows.
+static bool is_named(const char *text, const char **tag, const char *end)
 {
     static const char maker[] = "MicroPython ";
+    enum { BLANK = sizeof maker - 1, WORD = BLANK - 1 };
+    if (end - *tag > WORD && memcmp(*tag, maker, WORD) == 0) {
+        *tag += WORD;
+        return true;
+    }
+    return *tag - text >= BLANK && memcmp(*tag - BLANK, maker, BLANK) == 0;
+}
+
+static bool parse_banner(const char *text, uint32_t len, struct banner *b)
+{
     const char *end = text + len;
     bool found = false;
     for (const char *p = text; p + 4 < end; p++) {
@@ -143,8 +155,7 @@ static bool parse_banner(const char *text, uint32_t len, struct banner *b)
         const char *tag = p;
         while (tag > text && tag[-1] != ' ')
             tag--;
-        bool named = tag - text >= (long)sizeof maker - 1 &&
-                     memcmp(tag - (sizeof maker - 1), maker, sizeof maker - 1) == 0;
+        bool named = is_named(text, &tag, p);
         if (tag == p || (found && !named))
             continue;
         found = true;

@@ -306,8 +306,36 @@ Test(synth, what_is_not_supported_is_named)
     expect_refusal("MicroPython v1.26.0 on 2025-08-09; board", "string pools");
     expect_refusal("MicroPython ESP32_LoBo_v3.2.24 - 2018-09-06 on ESP32 board with ESP32",
                    "\"MicroPython ESP32_LoBo_v3.2.24\"");
+    expect_refusal("|_|  |_| MicroPythonv1.9.4-1-g7541be5 on 2018-05-11",
+                   "MicroPython 1.9.4-1-g7541be5 is not supported");
     expect_refusal("a task of MicroPython is running, 1.20 of it", "static names");
     expect_refusal("see circuitpython.org: CircuitPython drives", "static names");
+}
+
+// How wide the registers of RISC-V code are shows in what its functions save, in images whose
+// pointers nothing tells as well.
+Test(synth, width_of_risc_v_code)
+{
+    static const uint16_t saves[] = {0xc606, 0xe406}; // c.swsp ra, 12(sp); c.sdsp ra, 8(sp)
+    static const enum image_machine isas[] = {IMAGE_ISA_RV32, IMAGE_ISA_RV64};
+    for (unsigned i = 0; i < 2; i++) {
+        uint8_t bytes[4096] = {0};
+        struct arena a;
+        struct diag d;
+        struct image *img;
+        struct firmware *fw;
+        arena_init(&a, 0);
+        diag_init(&d);
+        for (unsigned k = 0; k < 400; k += 4) {
+            st16(bytes + k, saves[i]);
+            st16(bytes + k + 2, 0x8082);
+        }
+        strcpy((char *)bytes + 512, "MicroPython v1.12 on 2019-12-20; board");
+        cr_assert_eq(image_read(bytes, sizeof bytes, "rv.bin", IMAGE_BIN, &a, &d, &img), DIAG_OK);
+        cr_expect_eq(firmware_scan(img, &d, &fw), DIAG_NO);
+        cr_expect_eq(fw->isa, isas[i], "case %u: %d", i, fw->isa);
+        arena_free(&a);
+    }
 }
 
 // Without sys.maxsize type int tells that there are no long integers, or nothing.
