@@ -192,6 +192,9 @@ void flow_functions(const struct view *v, const struct ref_isa *isa, struct flow
             span_calls(v, isa, &v->spans[i], users, n);
     if (n)
         find_pointers(v, isa, users, n);
-    for (unsigned i = 0; i < n; i++)
-        users[i].function = choose(v, isa, &users[i]);
+    for (unsigned i = 0; i < n; i++) {
+        const struct view_span *span = view_span_at(v, users[i].at);
+        if (span && span->flags & IMAGE_X) // calls were looked for in such only
+            users[i].function = choose(v, isa, &users[i]);
+    }
 }

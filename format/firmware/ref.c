@@ -240,6 +240,20 @@ static unsigned list_users(struct fw_refs *const *lists, unsigned n_lists, struc
     return n;
 }
 
+// Data that is known lies in no function: what was taken for the start is another one's, or data.
+static bool holds_data(const struct firmware *fw, uint64_t from, uint64_t to)
+{
+    const uint64_t data[] = {fw->names, fw->content, fw->objects[FW_TYPE_STR],
+                             fw->objects[FW_TYPE_TYPE]};
+    for (unsigned i = 0; i < sizeof data / sizeof *data; i++)
+        if (data[i] >= from && data[i] < to)
+            return true;
+    for (unsigned i = 0; i < fw->n_pools; i++)
+        if (fw->pools[i].addr >= from && fw->pools[i].addr < to)
+            return true;
+    return false;
+}
+
 void ref_functions(const struct scan *s, struct fw_refs *const *lists, unsigned n_lists)
 {
     struct fw_ref *refs[REF_USERS_MAX];
@@ -251,7 +265,8 @@ void ref_functions(const struct scan *s, struct fw_refs *const *lists, unsigned 
             users[i].at = refs[i]->user;
         find_functions(s, isa, users, n);
         for (unsigned i = 0; i < n; i++)
-            refs[i]->function = users[i].function;
+            refs[i]->function =
+                holds_data(s->fw, users[i].function, users[i].at) ? 0 : users[i].function;
     }
 }
 
