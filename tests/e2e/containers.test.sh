@@ -48,7 +48,7 @@ int main(int argc, char **argv)
     return 0;
 }
 C
-crypto=$(pkg-config --libs mbedcrypto 2>/dev/null || echo -lmbedcrypto)
+crypto="$(pkg-config --libs mbedcrypto 2>/dev/null || echo -lmbedcrypto) $(pkg-config --libs nettle 2>/dev/null || echo -lnettle)"
 build() {
     "$@" -std=c11 -D_POSIX_C_SOURCE=200809L -I. -o "$work/samples" "$work/samples.c" \
         tests/unit/image_make.c "$BUILD/libformat.a" -lz -lxxhash $crypto -lm >>"$work/log" 2>&1

@@ -1,5 +1,6 @@
 // The reference finders, each on a few instructions of its own machine.
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #include "format/firmware/flow.h"
 
@@ -227,6 +228,283 @@ Test(firmware_refs, x86_absolute)
     put(&b, 8, TARGET);
     expect_one(bench_run(&b, &ref_x86), FW_REF_ABS32, CODE + 8, 0);
     arena_free(&b.arena);
+}
+
+// What an instruction does with a register that holds an address near to the target: encodings, and
+// how far from that address they look.
+static const struct {
+    const char *hex, *text;
+    int32_t addend; // 0: this is no reference
+} anchor_uses[] = {
+    {"5879", "ldrb r0, [r3, #5]", 5},
+    {"9868", "ldr r0, [r3, #8]", 8},
+    {"581d", "adds r0, r3, #5", 5},
+    {"d81e", "subs r0, r3, #3", -3},
+    {"c833", "adds r3, #200", 200},
+    {"643b", "subs r3, #100", -100},
+    {"d3f8c800", "ldr.w r0, [r3, #200]", 200},
+    {"93f82c01", "ldrb.w r0, [r3, #300]", 300},
+    {"53f8280c", "ldr r0, [r3, #-40]", -40},
+    {"13f8140c", "ldrb r0, [r3, #-20]", -20},
+    {"03f2e930", "addw r0, r3, #1001", 1001},
+    {"a3f2f510", "subw r0, r3, #501", -501},
+    {"03f5c870", "add.w r0, r3, #400", 400},
+    {"03f12c00", "add.w r0, r3, #44", 44},
+    {"a3f50070", "sub.w r0, r3, #512", -512},
+    {"19468868", "mov r1, r3; ldr r0, [r1, #8]", 8},
+    {"19448868", "add r1, r3; ldr r0, [r1, #8]", 8},
+    {"99188868", "adds r1, r3, r2; ldr r0, [r1, #8]", 8},
+    {"02eb83018868", "add.w r1, r2, r3, lsl #2; ldr r0, [r1, #8]", 8},
+    {"00239868", "movs r3, #0; ldr r0, [r3, #8]", 0},
+    {"00f004f89868", "bl; ldr r0, [r3, #8]", 0},
+    {"02eb81039868", "add.w r3, r2, r1, lsl #2; ldr r0, [r3, #8]", 0},
+    {"03f11010", "add.w r0, r3, #0x100010", 0},
+    {"8868", "ldr r0, [r1, #8]", 0},
+};
+
+static unsigned put_hex(struct bench *b, unsigned at, const char *hex)
+{
+    unsigned byte;
+    for (; sscanf(hex, "%2x", &byte) == 1; hex += 2) {
+        b->code[at++] = (uint8_t)byte;
+    }
+    return at;
+}
+
+Test(firmware_refs, thumb_anchors_by_every_instruction_that_uses_one)
+{
+    for (unsigned i = 0; i < 2 * sizeof anchor_uses / sizeof *anchor_uses; i++) {
+        struct bench b;
+        int32_t addend = anchor_uses[i / 2].addend;
+        bench_begin(&b, 4);
+        put_hex(&b, 0, "10b5");
+        put_hex(&b, put_hex(&b, 2, i % 2 ? "dff82c30" : "0b4b"), anchor_uses[i / 2].hex);
+        put(&b, 48, TARGET - (uint32_t)(addend ? addend : 8)); // ldr r3, [pc, #44]
+        const struct fw_refs *r = bench_run(&b, &ref_thumb);
+        cr_assert_eq(r->n, addend != 0, "%s", anchor_uses[i / 2].text);
+        if (addend) {
+            cr_expect_eq(r->refs[0].addr, CODE + 48);
+            cr_expect_eq(r->refs[0].addend, addend, "%s", anchor_uses[i / 2].text);
+        }
+        arena_free(&b.arena);
+    }
+}
+
+Test(firmware_refs, thumb_anchors_live_through_calls_in_high_registers_and_in_front_of_code)
+{
+    struct bench b;
+    bench_begin(&b, 4);
+    put(&b, 0, TARGET - 8);
+    put_hex(&b, 8, "5ff80c40"); // ldr.w r4, [pc, #-12]
+    put_hex(&b, 12, "00f004f8a068");
+    const struct fw_refs *r = bench_run(&b, &ref_thumb);
+    cr_assert_eq(r->n, 1);
+    cr_expect_eq(r->refs[0].addr, CODE);
+    cr_expect_eq(r->refs[0].addend, 8);
+    arena_free(&b.arena);
+}
+
+// A program header with a dynamic section that names the GOT.
+static void make_pic(struct bench *b, uint8_t file[128], uint32_t got)
+{
+    enum { PHDR = 64, DYNAMIC = 0x40 };
+    memset(file, 0, 128);
+    st32(file + 28, PHDR);
+    st16(file + 44, 1);
+    st32(file + PHDR, 2); // PT_DYNAMIC
+    st32(file + PHDR + 8, (TARGET & ~0xffu) + DYNAMIC);
+    st32(b->data + DYNAMIC, got ? VIEW_DT_PLTGOT : 5);
+    st32(b->data + DYNAMIC + 4, got);
+    b->image.kind = IMAGE_ELF;
+    b->image.pic = true;
+    b->image.file = file;
+    b->image.file_size = 128;
+}
+
+// Literals to which the pc is added: load, sum, literal, and where the pc is then.
+static const struct {
+    const char *load, *sum;
+    unsigned at, sum_at, literal, pc;
+} pic_forms[] = {
+    {"034b", "7b44", 0, 6, 16, 6 + 4},                // ldr r3, [pc, #12]; add r3, pc
+    {"dff80c80", "f844", 4, 12, 20, 12 + 4},          // ldr.w r8, [pc, #12]; add r8, pc
+    {"5ff80c30", "7b44", 12, 20, 4, 20 + 4},          // ldr.w r3, [pc, #-12]; add r3, pc
+    {"08309fe5", "03308fe0", 32, 40, 48, 40 + 8},     // A32: ldr r3, [pc, #8]; add r3, pc, r3
+    {"10301fe5", "03308fe0", 64, 72, 64 - 8, 72 + 8}, // A32: ldr r3, [pc, #-16]
+};
+
+Test(firmware_refs, arm_literals_relative_to_the_pc)
+{
+    for (unsigned i = 0; i < sizeof pic_forms / sizeof *pic_forms; i++) {
+        struct bench b;
+        uint8_t file[128];
+        bench_begin(&b, 4);
+        make_pic(&b, file, 0);
+        put_hex(&b, pic_forms[i].at, pic_forms[i].load);
+        put_hex(&b, pic_forms[i].sum_at, pic_forms[i].sum);
+        put(&b, pic_forms[i].literal, TARGET - (CODE + pic_forms[i].pc));
+        const struct fw_refs *r = bench_run(&b, &ref_arm);
+        expect_one(r, FW_REF_PCREL_WORD, CODE + pic_forms[i].literal, 0);
+        cr_expect_eq(r->refs[0].next, CODE + pic_forms[i].pc, "form %u", i);
+        cr_expect_eq(r->refs[0].user, CODE + pic_forms[i].at, "form %u", i);
+        arena_free(&b.arena);
+    }
+}
+
+Test(firmware_refs, arm_literals_relative_to_the_got)
+{
+    struct bench b;
+    uint8_t file[128];
+    bench_begin(&b, 4);
+    make_pic(&b, file, 0x30000);
+    put_hex(&b, 0, "034b");
+    put(&b, 16, TARGET - 0x30000);
+    const struct fw_refs *r = bench_run(&b, &ref_arm);
+    expect_one(r, FW_REF_PCREL_WORD, CODE + 16, 0);
+    cr_expect_eq(r->refs[0].next, 0x30000);
+    arena_free(&b.arena);
+}
+
+Test(firmware_refs, x86_relative_to_the_got)
+{
+    struct bench b;
+    uint8_t file[128];
+    bench_begin(&b, 4);
+    make_pic(&b, file, 0x30000);
+    put_hex(&b, 8, "8d83"); // lea eax, [ebx + disp32]
+    put(&b, 10, TARGET - 0x30000);
+    put_hex(&b, 32, "8b8493"); // mov eax, [ebx + edx * 4 + disp32]
+    put(&b, 35, TARGET - 0x30000);
+    put_hex(&b, 64, "8d03"); // no displacement
+    put(&b, 66, TARGET - 0x30000);
+    const struct fw_refs *r = bench_run(&b, &ref_x86);
+    cr_assert_eq(r->n, 2);
+    cr_expect_eq(r->refs[0].kind, FW_REF_GOTOFF32);
+    cr_expect_eq(r->refs[0].addr, CODE + 10);
+    cr_expect_eq(r->refs[0].next, 0x30000);
+    cr_expect_eq(r->refs[1].addr, CODE + 35);
+    arena_free(&b.arena);
+}
+
+// Instructions with an operand relative to the end of the instruction: what stands in front of the
+// displacement, and how many bytes of immediate behind it; -1: no such instruction.
+static const struct {
+    const char *hex;
+    int immediate;
+} rip_forms[] = {
+    {"8b05", 0},  {"8905", 0},  {"8d15", 0},   {"3b05", 0},   {"6305", 0},    {"ff35", 0},
+    {"8505", 0},  {"8705", 0},  {"c605", 1},   {"803d", 1},   {"830d", 1},    {"6b05", 1},
+    {"c105", 1},  {"813d", 4},  {"c705", 4},   {"6905", 4},   {"f605", 1},    {"f615", 0},
+    {"f705", 4},  {"f71d", 0},  {"0fb605", 0}, {"0f1005", 0}, {"0f3805", -1}, {"0f0505", -1},
+    {"9a05", -1}, {"c805", -1}, {"8b04", -1},
+};
+
+Test(firmware_refs, x86_64_relative_to_the_end_of_every_form)
+{
+    for (unsigned i = 0; i < sizeof rip_forms / sizeof *rip_forms; i++) {
+        struct bench b;
+        int imm = rip_forms[i].immediate;
+        bench_begin(&b, 8);
+        b.image.pic = true;
+        unsigned at = put_hex(&b, 16, rip_forms[i].hex);
+        uint32_t end = CODE + at + 4 + (uint32_t)(imm > 0 ? imm : 0);
+        put(&b, at, TARGET - end);
+        const struct fw_refs *r = bench_run(&b, &ref_x64);
+        cr_assert_eq(r->n, imm >= 0, "%s", rip_forms[i].hex);
+        if (imm >= 0) {
+            cr_expect_eq(r->refs[0].kind, FW_REF_RIP32);
+            cr_expect_eq(r->refs[0].addr, CODE + at);
+            cr_expect_eq(r->refs[0].next, end, "%s", rip_forms[i].hex);
+        }
+        arena_free(&b.arena);
+    }
+}
+
+Test(firmware_refs, x86_64_absolute_in_programs_at_a_fixed_address)
+{
+    struct bench b;
+    bench_begin(&b, 8);
+    put_hex(&b, 31, "bf"); // mov edi, target
+    put(&b, 32, TARGET);
+    expect_one(bench_run(&b, &ref_x64), FW_REF_ABS32, CODE + 32, 0);
+    arena_free(&b.arena);
+}
+
+// Loads and stores count in their own size.
+static const struct {
+    uint32_t insn; // with x3 + 0x120
+    unsigned target;
+} a64_forms[] = {
+    {0x39448060, 0x120}, // ldrb w0, [x3, #0x120]
+    {0xb9412060, 0x120}, // ldr w0, [x3, #0x120]
+    {0xf9409060, 0x120}, // ldr x0, [x3, #0x120]
+    {0xf9009060, 0x120}, // str x0, [x3, #0x120]
+    {0xfd409060, 0x120}, // ldr d0, [x3, #0x120]
+    {0x3dc04860, 0x120}, // ldr q0, [x3, #0x120]
+    {0x3dc04860, 0x240}, // not that one
+};
+
+Test(firmware_refs, aarch64_loads_of_every_size)
+{
+    for (unsigned i = 0; i < sizeof a64_forms / sizeof *a64_forms; i++) {
+        struct bench b;
+        bench_begin(&b, 8);
+        b.targets[0].addr = 0x20000 + a64_forms[i].target;
+        put(&b, 0, 0x90000083); // adrp x3, 0x20000
+        put(&b, 8, a64_forms[i].insn);
+        const struct fw_refs *r = bench_run(&b, &ref_aarch64);
+        cr_assert_eq(r->n, a64_forms[i].target == 0x120, "form %u", i);
+        cr_expect(!r->n || r->refs[0].addr2 == CODE + 8);
+        arena_free(&b.arena);
+    }
+}
+
+// A register that was written since, or that a call may change, is the address for some
+// instructions more if a branch may lead past that: they may be reached on another path.
+static const struct {
+    const struct ref_isa *isa;
+    unsigned ptr;
+    uint32_t high, branch, between, low;
+    unsigned at;
+    bool found;
+} stale[] = {
+    // adrp x3; cbz x0; ...; add x0, x3, #0x124
+    {&ref_aarch64, 8, 0x90000083, 0xb4000040, 0xaa0103e3, 0x91049060, 0x40, true},  // mov x3, x1
+    {&ref_aarch64, 8, 0x90000083, 0xb4000040, 0xaa0103e3, 0x91049060, 0x90, false}, // too far
+    {&ref_aarch64, 8, 0x90000083, 0xd503201f, 0xaa0103e3, 0x91049060, 0x40, false}, // no branch
+    {&ref_aarch64, 8, 0x90000083, 0xb4000040, 0xf9400023, 0x91049060, 0x90, false}, // ldr x3, [x1]
+    {&ref_aarch64, 8, 0x90000083, 0xb4000040, 0x94000002, 0x91049060, 0x40, true},  // bl
+    {&ref_aarch64, 8, 0x90000083, 0xb4000040, 0x94000002, 0x91049060, 0x90, false},
+    {&ref_aarch64, 8, 0x90000083, 0xd503201f, 0xd63f0000, 0x91049060, 0x40, false}, // blr x0
+    {&ref_aarch64, 8, 0x90000093, 0xd503201f, 0x94000002, 0x91049260, 0x90,
+     true}, // x19 outlives it
+    // lui a5; beqz zero; ...; addi a0, a5, 0x124
+    {&ref_rv32, 4, 0x000207b7, 0x00000463, 0x00100793, 0x12478513, 0x20, true},  // li a5, 1
+    {&ref_rv32, 4, 0x000207b7, 0x00000463, 0x00100793, 0x12478513, 0x50, false}, // too far
+    {&ref_rv32, 4, 0x000207b7, 0x00000013, 0x00100793, 0x12478513, 0x20, false}, // no branch
+    {&ref_rv32, 4, 0x000207b7, 0x00000463, 0x004000ef, 0x12478513, 0x20, true},  // jal ra
+    {&ref_rv32, 4, 0x000207b7, 0x00000463, 0x004000ef, 0x12478513, 0x50, false},
+    {&ref_rv32, 4, 0x000207b7, 0x00000013, 0x00019782, 0x12478513, 0x20, false}, // c.jalr a5
+    {&ref_rv32, 4, 0x000204b7, 0x00000013, 0x004000ef, 0x12448513, 0x50, true},  // s1 outlives it
+    {&ref_rv32, 4, 0x000207b7, 0x00000013, 0x00e7a023, 0x12478513, 0x50, true},  // sw: writes none
+};
+
+Test(firmware_refs, registers_that_were_written_since)
+{
+    for (unsigned i = 0; i < sizeof stale / sizeof *stale; i++) {
+        struct bench b;
+        bench_begin(&b, stale[i].ptr);
+        for (unsigned at = 0; at < SIZE; at += 4) {
+            put(&b, at, stale[i].isa == &ref_aarch64 ? 0xd503201f : 0x00000013); // nop
+        }
+        put(&b, 0, stale[i].high);
+        put(&b, 4, stale[i].branch);
+        put(&b, 8, stale[i].between);
+        put(&b, stale[i].at, stale[i].low);
+        const struct fw_refs *r = bench_run(&b, stale[i].isa);
+        cr_expect_eq(r->n, stale[i].found, "case %u", i);
+        arena_free(&b.arena);
+    }
 }
 
 // A function that another one calls, and an instruction in the middle of it behind a branch.
