@@ -130,6 +130,9 @@ static void collect_names(struct make *m)
             m->names[m->n++] = synth_extra[i];
         }
     }
+    if (m->spec->settrace) {
+        m->names[m->n++] = "settrace";
+    }
     if (m->spec->minor >= 22) {
         qsort(m->names + first, m->n - first, sizeof *m->names, compare_names);
     }
@@ -264,7 +267,13 @@ static void put_types(struct make *m)
     m->s->type_str = m->types[FW_TYPE_STR];
     m->empty = put_word(m, m->types[FW_TYPE_TUPLE]);
     put_word(m, 0);
-    m->flash = m->spec->storage ? put_type(m, m->types[FW_TYPE_TYPE], "Flash") : 0;
+    bool flash = m->spec->storage || m->spec->flash_object;
+    m->flash = flash ? put_type(m, m->types[FW_TYPE_TYPE], "Flash") : 0;
+    if (m->spec->flash_object) {
+        put_word(m, m->flash);
+        put_word(m, m->spec->flash_object);
+        put_word(m, 0x8000);
+    }
     if (m->spec->romfs) {
         uint32_t type = put_type(m, m->types[FW_TYPE_TYPE], "memoryview");
         put_word(m, type);
@@ -374,6 +383,20 @@ static void put_sys(struct make *m)
 
 // --- frozen modules: each a body with one function
 
+// What sys.settrace keeps: a line, six numbers of the prelude, a name, and pointers to the line
+// numbers, to the locals' names and to the bytecode.
+static void put_trace(struct make *m, uint32_t code, uint32_t size)
+{
+    if (m->spec->settrace) {
+        for (unsigned i = 0; i < 8; i++) {
+            put_word(m, 1);
+        }
+        put_word(m, code + 2);
+        put_word(m, code + 3);
+        put_word(m, code + size - 2);
+    }
+}
+
 static uint32_t put_raw(struct make *m, uint32_t code, uint32_t size, uint32_t child)
 {
     uint32_t children = 0;
@@ -389,17 +412,20 @@ static uint32_t put_raw(struct make *m, uint32_t code, uint32_t size, uint32_t c
         if (m->spec->save) {
             put_word(m, size);
             put_word(m, child != 0);
+            put_trace(m, code, size);
         }
         return at;
     }
     at = put_word(m, 2);
     put_word(m, code);
-    if (m->spec->save) {
+    if (m->spec->save || m->spec->debug_names) {
         put_word(m, size);
     }
     put_word(m, children);
     if (m->spec->save) {
         put_word(m, child != 0);
+        put_trace(m, code, size);
+        put_word(m, 0); // prelude_offset
     }
     put_word(m, 0); // type_sig
     return at;

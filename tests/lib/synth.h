@@ -23,11 +23,14 @@ struct synth_spec {
     bool no_maxsize;    // no sys.maxsize: the kind of long integers shows in type int
     bool no_math;       // no module math, whose constants are float objects
     uint8_t made[2];    // what functions allocate for objects of type float (thumb); 0: none
+    bool settrace;      // with save: raw codes hold decoded preludes
+    bool debug_names;   // raw codes up to 1.22 hold a length without save, too
     bool sources;       // mp_frozen_str_sizes and _content are there; SYNTH_SOURCES has them
     bool ram_functions; // some functions run in memory that the image does not fill
     const char *board;
     uint32_t storage; // what the constructor of a type Flash has as a constant; 0: no such type
-    uint32_t romfs;   // what a memoryview object in the image names; 0: none
+    uint32_t flash_object;       // what an object of a type Flash names; 0: none
+    uint32_t romfs;              // what a memoryview object in the image names; 0: none
     const struct synth_esp *esp; // a full-flash image of that family; NULL: a raw image
 };
 

@@ -453,3 +453,94 @@ Test(synth, float_width_by_the_size_of_what_is_allocated)
         end(&b);
     }
 }
+
+Test(synth, free_space_ends_at_the_file_system_that_an_object_names)
+{
+    struct synth_spec spec = synth_default();
+    spec.flash_object = 0x080a0000; // an address
+    cr_assert_eq(free_end(&spec), 0x080a0000);
+    spec.flash_object = 0x000b0000; // an offset in the flash
+    cr_assert_eq(free_end(&spec), 0x080b0000);
+    spec.flash_object = 0x000b0010; // neither
+    cr_assert_eq(free_end(&spec), 0x08100000);
+}
+
+// Somebody's page in front of the end of the flash: code names it.
+Test(synth, free_space_ends_at_an_address_that_code_names)
+{
+    struct synth_spec spec = synth_default();
+    spec.stray = 0x080c0000;
+    cr_assert_eq(free_end(&spec), 0x080c0000);
+    spec.stray = 0x080c0010; // no page begins there
+    cr_assert_eq(free_end(&spec), 0x08100000);
+}
+
+Test(synth, free_space_by_the_names_of_chips)
+{
+    static const struct {
+        const char *board;
+        uint32_t end;
+    } boards[] = {
+        {"B with STM32F411RE", 0x08080000},
+        {"B with STM32L476RG", 0x08100000},
+        {"B with STM32F413VH", 0x08180000},
+        {"B with STM32H743VI", 0x08200000},
+        {"B with STM32WB55RF", 0x080c0000},
+        {"B with STM32L072CZ", 0x08030000},
+        {"B with STM32F4x1R?", 0},
+        {"B with STM32F4", 0},
+        {"STM32F4DISC with STM32F407VG", 0x08100000},
+        {"B with STM32F030F4", 0x08004000},
+    };
+    for (unsigned i = 0; i < sizeof boards / sizeof *boards; i++) {
+        struct synth_spec spec = synth_default();
+        spec.board = boards[i].board;
+        cr_expect_eq(free_end(&spec), boards[i].end, "%s", boards[i].board);
+    }
+}
+
+Test(synth, settrace_and_lengths_by_the_raw_codes)
+{
+    for (unsigned i = 0; i < 3 * 4; i++) {
+        struct synth_spec spec = synth_default();
+        struct bench b;
+        spec.minor = i / 3 == 0 ? 19 : i / 3 == 1 ? 22 : i / 3 == 2 ? 23 : 29;
+        spec.save = i % 3 > 0;
+        spec.settrace = i % 3 == 2;
+        spec.debug_names = i % 3 == 0;
+        cr_assert_eq(scan(&b, &spec), DIAG_OK, "%s", b.diag.text);
+        cr_expect_eq(b.fw->save, spec.save ? FW_YES : FW_NO, "case %u", i);
+        cr_expect_eq(b.fw->settrace, spec.settrace ? FW_YES : FW_NO, "case %u", i);
+        if (spec.minor < 23) {
+            cr_expect_eq(b.fw->debug_names, FW_YES, "case %u", i);
+        }
+        check_found(&b, &spec);
+        check_splice(&b, LOSS_NONE);
+        end(&b);
+    }
+}
+
+// The symbols of a file confirm what was found, or the image is refused.
+Test(synth, symbols_agree_with_the_bytes)
+{
+    struct synth_spec spec = synth_default();
+    struct bench b;
+    cr_assert_eq(scan(&b, &spec), DIAG_OK, "%s", b.diag.text);
+    struct image_symbol symbols[] = {{.name = "main", .value = 0x08000100},
+                                     {.name = "mp_fun_table", .value = b.fw->objects[FW_FUN_TABLE]},
+                                     {.name = "mp_type_int", .value = b.fw->objects[FW_TYPE_INT]},
+                                     {.name = "mp_type_str", .value = b.synth.type_str}};
+    b.image->symbols = symbols;
+    b.image->n_symbols = sizeof symbols / sizeof *symbols;
+    cr_assert_eq(firmware_scan(b.image, &b.diag, &b.fw), DIAG_OK, "%s", b.diag.text);
+    bool told = false;
+    for (unsigned i = 0; i < b.fw->n_evidence; i++) {
+        told |= strcmp(b.fw->evidence[i].what, "symbols") == 0 &&
+                strcmp(b.fw->evidence[i].value, "3 agree") == 0;
+    }
+    cr_expect(told);
+    symbols[3].value += 4;
+    cr_assert_eq(firmware_scan(b.image, &b.diag, &b.fw), DIAG_NO);
+    cr_expect(strstr(b.diag.text, "mp_type_str is at 0x"), "%s", b.diag.text);
+    end(&b);
+}
