@@ -7,7 +7,6 @@
 
 enum {
     CHECK_NAME = 64,           // of a function's name, in messages
-    CHECK_EXC_MAX = 65534,     // mp_code_state_t has 16 bits for the exception stack's index
     CHECK_WORK_BASE = 100000,  // steps allowed for any function
     CHECK_WORK_PER_BYTE = 300, // and for each byte of it; mpy-cross's output needs under 10
 };
@@ -103,14 +102,10 @@ static bool check_prelude(struct check_fun *f)
     if (f->p.n_state > CHECK_STATE_MAX) {
         return check_wrong_prelude(f, "n_state is over 65535, the VM keeps 16 bits of it");
     }
-    if (f->p.n_exc_stack > CHECK_EXC_MAX) {
-        return check_wrong_prelude(f, "n_exc_stack is over 65534, the VM keeps 16 bits of it");
-    }
     if (f->p.scope_flags > 15) {
         return check_wrong_prelude(f, "unknown scope flags are set");
     }
-    if (f->p.n_pos_args > CHECK_STATE_MAX || f->p.n_kwonly_args > CHECK_STATE_MAX ||
-        mpy_prelude_arg_slots(&f->p) > f->p.n_state) {
+    if (mpy_prelude_arg_slots(&f->p) > f->p.n_state) {
         return check_wrong_prelude(f, "there are more arguments than room for locals");
     }
     if (f->p.n_def_pos_args > f->p.n_pos_args) {

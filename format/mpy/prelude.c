@@ -5,6 +5,7 @@ enum {
     PRELUDE_SIZE_MAX = 16,      // bytes of the size: cells are counted in one bit of each
     PRELUDE_INFO_MAX = 5,       // the bytes that may add to n_info: keeps it under 30 bits
 };
+_Static_assert(4 << PRELUDE_SIGNATURE_MAX <= 1 << 16, "the VM keeps 16 bits of n_exc_stack");
 
 // xSSSSEAA, then xFSSKAED while x is set.
 static const char *prelude_signature(const uint8_t *data, size_t size, size_t *at,

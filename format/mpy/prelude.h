@@ -25,7 +25,8 @@ enum { // scope flags of viper code that say what of a natmod follows it
 };
 
 struct mpy_prelude {
-    uint32_t n_state;     // entries for locals and value stack together
+    uint32_t n_state;     // entries for locals and value stack together; the other five are below
+                          // 65536, for signatures that would say more are refused
     uint32_t n_exc_stack; // entries of the exception stack
     uint32_t scope_flags; // enum mpy_scope_flags
     uint32_t n_pos_args, n_kwonly_args, n_def_pos_args;

@@ -202,6 +202,56 @@ Test(mpy_check, exception_handlers)
                                               NONE, RET, END, NONE, END, NONE, RET));
 }
 
+// Two handlers at most: what a finally does to the one around it, and to what leaves it.
+#define P2E 0x9c, 0x02, 0x02, 0x01
+
+Test(mpy_check, ends_of_finally)
+{
+    refuses("not the innermost handler",
+            CODE(P2E, FINALLY, 1, NONE, EXCEPT, 3, END, NONE, RET, END));
+    refuses("outside of its handler",
+            CODE(P4E, JUMP, BACK + 1, END, FINALLY, 1, NONE, JUMP, BACK - 6, NONE, RET));
+    refuses("leaves a finally whose state",
+            CODE(P4E, FINALLY, 1, NONE, INT, UNWIND, BACK + 1, 0x01, NONE, RET));
+    refuses("leaves a for loop whose iterator", CODE(P4, UNWIND, BACK + 1, 0x80, NONE, RET));
+    // A jump out of the body, found before or after the end of the finally that it goes through.
+    for (uint8_t test = IF_FALSE - 1; test <= IF_FALSE; test++) {
+        accepts(CODE(P8E, NAME, 2, GET_ITER_STACK, FOR, 13, POP, FINALLY, 7, TRUE_, test, BACK + 3,
+                     UNWIND, 0x45, 0x81, NONE, END, JUMP, BACK - 15, NONE, RET));
+    }
+}
+
+Test(mpy_check, limits)
+{
+    refuses("too many arguments", CODE(P4, NAME, 1, CALL, 0x84, 0x80, 0x00, RET));
+    refuses("leaves 65536 values", CODE(P4, NONE, UNPACK, 0x84, 0x80, 0x00, NONE, RET));
+    // Scope flag 16, the longest signature, and one that is longer.
+    refuses("unknown scope flags", CODE(0x98, 0x80, 0x80, 0x80, 0x80, 0x40, 0x02, 1, NONE, RET));
+    accepts(CODE(0x98, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x02,
+                 0x02, 1, NONE, RET));
+    refuses("too long", CODE(0x98, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+                             0x80, 0x80, 0x02, 0x02, 1, NONE, RET));
+}
+
+Test(mpy_check, tuples_hold_no_function_table)
+{
+    const struct mpy_obj inner[] = {{.kind = MPY_OBJ_NONE}, {.kind = MPY_OBJ_FUN_TABLE}};
+    const struct mpy_obj outer[] = {{.kind = MPY_OBJ_TUPLE, .len = 2, .items = inner}};
+    const struct mpy_obj all[] = {{.kind = MPY_OBJ_FUN_TABLE},
+                                  {.kind = MPY_OBJ_TUPLE, .len = 1, .items = outer}};
+    static const uint8_t data[] = {P4, NONE, RET};
+    const struct mpy_code code = {.data = data, .size = sizeof data};
+    struct mpy_module m = {
+        .small_int_bits = 31, .n_qstr = 3, .qstrs = qstrs, .n_obj = 2, .objs = all, .root = &code};
+    struct diag d;
+    diag_init(&d);
+    cr_assert_eq(mpy_check(&m, "t.mpy", &d, NULL), DIAG_MALFORMED);
+    cr_expect(strstr(d.text, "constant 1 has the function table"), "%s", d.text);
+    m.n_obj = 1; // as a constant of its own it is what native code has
+    diag_init(&d);
+    cr_expect_eq(mpy_check(&m, "t.mpy", &d, NULL), DIAG_OK);
+}
+
 Test(mpy_check, preludes)
 {
     refuses("signature", CODE(0x98));
