@@ -129,7 +129,8 @@ struct firmware {
     const char *fork;  // "CircuitPython 8.2.2", as the image calls itself; NULL when it is no fork
     const char *build; // "on 2025-04-26; linux [GCC 14.2.0] version" or ""
     const char *board; // sys.implementation._machine or ""
-    int mpy_abi;       // sys.implementation._mpy, -1 = not found
+    const char *build_name; // sys.implementation._build, "RPI_PICO2", or ""
+    int mpy_abi;            // sys.implementation._mpy, -1 = not found
     enum image_machine isa;
     enum mpy_arch mpy_arch; // native architecture the firmware accepts, from _mpy
     unsigned ptr;           // bytes in a pointer: 4 or 8

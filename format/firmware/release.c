@@ -83,8 +83,10 @@ static void read_fields(struct scan *s, uint64_t tuple, uint64_t n)
         else if (obj_is_small_int(s, obj, &value) && fw->mpy_abi < 0 && value > 0 &&
                  value < 1 << 30 && (value & 0xff) >= 5)
             fw->mpy_abi = (int)value;
-        else if (text && len && i >= 3)
-            scan_note(s, "build name", tuple, "sys.implementation", "%.*s", (int)len, text);
+        else if (text && len && i >= 3) {
+            fw->build_name = copy_text(s, text, len);
+            scan_note(s, "build name", tuple, "sys.implementation", "%s", fw->build_name);
+        }
     }
 }
 
@@ -275,23 +277,25 @@ static void name_release(struct scan *s)
 enum { FORK_TEXT_MAX = 60 };
 
 // The maker and the version that text begins with, "CircuitPython 8.2.2"; 0 when a version with a
-// dot in it is not the second word.
-static uint32_t fork_length(const char *text, uint32_t len, uint32_t maker)
+// dot in it is not the second word. named: the version has a name in front, "ESP32_LoBo_v3.2.24".
+static uint32_t fork_length(const char *text, uint32_t len, uint32_t maker, bool named)
 {
     bool dotted = false;
     uint32_t n = maker;
     for (; n < len && (unsigned char)text[n] > ' '; n++)
         dotted |= n > maker && n + 1 < len && text[n] == '.' && is_digit((uint8_t)text[n - 1]) &&
                   is_digit((uint8_t)text[n + 1]);
-    return dotted && n <= FORK_TEXT_MAX ? n : 0;
+    bool digit = is_digit((uint8_t)text[maker]) ||
+                 (text[maker] == 'v' && n > maker + 1 && is_digit((uint8_t)text[maker + 1]));
+    return dotted && digit != named && n <= FORK_TEXT_MAX ? n : 0;
 }
 
-static const char *find_maker(struct scan *s, const char *maker)
+static const char *find_maker(struct scan *s, const char *maker, bool named)
 {
     uint32_t len, size = (uint32_t)strlen(maker);
     for (uint64_t at = 0; view_find(&s->view, maker, size, &at); at++) {
         const char *text = view_text(&s->view, at, RELEASE_TEXT_MAX, &len);
-        uint32_t n = text ? fork_length(text, len, size) : 0;
+        uint32_t n = text ? fork_length(text, len, size, named) : 0;
         if (n)
             return copy_text(s, text, n);
     }
@@ -301,8 +305,7 @@ static const char *find_maker(struct scan *s, const char *maker)
 // CircuitPython grew out of MicroPython; its objects and tables are laid out in its own way.
 static const char *find_fork(struct scan *s)
 {
-    const char *fork = find_maker(s, "CircuitPython ");
-    return fork && is_digit((uint8_t)fork[sizeof "CircuitPython " - 1]) ? fork : NULL;
+    return find_maker(s, "CircuitPython ", false);
 }
 
 static enum diag_code refuse(struct scan *s)
@@ -370,7 +373,7 @@ bool release_refuse_named(struct scan *s)
     name_release(s);
     if (s->fw->major || find_fork(s))
         return refuse(s);
-    s->fw->fork = find_maker(s, "MicroPython ");
+    s->fw->fork = find_maker(s, "MicroPython ", true);
     return s->fw->fork &&
            diag_set(s->diag, DIAG_NO, s->view.image->name,
                     "the text \"%s\" is here, but the string pools and the builtins table are none "

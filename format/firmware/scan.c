@@ -122,6 +122,29 @@ static void use_blob(struct scan *s, const struct image *img)
         drop_chance(img, b, lists[i]);
 }
 
+// What an image may have and this one has not, each with the reason.
+static void note_absent(struct scan *s)
+{
+    const struct firmware *fw = s->fw;
+    const struct {
+        bool absent;
+        const char *what, *value, *why;
+    } notes[] = {
+        {!fw->board[0], "board", "unknown", "neither sys.implementation nor a banner names one"},
+        {!fw->build_name[0], "build name", "unknown",
+         "sys.implementation has none; releases from 1.25 on may have one"},
+        {fw->mpy_abi < 0, ".mpy", "unknown",
+         "sys.implementation has no _mpy: this build may not load .mpy files"},
+        {!fw->objects[FW_FUN_TABLE], "native code", fw->native == FW_UNKNOWN ? "unknown" : "no",
+         "no table of None, False, True and functions was found"},
+        {fw->frozen == FW_YES && !fw->str_sizes && !fw->n_str, "frozen sources", "none",
+         "no tables of texts beside the names: not supported, or folded away by the build"},
+    };
+    for (unsigned i = 0; i < sizeof notes / sizeof *notes; i++)
+        if (notes[i].absent)
+            scan_note(s, notes[i].what, 0, notes[i].why, "%s", notes[i].value);
+}
+
 static enum diag_code run_passes(struct scan *s, struct image *img, struct firmware **out)
 {
     enum diag_code c = view_init(&s->view, img, s->arena, s->diag);
@@ -148,6 +171,7 @@ static enum diag_code run_passes(struct scan *s, struct image *img, struct firmw
         (c = ref_scan(s)) || (c = raw_scan(s)) || (c = symbol_confirm(s)))
         return c;
     use_blob(s, img);
+    note_absent(s);
     return region_scan(s);
 }
 
@@ -164,6 +188,7 @@ enum diag_code firmware_scan(struct image *img, struct diag *d, struct firmware 
                               .version = "",
                               .build = "",
                               .board = "",
+                              .build_name = "",
                               .mpy_abi = -1,
                               .isa = img->machine,
                               .ptr = img->address_bits == 64 ? 8 : 4};

@@ -118,6 +118,7 @@ static void json_release(struct json *j, const struct firmware *fw)
     json_str(j, "layout", fw->profile ? fw->profile->name : NULL);
     json_text(j, "build", fw->build);
     json_text(j, "board", fw->board);
+    json_text(j, "build_name", fw->build_name);
     json_str(j, "isa", fw_isa_name(fw->isa));
     json_uint(j, "pointer_bytes", fw->ptr);
     json_object(j, "mpy");
@@ -394,6 +395,17 @@ static void print_evidence(struct bytes_out *out, const struct firmware *fw)
     }
 }
 
+static void print_objects(struct bytes_out *out, const struct firmware *fw)
+{
+    bytes_printf(out, "%-13s", "addresses");
+    for (unsigned i = 0; i < FW_OBJECTS; i++) {
+        if (fw->objects[i]) {
+            bytes_printf(out, " %s 0x%" PRIx64, object_names[i], fw->objects[i]);
+        }
+    }
+    bytes_put_u8(out, '\n');
+}
+
 static void print_micropython(struct bytes_out *out, const struct firmware *fw, bool verbose)
 {
     print_foreign(out, "MicroPython",
@@ -402,6 +414,7 @@ static void print_micropython(struct bytes_out *out, const struct firmware *fw, 
                                  : "release unknown");
     print_foreign(out, "build", fw->build);
     print_foreign(out, "board", fw->board);
+    print_foreign(out, "build name", fw->build_name);
     print_line(out, "layout", fw->profile ? fw->profile->name : NULL);
     print_line(out, "isa", fw_isa_name(fw->isa));
     print_abi(out, fw);
@@ -411,6 +424,7 @@ static void print_micropython(struct bytes_out *out, const struct firmware *fw, 
         print_free(out, fw);
     }
     if (verbose) {
+        print_objects(out, fw);
         print_evidence(out, fw);
     }
 }

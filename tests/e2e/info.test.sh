@@ -12,6 +12,10 @@ says() { "$run" -c "import sys, math; $1"; }
 [ "$(field '"\(.micropython.major).\(.micropython.minor).\(.micropython.patch)"')" = \
     "$(says 'print("%d.%d.%d" % sys.implementation.version[:3])')" ] || wrong release
 [ "$(field .micropython.board)" = "$(says 'print(sys.implementation._machine)')" ] || wrong board
+[ "$(field '.micropython.build_name // ""')" = \
+    "$(says 'print(getattr(sys.implementation, "_build", ""))')" ] || wrong "build name"
+[ "$(field '[.micropython.evidence[] | select(.why == "" or .why == null)] | length')" = 0 ] ||
+    wrong "evidence without a reason"
 [ "$(field .micropython.mpy.abi)" = "$(says 'print(sys.implementation._mpy)')" ] || wrong abi
 [ "$(field .micropython.options.float)" = double ] || wrong "float width"
 [ "$(field '.micropython.references.content | length')" = 1 ] || wrong "content references"

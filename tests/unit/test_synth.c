@@ -309,6 +309,7 @@ Test(synth, what_is_not_supported_is_named)
     expect_refusal("|_|  |_| MicroPythonv1.9.4-1-g7541be5 on 2018-05-11",
                    "MicroPython 1.9.4-1-g7541be5 is not supported");
     expect_refusal("a task of MicroPython is running, 1.20 of it", "static names");
+    expect_refusal("for MicroPython 1.18 to 1.29", "static names"); // our own help
     expect_refusal("see circuitpython.org: CircuitPython drives", "static names");
 }
 
