@@ -67,14 +67,15 @@ static const char *copy_text(struct scan *s, const char *text, uint32_t len)
 }
 
 // Fields behind the version: _machine is the first text, _mpy the first small int above 5 (its low
-// byte is the .mpy version). A firmware without attribute tuples does not name them.
+// byte is the .mpy version), _build a str object, _thread (from 1.26 on) a qstr. A firmware without
+// attribute tuples does not name them.
 static void read_fields(struct scan *s, uint64_t tuple, uint64_t n)
 {
     struct firmware *fw = s->fw;
     for (uint64_t i = 2; i < n; i++) {
         uint64_t obj;
         int64_t value;
-        uint32_t len;
+        uint32_t len, id;
         if (!obj_read(s, tuple_items(s, tuple) + i * s->obj, &obj))
             return;
         const char *text = obj_str(s, obj, &len);
@@ -83,6 +84,8 @@ static void read_fields(struct scan *s, uint64_t tuple, uint64_t n)
         else if (obj_is_small_int(s, obj, &value) && fw->mpy_abi < 0 && value > 0 &&
                  value < 1 << 30 && (value & 0xff) >= 5)
             fw->mpy_abi = (int)value;
+        else if (text && len && obj_is_qstr(s, obj, &id))
+            scan_note(s, "threads", tuple, "sys.implementation", "%.*s", (int)len, text);
         else if (text && len && i >= 3) {
             fw->build_name = copy_text(s, text, len);
             scan_note(s, "build name", tuple, "sys.implementation", "%s", fw->build_name);
@@ -322,7 +325,7 @@ static enum diag_code refuse(struct scan *s)
     if (fw_profile_find(fw->major, fw->minor)) {
         diag_set(s->diag, DIAG_NO, s->view.image->name,
                  "the text of MicroPython %s is here, but not its %s: the image is not complete, "
-                 "or not at the addresses it runs at",
+                 "not at the addresses it runs at, or of a fork with version numbers of its own",
                  fw->version, fw->n_pools ? "builtins table" : "string pools");
         if (fw->n_pools && s->view.ptr == 8)
             diag_help(s->diag, "object representation D is read on 32-bit machines only; "

@@ -12,10 +12,10 @@ enum {
 
 // What the image needs beside the static names; sorted before use where the release sorts.
 static const char *const synth_extra[] = {
-    ".frozen",     "1.26.0",  "NoneType",     "_machine",   "_mpy",        "bool",
-    "builtins",    "complex", "dict",         "e",          "ellipsis",    "Ellipsis",
-    "float",       "maxsize", "stock_one.py", "math",       "micropython", "stock/two.py",
-    "stock_value", "sys",     "version",      "zebra_name", "Flash",       "memoryview",
+    ".frozen",      "1.26.0", "NoneType",    "_machine",     "_mpy",        "bool",  "builtins",
+    "complex",      "dict",   "e",           "ellipsis",     "Ellipsis",    "float", "maxsize",
+    "stock_one.py", "math",   "micropython", "stock/two.py", "stock_value", "sys",   "version",
+    "zebra_name",   "Flash",  "memoryview",  "unsafe",
 };
 enum { SYNTH_EXTRAS = sizeof synth_extra / sizeof *synth_extra };
 
@@ -353,26 +353,37 @@ static uint32_t put_maxsize(struct make *m)
     return at;
 }
 
+static uint32_t put_str_obj(struct make *m, const char *text)
+{
+    uint32_t bytes = here(m);
+    bytes_put(m->out, text, strlen(text) + 1);
+    align(m);
+    uint32_t at = put_word(m, m->types[FW_TYPE_STR]);
+    put_word(m, hash_of(m, text));
+    put_word(m, (uint32_t)strlen(text));
+    put_word(m, bytes);
+    return at;
+}
+
 static void put_sys(struct make *m)
 {
-    uint32_t board_text = here(m);
-    bytes_put(m->out, m->spec->board, strlen(m->spec->board) + 1);
-    align(m);
-    uint32_t board = put_word(m, m->types[FW_TYPE_STR]);
-    put_word(m, hash_of(m, m->spec->board));
-    put_word(m, (uint32_t)strlen(m->spec->board));
-    put_word(m, board_text);
+    uint32_t board = put_str_obj(m, m->spec->board);
+    uint32_t build = m->spec->build ? put_str_obj(m, m->spec->build) : 0;
     uint32_t version = put_word(m, m->types[FW_TYPE_TUPLE]);
     put_word(m, 3);
     put_word(m, obj_int(m, 1));
     put_word(m, obj_int(m, (int32_t)m->spec->minor));
     put_word(m, obj_int(m, 0));
     put_word(m, m->types[FW_TYPE_TUPLE]);
-    put_word(m, 4);
+    put_word(m, build ? 6 : 4);
     put_word(m, obj_qstr(m, "micropython"));
     put_word(m, version);
     put_word(m, board);
     put_word(m, obj_int(m, SYNTH_ABI));
+    if (build) {
+        put_word(m, build);
+        put_word(m, obj_qstr(m, "unsafe")); // _thread
+    }
     uint32_t maxsize =
         m->spec->longint == FW_LONGINT_NONE ? obj_int(m, 0x1fffffff) : put_maxsize(m);
     put_pair(m, "__name__", obj_qstr(m, "sys"));

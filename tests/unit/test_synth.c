@@ -545,3 +545,17 @@ Test(synth, symbols_agree_with_the_bytes)
     cr_expect(strstr(b.diag.text, "mp_type_str is at 0x"), "%s", b.diag.text);
     end(&b);
 }
+
+// The name of the build is a str object; what kind of threads there are stands behind it as a qstr.
+Test(synth, build_name_is_not_the_kind_of_threads)
+{
+    static const char *const builds[] = {"MADE_UP-VARIANT", NULL};
+    for (unsigned i = 0; i < 2; i++) {
+        struct synth_spec spec = synth_default();
+        struct bench b;
+        spec.build = builds[i];
+        cr_assert_eq(scan(&b, &spec), DIAG_OK, "%s", b.diag.text);
+        cr_expect_str_eq(b.fw->build_name, builds[i] ? builds[i] : "");
+        end(&b);
+    }
+}
