@@ -50,9 +50,9 @@ struct task *task_start(struct arena *a, task_step *run, task_step *drop, void *
     return t;
 }
 
-static void task_join(struct task *t)
+void task_join(struct task *t)
 {
-    if (t->threaded) {
+    if (t && t->threaded) {
         pthread_join(t->thread, NULL);
         t->threaded = false;
     }

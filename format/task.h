@@ -17,6 +17,8 @@ typedef void task_step(void *argument);
 struct task *task_start(struct arena *a, task_step *run, task_step *drop, void *argument);
 // Returns when run has; may be called again. NULL is nothing to wait for.
 void task_wait(struct task *t);
+// The same, but drop is still called in the end: it frees what is used until then.
+void task_join(struct task *t);
 // What arena_free does.
 void task_end_all(struct task *list);
 

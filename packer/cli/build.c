@@ -197,8 +197,13 @@ enum diag_code build_open(struct cli *cli, struct build *b)
         err = image_read(b->base, b->base_size, b->firmware, b->kind, &cli->arena, &cli->diag,
                          &b->image);
     }
-    bool mapped = !err && b->image->base_known; // else the scan finds the base address
-    err = err || !mapped ? err : blob_base_map(b->digests, b->image, &cli->diag);
+    err = err ? err : build_list(cli, b);
+    if (err) {
+        return err;
+    }
+    b->ahead = inputs_begin(cli, &b->list);
+    bool mapped = b->image->base_known; // else the scan finds the base address
+    err = !mapped ? err : blob_base_map(b->digests, b->image, &cli->diag);
     if (err) {
         return err;
     }
@@ -251,8 +256,7 @@ enum diag_code build_settle(struct cli *cli, struct build *b)
 
 enum diag_code build_blob(struct cli *cli, struct build *b)
 {
-    enum diag_code err = build_list(cli, b);
-    err = err ? err : inputs_load(cli, &b->list, b->fw, &b->inputs, &b->modules);
+    enum diag_code err = inputs_load(cli, &b->list, b->ahead, b->fw, &b->inputs, &b->modules);
     err = err ? err : production_check(cli, b->fw, b->modules, b->list.n, &b->production);
     err = err ? err : production_report(cli, &b->production, b->strict, b->quiet);
     err = err ? err

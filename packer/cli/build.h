@@ -29,6 +29,7 @@ struct build { // options first, then what the steps make of them
     struct image *image;
     struct firmware *fw;
     struct input_list list;
+    struct inputs_ahead *ahead; // those being loaded already
     struct splice_module *modules;
     struct splice_plan *plan;
     struct production production;
@@ -44,13 +45,14 @@ void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS]);
 enum diag_code build_check(struct cli *cli, struct build *b);
 // Reads the firmware, takes a splice out of it and begins with the digests of the base.
 enum diag_code build_open_base(struct cli *cli, struct build *b);
-// The same, finds MicroPython in it and the regions that the blob may go to.
+// The same, lists the inputs (if not done) and begins to load them, finds MicroPython in the base
+// and the regions that the blob may go to.
 enum diag_code build_open(struct cli *cli, struct build *b);
 // Finds those regions (place.c). Errors: DIAG_USAGE, DIAG_NO when the image contradicts --board.
 enum diag_code build_place(struct cli *cli, struct build *b);
 // Lists the inputs, once.
 enum diag_code build_list(struct cli *cli, struct build *b);
-// Lists (if not done), reads and compiles the inputs, plans the splice, encodes and signs the blob,
+// Reads and compiles the inputs, plans the splice, encodes and signs the blob,
 // which is not to be written before build_settle.
 enum diag_code build_blob(struct cli *cli, struct build *b);
 // Waits for the checks of the signatures.

@@ -10,6 +10,7 @@
 
 #include "format/mpy/check.h"
 #include "format/sha256.h"
+#include "format/task.h"
 #include "packer/cli/manifest_input.h"
 #include "packer/compiler/compiler.h"
 
@@ -378,6 +379,7 @@ static enum diag_code hash_mpy(struct cli *cli, struct splice_module *module)
     return err;
 }
 
+// fw and options are for scripts.
 static enum diag_code load(struct cli *cli, const struct input_file *input,
                            const struct firmware *fw, const struct input_options *options,
                            struct splice_module *module)
@@ -407,13 +409,78 @@ static enum diag_code load(struct cli *cli, const struct input_file *input,
     return err ? err : hash_mpy(cli, module);
 }
 
-enum diag_code inputs_load(struct cli *cli, const struct input_list *list,
-                           const struct firmware *fw, const struct input_options *options,
-                           struct splice_module **out)
+struct inputs_ahead {
+    struct cli cli; // an arena of its own: tasks share none
+    const struct input_list *list;
+    struct splice_module *modules; // without a name: not loaded
+    unsigned failed;               // the first one that could not be loaded, if err
+    enum diag_code err;
+    struct task *task;
+};
+
+static enum diag_code ahead_load(struct inputs_ahead *h)
 {
-    *out = ARENA_ARRAY(&cli->arena, struct splice_module, list->n);
+    for (unsigned i = 0; i < h->list->n; i++) {
+        const struct input_file *input = &h->list->items[i];
+        h->failed = i;
+        enum diag_code err = input->kind == INPUT_SCRIPT
+                                 ? DIAG_OK
+                                 : load(&h->cli, input, NULL, NULL, &h->modules[i]);
+        if (err) {
+            return err;
+        }
+    }
+    return DIAG_OK;
+}
+
+static void ahead_run(void *argument)
+{
+    struct inputs_ahead *h = argument;
+    jmp_buf no_memory;
+    h->cli.arena.on_fail = &no_memory;
+    h->err = setjmp(no_memory) ? diag_nomem(&h->cli.diag) : ahead_load(h);
+    h->cli.arena.on_fail = NULL;
+}
+
+static void ahead_end(void *argument)
+{
+    arena_free(&((struct inputs_ahead *)argument)->cli.arena);
+}
+
+struct inputs_ahead *inputs_begin(struct cli *cli, const struct input_list *list)
+{
+    unsigned n = 0;
     for (unsigned i = 0; i < list->n; i++) {
-        enum diag_code err = load(cli, &list->items[i], fw, options, &(*out)[i]);
+        n += list->items[i].kind != INPUT_SCRIPT;
+    }
+    struct inputs_ahead *h = n ? ARENA_NEW(&cli->arena, struct inputs_ahead) : NULL;
+    if (!h) {
+        return NULL;
+    }
+    *h = (struct inputs_ahead){.list = list, .cli = {.program = cli->program}};
+    h->modules = ARENA_ARRAY(&cli->arena, struct splice_module, list->n);
+    arena_init(&h->cli.arena, 0);
+    diag_init(&h->cli.diag);
+    h->task = h->modules ? task_start(&cli->arena, ahead_run, ahead_end, h) : NULL;
+    return h->task ? h : NULL;
+}
+
+enum diag_code inputs_load(struct cli *cli, const struct input_list *list,
+                           struct inputs_ahead *ahead, const struct firmware *fw,
+                           const struct input_options *options, struct splice_module **out)
+{
+    if (ahead) {
+        task_join(ahead->task);
+    }
+    *out = ahead ? ahead->modules : ARENA_ARRAY(&cli->arena, struct splice_module, list->n);
+    for (unsigned i = 0; i < list->n; i++) {
+        enum diag_code err = DIAG_OK;
+        if (ahead && ahead->err && ahead->failed == i) {
+            cli->diag = ahead->cli.diag;
+            err = ahead->err;
+        } else if (!(*out)[i].in.name) {
+            err = load(cli, &list->items[i], fw, options, &(*out)[i]);
+        }
         if (err) {
             return err;
         }

@@ -42,9 +42,12 @@ enum diag_code inputs_add(struct cli *cli, struct input_list *list, const char *
 // Adds one file under a given name ("main.py").
 enum diag_code inputs_add_as(struct cli *cli, struct input_list *list, const char *path,
                              const char *name);
-// Reads, compiles and hashes them for a firmware.
+// Begins to load those that are the same for every firmware, .mpy files and texts, on a task, while
+// the firmware is looked at. NULL: there are none, or there is no memory.
+struct inputs_ahead *inputs_begin(struct cli *cli, const struct input_list *list);
+// Reads, compiles and hashes them for a firmware. ahead: what was begun, may be NULL.
 enum diag_code inputs_load(struct cli *cli, const struct input_list *list,
-                           const struct firmware *fw, const struct input_options *options,
-                           struct splice_module **out);
+                           struct inputs_ahead *ahead, const struct firmware *fw,
+                           const struct input_options *options, struct splice_module **out);
 
 #endif
