@@ -16,7 +16,6 @@ enum {
 
 struct arena_chunk {
     struct arena_chunk *older;
-    size_t size;
 };
 
 struct arena_block {
@@ -82,34 +81,45 @@ static void *arena_failed(struct arena *a)
     return NULL;
 }
 
-static bool arena_more(struct arena *a, size_t need)
+// A chunk of at least size bytes with its header; *end is where it ends.
+static char *arena_chunk(struct arena *a, size_t size, char **end)
 {
-    size_t size = a->chunks ? a->chunks->size * 2 : ARENA_FIRST;
-    if (size > ARENA_MOST) {
-        size = ARENA_MOST;
-    }
-    if (need > SIZE_MAX / 2) {
-        return false;
-    }
-    if (size < need + ARENA_HEADER) {
-        size = need + ARENA_HEADER;
-    }
     size_t counted = size;
     if (!arena_count(a, 0, size)) {
-        return false;
+        return NULL;
     }
     struct arena_chunk *c = arena_pages(&size);
     if (!c) {
         arena_count(a, counted, 0);
-        return false;
+        return NULL;
     }
     arena_count(a, counted, size);
     c->older = a->chunks;
-    c->size = size;
     a->chunks = c;
-    a->next = (char *)c + ARENA_HEADER;
-    a->end = (char *)c + size;
-    return true;
+    *end = (char *)c + size;
+    return (char *)c + ARENA_HEADER;
+}
+
+// need bytes from a new chunk. One that was made for a large object has room for more only by
+// chance: the free part is the larger one.
+static char *arena_more(struct arena *a, size_t need)
+{
+    size_t size = a->shared ? a->shared * 2 : ARENA_FIRST;
+    size = size > ARENA_MOST ? ARENA_MOST : size;
+    if (need > SIZE_MAX / 2) {
+        return NULL;
+    }
+    bool large = size < need + ARENA_HEADER;
+    char *end, *p = arena_chunk(a, large ? need + ARENA_HEADER : size, &end);
+    if (!p) {
+        return NULL;
+    }
+    a->shared = large ? a->shared : size;
+    if (end - (p + need) >= a->end - a->next) {
+        a->next = p + need;
+        a->end = end;
+    }
+    return p;
 }
 
 static size_t arena_round(size_t size)
@@ -123,10 +133,8 @@ void *arena_alloc(struct arena *a, size_t size)
     size_t need = arena_round(size ? size : 1), gap = -(uintptr_t)a->next & (ARENA_ALIGN - 1);
     size_t left = (size_t)(a->end - a->next);
     if (left < gap || left - gap < need) {
-        if (!arena_more(a, need)) {
-            return arena_failed(a);
-        }
-        gap = 0;
+        char *p = arena_more(a, need);
+        return p ? p : arena_failed(a);
     }
     char *p = a->next + gap;
     a->next = p + need;
@@ -135,14 +143,18 @@ void *arena_alloc(struct arena *a, size_t size)
 
 char *arena_pack(struct arena *a, const void *p, size_t n)
 {
-    if (n > (size_t)(a->end - a->next) && !arena_more(a, n)) {
+    char *q = a->next;
+    if (n > (size_t)(a->end - a->next)) {
+        q = arena_more(a, n);
+    } else {
+        a->next += n;
+    }
+    if (!q) {
         return arena_failed(a);
     }
-    char *q = a->next;
     if (n) {
         memcpy(q, p, n);
     }
-    a->next += n;
     return q;
 }
 

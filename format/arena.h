@@ -15,7 +15,8 @@ struct arena {
     struct arena_chunk *chunks;
     struct arena_block *blocks; // those of arena_resize
     struct arena *outer;        // the arena whose memory this is part of; NULL = none
-    char *next, *end;           // free part of the newest chunk
+    char *next, *end;           // free part of a chunk
+    size_t shared;              // bytes of the newest chunk that was made for many objects
     size_t total;               // bytes taken from the system
     struct task *tasks;         // that work in it, see task.h
     size_t limit;               // most bytes to take from the system; 0 = no limit

@@ -11,9 +11,9 @@
 #include "format/diag.h"
 
 enum {
-    FILE_LIMIT = 1 << 30,  // no firmware, blob or script is near 1 GiB
-    FILE_WRITER_MS = 5000, // how long a pipe may be without a writer
-    FILE_PAD = 16,         // NULs after the data, for those who look ahead
+    FILE_LIMIT = 256 << 20, // no firmware, blob or script is near it; reading more takes seconds
+    FILE_WRITER_MS = 5000,  // how long a pipe may be without a writer
+    FILE_PAD = 16,          // NULs after the data, for those who look ahead
 };
 
 struct file {

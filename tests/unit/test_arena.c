@@ -76,3 +76,15 @@ Test(arena, bytes_are_packed)
     cr_expect_eq(large[(1 << 20) - 1], 'x');
     arena_free(&a);
 }
+
+Test(arena, large_objects_leave_the_room_for_small_ones_alone)
+{
+    struct arena a;
+    arena_init(&a, 0);
+    char *before = arena_alloc(&a, 16);
+    char *large = arena_alloc(&a, 700000);
+    memset(large, 1, 700000);
+    cr_assert_eq((char *)arena_alloc(&a, 16), before + 16);
+    cr_assert_lt(a.total, 700000 + 40000);
+    arena_free(&a);
+}
