@@ -36,11 +36,19 @@ analyze:
 
 -include $(ANALYZED:%=$(ANALYZE)/%.gcc.d) $(ANALYZED:%=$(ANALYZE)/%.clang.d)
 
-# The unit tests under valgrind; a test that is slow there runs a minute.
-valgrind: $(BUILD)/unit
-	valgrind --quiet --error-exitcode=9 --leak-check=full --trace-children=yes $(BUILD)/unit -j1 --timeout 600 \
+# valgrind over the unit tests and over the programs in a set of scripts: compiling, building for raw
+# images and ELF files, reading, signing, verifying, projects, and their errors. Sweeps (every byte,
+# every truncation, every allocation) and what measures time are left to the sanitizers, under which
+# they take seconds and here hours. Some ten minutes on a machine that does nothing else.
+VALGRIND_TESTS   ?= !(cut|memory|mutants)/!(*flip*|*truncat*|*every_byte*|*every_changed*|*damage*|*limit*|*deep*|*large*|*quick*)
+VALGRIND_SCRIPTS ?= $(wildcard tests/golden/cli.test.sh $(patsubst %,tests/%.test.sh, \
+	e2e/build e2e/detached e2e/main_job e2e/modules e2e/native e2e/signatures \
+	projects/project projects/production verify/hsm verify/results))
+valgrind:
+	$(MAKE) BUILD=build/valgrind STATIC= all build/valgrind/unit build/valgrind/make_product
+	valgrind --quiet --error-exitcode=9 --leak-check=full --trace-children=yes build/valgrind/unit -j1 --timeout 600 \
 	  --filter '$(VALGRIND_TESTS)'
-VALGRIND_TESTS ?= *
+	tests/lib/valgrind.sh build/valgrind $(VALGRIND_SCRIPTS)
 
 # Line and branch coverage of all tests, by file; the sums come last, with the goals for format/ and
 # verify/. Counts of earlier runs are forgotten.
