@@ -52,6 +52,21 @@ static bool der_is(const struct der *oid, const uint8_t *value, size_t n)
     return der_left(oid) == n && memcmp(oid->p, value, n) == 0;
 }
 
+// A count of 1 or more, of any length: what is above the limit is not told apart.
+static bool der_iterations(struct der *in, int *n)
+{
+    struct der number;
+    if (!der_next(in, MBEDTLS_ASN1_INTEGER, &number) || der_left(&number) == 0 ||
+        *number.p & 0x80) {
+        return false;
+    }
+    *n = 0;
+    for (; der_left(&number) > 0 && *n <= SIGN_ITERATIONS_MAX; number.p++) {
+        *n = *n << 8 | *number.p;
+    }
+    return *n > 0;
+}
+
 struct pbes2 {
     struct der salt, iv, data;
     int iterations;
@@ -84,8 +99,7 @@ static enum sign_pbes2 pbes2_kdf(struct der *in, struct pbes2 *out)
     struct der algorithm, oid;
     int key_size = 0;
     if (!der_next(in, MBEDTLS_ASN1_OCTET_STRING, &out->salt) ||
-        mbedtls_asn1_get_int(&in->p, in->end, &out->iterations) != 0 || out->iterations < 1 ||
-        der_left(&out->salt) > PBES2_SALT_MAX) {
+        !der_iterations(in, &out->iterations) || der_left(&out->salt) > PBES2_SALT_MAX) {
         return SIGN_PBES2_BROKEN;
     }
     if (out->iterations > SIGN_ITERATIONS_MAX) {
@@ -143,8 +157,7 @@ static enum sign_pbes2 pbes1_iterations(struct der *algorithm)
     int iterations;
     bool costly = der_sequence(algorithm, &params) &&
                   der_next(&params, MBEDTLS_ASN1_OCTET_STRING, &salt) &&
-                  mbedtls_asn1_get_int(&params.p, params.end, &iterations) == 0 &&
-                  iterations > SIGN_ITERATIONS_MAX;
+                  der_iterations(&params, &iterations) && iterations > SIGN_ITERATIONS_MAX;
     return costly ? SIGN_PBES2_COSTLY : SIGN_PBES2_OTHER;
 }
 
