@@ -144,7 +144,8 @@ static void command_report(const struct verify_args *args, const struct verify_r
                            struct bytes_out *out)
 {
     const struct blob *b = r->blob;
-    bytes_printf(out, "%s: verified\n  proven     %s\n", args->file, command_proof(r));
+    bytes_printf(out, "%s: verified\n  proven     %s%s\n", args->file, command_proof(r),
+                 r->unproven ? "; but see unproven" : "");
     for (uint32_t i = 0; i < b->n_signatures; i++) {
         bytes_printf(out, "  signature  %s, %s, key ", command_signer(r, i),
                      blob_algorithm_name(b->signatures[i].algorithm));
