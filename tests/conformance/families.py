@@ -341,4 +341,75 @@ def long_tokens(rng):
         lambda: "x = " + "lambda: " * min(n, 200) + "1\n", lambda: "return\n" * n, lambda: "x = a" + "[1:2]" * few + "\n"])()
 
 
-FAMILIES = [blocks, closures, templates, forms, escapes, identifiers, breaks, long_tokens, blocks, closures, templates]
+def raw_bytes(rng):
+    """Bytes that are no UTF-8, or end things, in strings, f-strings, names, comments and layout."""
+    def piece():
+        return rng.choice([b"\xff", b"\xff\xff", b"\0", b"\xfe", b"\xc3", b"\xef\xbb\xbf", b"\x1a", b"\r", b"\f",
+                           b"\\", b"\n", b"a", b"{", b"}", b"(", b")", b",", b":", b"!r", b"#", b"+", b"'x'",
+                           bytes([rng.randrange(256)])])
+
+    def text():
+        body = b"".join(piece() for _ in range(rng.randrange(1, 8)))
+        if rng.random() < 0.4:
+            return body
+        quote = rng.choice([b"'", b'"', b"'''"])
+        body = b"{a" + body + b"}" if rng.random() < 0.6 else body
+        return rng.choice([b"f", b"f", b"rf", b"t", b"", b"b"]) + quote + body + quote
+
+    form = rng.choice([b"x = %\ny\n", b"if a:\n  f(%)\n  z\n", b"%", b"x = % %\nz", b"x = (%, 1)",
+                       b"f(%,\n%)\n", b"x# %\ny\n", b"x.a%\n", b"def f(a%): pass\n"])
+    return b"".join(text() if c == b"%" else c for c in (form[i:i + 1] for i in range(len(form))))
+
+
+def floats(rng):
+    """Float literals near what rounding, the exponent's range and 15 to 17 digits decide, folded."""
+    digits = lambda n: "".join(rng.choice("0123456789") for _ in range(rng.randrange(1, n)))
+
+    def one():
+        value = rng.random() * 10.0 ** rng.randrange(-320, 309)
+        return rng.choice([
+            lambda: repr(value), lambda: f"{value:.{rng.randrange(14, 21)}g}", lambda: f"{value:.{rng.randrange(25)}e}",
+            lambda: f"{rng.choice([0, 1, 4, 9])}e{rng.choice(['', '-'])}{rng.randrange(300, 1000)}",
+            lambda: f"{digits(20)}.{digits(25)}", lambda: f"0.{'0' * rng.randrange(30)}{digits(20)}",
+            lambda: f"{rng.getrandbits(53) / 2 ** rng.randrange(60):.{rng.randrange(40)}f}",
+            lambda: f"{rng.getrandbits(70)}.0", lambda: f"{digits(9)}e{rng.randrange(-345, 312)}",
+            lambda: f"1{'0' * rng.randrange(14, 24)}.0", lambda: f"0e{rng.randrange(400)}j"])()
+
+    def sum_of(depth):
+        if depth == 0:
+            return rng.choice(["", "", "-"]) + rng.choice([one, one, lambda: str(rng.randrange(-9, 70))])()
+        op = rng.choice(["+", "-", "*", "/", "//", "%", "**"])
+        right = rng.choice(["-3", "0.5", "7", "1e3", "-0.0"]) if op == "**" else sum_of(depth - 1)
+        return f"({sum_of(depth - 1)} {op} {right})"
+
+    return "".join(rng.choice(["x = {}\n", "f({}, {})\n", "_k = const({}); x = _k\n", "x = ({}, 1)\n"])
+                   .replace("{}", sum_of(rng.choice([0, 0, 1, 2]))) for _ in range(rng.randrange(1, 12)))
+
+
+def ladder(rng):
+    """Jumps whose sizes depend on each other, with line gaps between."""
+    most = rng.choice([0, 1, 3, 8, 20])
+    heads = ["if x", "if x and y", "while x", "while True", "for i in x", "for i in range(9, y, -1)", "with x as y"]
+
+    def fill(indent):
+        texts = ["x", "y = x", "f(x)", "x.a", "x = y = 2", "g(1, 2, 3)", "assert x, y(1)", "",
+                 "x = y if z else (" + " + ".join("a" * rng.randrange(1, 70)) + ")"]
+        return "".join(indent + rng.choice(texts) + "\n" for _ in range(rng.randrange(most + 1)))
+
+    def body(depth, indent, loop):
+        text, inner = fill(indent), indent + " "
+        for _ in range(rng.choice([1, 1, 2, 3]) if depth > 0 else 0):
+            head = rng.choice(heads + ["try"])
+            text += f"{indent}{head}:\n{body(depth - 1, inner, loop or head[0] in 'wf')}"
+            text += f"{inner}{rng.choice(['break', 'continue', 'x']) if loop else 'x'}\n"
+            if head == "try" or head[0] == "i" and rng.random() < 0.4:
+                text += indent + (rng.choice(["finally", "except E", "except E as e"]) if head == "try" else "else")
+                text += f":\n{body(depth - 2, inner, loop)}{inner}x\n"
+            text += fill(indent)
+        return text
+
+    return "def f(x):\n" + body(rng.randrange(2, 8), " ", False) + " return x\n"
+
+
+FAMILIES = [blocks, closures, templates, forms, escapes, identifiers, breaks, long_tokens, blocks, closures, templates,
+            raw_bytes, floats, ladder]

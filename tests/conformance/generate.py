@@ -604,6 +604,10 @@ def constants(rng):
 FAMILIES = [numbers, strings, jumps, wide, deep, layout, constants] + families.FAMILIES
 
 
+def encoded(text):
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+
+
 def programs(seed, count):
     """(name, bytes) of count programs; half of them from the grammar."""
     for i in range(count):
@@ -613,7 +617,7 @@ def programs(seed, count):
             name, text = family.__name__, family(rng)
         else:
             name, text = "grammar", Program(rng, rng.choice([0, 0, 0.02, 0.1])).text_of()
-        yield f"{name}-{seed}-{i}", text.encode("utf-8", "surrogatepass")
+        yield f"{name}-{seed}-{i}", encoded(text)
 
 
 TOKENS = ["if", "else", "elif", "for", "in", "def", "class", "return", "yield", "lambda", "import",
@@ -647,8 +651,9 @@ def wrong(seed, count):
             text = " ".join(rng.choice(TOKENS + NAMES) for _ in range(rng.randrange(1, 12)))
         else:
             family = rng.choice([None, None] + families.FAMILIES)
-            text = broken(rng, family(rng) if family else Program(rng, 0.05).text_of())
-        yield f"wrong-{seed}-{i}", text.encode("utf-8", "surrogatepass")
+            text = family(rng) if family else Program(rng, 0.05).text_of()
+            text = broken(rng, text) if isinstance(text, str) else text
+        yield f"wrong-{seed}-{i}", encoded(text)
 
 
 def limits():

@@ -3,7 +3,7 @@
 exit codes, over corpora and generated programs.
 
     tests/conformance/run.py --build build [--quick] [--seed N] [--releases 1.29.0,...]
-        [--corpora stdlib,debian,pypi,generated,wrong] [--files N] [--keep]
+        [--corpora stdlib,debian,pypi,limits,generated,mutated,wrong] [--files N] [--keep]
 
 Exit code: 0 no difference, 1 differences, 77 no reference can be had."""
 import argparse
@@ -13,6 +13,8 @@ import json
 import multiprocessing
 import os
 import random
+import resource
+import signal
 import sys
 import tempfile
 import time
@@ -20,17 +22,24 @@ import time
 import corpora
 import generate
 import minimise
+import mutate
 import oracle
 
-TIMEOUT = 20  # seconds of a reference run; its constant folding is unbounded
-OURS_TIMEOUT = 20
+TIMEOUT = 20  # seconds of CPU of one run; upstream's constant folding is unbounded
 # What upstream prints when only its own limits stop it; ours need not stop there.
 LIMITS = (b"MemoryError", b"maximum recursion depth")
 
 Result = collections.namedtuple("Result", "code out err data")
 
 
-def spawn(program, args, folder, timeout):
+def limit_children():
+    """Processes started from now on have TIMEOUT seconds of CPU; this one has no limit."""
+    signal.signal(signal.SIGXCPU, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CPU, (TIMEOUT, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def spawn(program, args, folder):
     """Runs a compiler in folder. Code 'timeout' if it takes too long."""
     out, err = os.path.join(folder, "stdout"), os.path.join(folder, "stderr")
     target = os.path.join(folder, "o.mpy")
@@ -39,9 +48,8 @@ def spawn(program, args, folder, timeout):
     flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
     actions = [(os.POSIX_SPAWN_OPEN, 1, out, flags, 0o600),
                (os.POSIX_SPAWN_OPEN, 2, err, flags, 0o600)]
-    pid = os.posix_spawn("/usr/bin/timeout" if timeout else program,
-                         (["timeout", "-k", "1", str(timeout)] if timeout else []) +
-                         [program, *args], os.environ, file_actions=actions)
+    pid = os.posix_spawn(program, [program, *args], os.environ, file_actions=actions,
+                         setsigdef=[signal.SIGXCPU])
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     data = None
     if os.path.exists(target):
@@ -51,7 +59,7 @@ def spawn(program, args, folder, timeout):
     for path in (out, err):
         with open(path, "rb") as f:
             texts.append(f.read() if os.path.getsize(path) else b"")
-    return Result("timeout" if status in (124, 137) else status, *texts, data)
+    return Result("timeout" if status == -signal.SIGXCPU else status, *texts, data)
 
 
 class Judge:
@@ -64,6 +72,7 @@ class Judge:
         self.cache_folder = cache
         self.cache = {}
         os.chdir(self.folder)
+        limit_children()
 
     def reference(self, release, options, source, heap="256m"):
         key = hashlib.sha1(repr((release, options)).encode() + source).hexdigest()
@@ -78,7 +87,7 @@ class Judge:
         except FileNotFoundError:
             pass
         r = spawn(self.references[release], ["-X", "heapsize=" + heap, *options, "-o", "o.mpy", "a.py"],
-                  self.folder, TIMEOUT)
+                  self.folder)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         temporary = f"{path}.{os.getpid()}"
         with open(temporary, "wb") as f:
@@ -93,7 +102,7 @@ class Judge:
             f.write(source)
         theirs = self.reference(release, options, source)
         ours = spawn(self.ours, ["--release", release, "-X", "heapsize=256m", *options, "-o",
-                                 "o.mpy", "a.py"], self.folder, OURS_TIMEOUT)
+                                 "o.mpy", "a.py"], self.folder)
         result = verdict(theirs, ours)
         if result.startswith("DIFFERENT") and b"<<" in source:
             # How large a shift is folded depends on upstream's heap; this is the default one.
@@ -135,10 +144,14 @@ def where(theirs, ours):
     return f" from {at} of {len(theirs)} (ours {len(ours)})"
 
 
+SMALL_INT_BITS = [-1, 0, 1, 2, 7, 30, 31, 32, 33, 47, 62, 64, 65, 66, 127, 128, 255, 256]
+
+
 def option_sets(release, rng):
     """The plain command and one other."""
     others = [["-O1"], ["-O2"], ["-O3"], ["-s", "pkg/mod.py"], ["-msmall-int-bits=16"],
-              ["-msmall-int-bits=63"], ["-O3", "-s", "x"], ["-msmall-int-bits=8", "-O2"]]
+              ["-msmall-int-bits=63"], ["-O3", "-s", "x"], ["-msmall-int-bits=8", "-O2"],
+              [f"-msmall-int-bits={rng.choice(SMALL_INT_BITS)}"]]
     if release == "1.29.0":
         others += [["-X", "no-source-lines"]] * 2
     return [[], rng.choice(others)]
@@ -181,6 +194,10 @@ def gather(args, cache, rng):
             limit = 0
         elif name == "limits":
             got = list(generate.limits())
+            limit = 0
+        elif name == "mutated":
+            got = list(mutate.mutated(corpora.stdlib(cache) + corpora.debian(cache), args.seed,
+                                      args.programs))
             limit = 0
         elif name == "wrong":
             got = list(generate.wrong(args.seed, args.programs))
@@ -233,7 +250,7 @@ def arguments():
     p.add_argument("--quick", action="store_true", help="some minutes: three releases a file")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--releases", default=",".join(oracle.RELEASES))
-    p.add_argument("--corpora", default="limits,generated,wrong,stdlib,debian,pypi")
+    p.add_argument("--corpora", default="limits,generated,mutated,wrong,stdlib,debian,pypi")
     p.add_argument("--files", type=int, help="at most so many files of a corpus")
     p.add_argument("--programs", type=int, help="generated programs")
     p.add_argument("--reports", type=int, default=12, help="differences to minimise")
