@@ -447,7 +447,7 @@ static void unfreeze_ends(struct unfreeze_walk *w)
         struct unfreeze_fun *f = &w->funs[i];
         size_t limit = unfreeze_limit(u, f->addr, UNFREEZE_NATIVE_MAX);
         if (f->code->kind != MPY_CODE_BYTECODE) {
-            f->code->size = (uint32_t)limit;
+            f->code->size = f->sized ? f->code->size : (uint32_t)limit;
             continue;
         }
         if (limit >= f->extent.end && !f->sized) {

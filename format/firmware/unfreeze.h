@@ -27,6 +27,7 @@ struct unfreeze_fun { // a function whose length is not final
     struct mpy_extent extent;
     bool sized;         // the firmware says how long it is
     uint64_t constants; // 1.18: its table of argument names, constants and children
+    unsigned n_own;     // 1.18, machine code: entries between argument names and constants
     struct mpy_v5 *v5;  // 1.18: as far as it is known
 };
 

@@ -528,10 +528,39 @@ static void dis_rows(struct dis *dis, const char *what, const uint8_t *data, uin
     }
 }
 
+// The strings in machine code of version 5.
+static void dis_links(struct dis *dis, const struct mpy_v5 *v5)
+{
+    if (dis->json) {
+        json_array(dis->json, "strings");
+    } else if (v5->n_links) {
+        bytes_printf(dis->out, "  strings in the machine code\n");
+    }
+    for (uint32_t i = 0; i < v5->n_links; i++) {
+        uint32_t at = v5->links[i].at / 4;
+        if (dis->json) {
+            json_object(dis->json, NULL);
+            json_uint(dis->json, "offset", at);
+            dis_json_name(dis, "name", v5->links[i].qstr);
+            json_object_end(dis->json);
+        } else {
+            bytes_printf(dis->out, "    %5x  ", at);
+            dis_name(dis, dis->out, v5->links[i].qstr);
+            bytes_put_u8(dis->out, '\n');
+        }
+    }
+    if (dis->json) {
+        json_array_end(dis->json);
+    }
+}
+
 static void dis_machine_code(struct dis *dis, const struct mpy_code *c)
 {
     uint32_t n = c->kind == MPY_CODE_NATIVE ? mpy_machine(c)->prelude_offset : c->size;
     dis_rows(dis, "machine_code", c->data, n);
+    if (c->v5) {
+        dis_links(dis, c->v5);
+    }
     if (mpy_machine(c)->rodata_size) {
         dis_rows(dis, "rodata", mpy_machine(c)->rodata, mpy_machine(c)->rodata_size);
     }

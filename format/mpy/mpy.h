@@ -69,6 +69,12 @@ struct mpy_qstr {
     uint16_t static_id; // 1..165 if it is one of the static qstrs, else 0
 };
 
+// A string in machine code of version 5.
+struct mpy_v5_link {
+    uint32_t at;   // offset in the code times four, and what is there: a number or instructions
+    uint32_t qstr; // index into the module's table
+};
+
 // What a function of version 5 has of its own: the names of its arguments and its constants. Its
 // instructions and its prelude hold qstrs in two bytes: here, the index into the module's table.
 struct mpy_v5 {
@@ -76,6 +82,11 @@ struct mpy_v5 {
     const uint32_t *args; // indices into the module's qstr table
     uint32_t n_objs;
     const struct mpy_obj *objs;
+    // NATIVE, VIPER:
+    uint32_t n_links;
+    const struct mpy_v5_link *links;
+    bool links_lost;  // frozen: the numbers of strings are in the code, but where is not known
+    uint8_t names[4]; // NATIVE: what the file has in place of the two strings of the prelude
 };
 
 // Raw code kinds; the values are the file's.
@@ -129,6 +140,10 @@ struct mpy_module {
 // The constants that the instructions of a function index.
 const struct mpy_obj *mpy_code_objs(const struct mpy_module *m, const struct mpy_code *c,
                                     uint32_t *n);
+
+// A function of version 5 that cannot be written, since the places of its strings are lost; NULL =
+// none.
+const struct mpy_code *mpy_v5_lost(const struct mpy_code *c);
 
 // The 165 static qstrs, id 1..165; the same in every release from 1.18 to 1.29.
 const char *mpy_static_qstr(unsigned id);

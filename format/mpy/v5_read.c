@@ -15,6 +15,8 @@ enum {
     V5_SIZE_BYTES = 16,    // of the sizes behind it
     V5_NAMES = 4,          // bytes of the two qstrs of a prelude
     V5_FLAGS = 3,          // of the feature byte; the rest is the architecture
+    V5_KINDS = 4,          // of strings in machine code
+    V5_SCOPE = 15,         // scope flags of functions; the others are of native modules
 };
 
 struct v5_reader {
@@ -300,31 +302,86 @@ static void v5_tables(struct v5_reader *r, struct mpy_code *c, struct mpy_v5 *v5
     c->children = children;
 }
 
-static struct mpy_code *v5_code(struct v5_reader *r, unsigned depth)
+// {number, {place, string}*}: the strings in the code.
+static void v5_links(struct v5_reader *r, struct mpy_v5 *v5, uint32_t size)
 {
-    uint64_t word = bytes_varuint(&r->in, "code header", (uint64_t)V5_CODE_MAX << 2 | 3);
-    if (word & 3) {
-        bytes_fail(&r->in, "code kind", "is machine code, which is not read from .mpy version %d",
+    v5->n_links = (uint32_t)bytes_varuint(&r->in, "number of strings", UINT32_MAX);
+    struct mpy_v5_link *links = v5_alloc(r, v5->n_links, sizeof *links, "number of strings");
+    for (uint32_t i = 0; i < v5->n_links && !r->in.failed; i++) {
+        links[i].at = (uint32_t)bytes_varuint(&r->in, "place of a string",
+                                              (uint64_t)size * V5_KINDS + V5_KINDS - 1);
+        links[i].qstr = v5_qstr(r);
+    }
+    v5->links = links;
+}
+
+static void v5_native_prelude(struct v5_reader *r, struct mpy_code *c, uint8_t *data,
+                              struct mpy_v5 *v5)
+{
+    struct mpy_prelude p;
+    c->machine->prelude_offset = (uint32_t)bytes_varuint(&r->in, "prelude offset", c->size);
+    const char *wrong = r->in.failed ? NULL : mpy_prelude_of(c, &p);
+    if (wrong) {
+        bytes_fail(&r->in, "prelude", "is wrong: %s", wrong);
+    }
+    if (r->in.failed) {
+        return;
+    }
+    memcpy(v5->names, data + p.names, V5_NAMES);
+    st16(data + p.names, (uint16_t)v5_qstr(r));
+    st16(data + p.names + 2, (uint16_t)v5_qstr(r));
+    v5->n_args = p.n_pos_args + p.n_kwonly_args;
+}
+
+static void v5_machine_header(struct v5_reader *r, struct mpy_code *c)
+{
+    struct mpy_machine *m = c->machine;
+    m->scope_flags = (uint32_t)bytes_varuint(&r->in, "scope flags", UINT32_MAX);
+    if (m->scope_flags & ~(uint32_t)V5_SCOPE) {
+        bytes_fail(&r->in, "scope flags",
+                   "say a native module, which is not read from .mpy "
+                   "version %d",
                    MPY_VERSION_OLD);
     }
-    if (depth > V5_DEPTH) {
-        bytes_fail(&r->in, "function", "is nested more than %d deep", V5_DEPTH);
+    if (c->kind == MPY_CODE_ASM) {
+        m->n_pos_args = (uint32_t)bytes_varuint(&r->in, "number of arguments", UINT32_MAX);
+        m->type_sig = (uint32_t)bytes_varuint(&r->in, "signature", UINT32_MAX);
     }
-    // Each byte in memory stands for one in the file, but a string's two may be one there.
-    struct mpy_code *c = v5_alloc(r, 1, sizeof *c, "code");
-    struct mpy_v5 *v5 = v5_alloc(r, 1, sizeof *v5, "code");
-    struct v5_fun f = {.size = (uint32_t)(word >> 2)};
-    if (!r->in.failed && f.size / 2 > bytes_left(&r->in)) {
-        bytes_fail(&r->in, "code", "is %u bytes, but only %zu follow", f.size, bytes_left(&r->in));
+}
+
+static void v5_machine(struct v5_reader *r, struct mpy_code *c, struct mpy_v5 *v5, unsigned depth)
+{
+    const uint8_t *from = bytes_take(&r->in, c->size, "machine code");
+    uint8_t *data = from ? arena_dup(r->arena, from, c->size) : NULL;
+    c->machine = v5_alloc(r, 1, sizeof *c->machine, "code");
+    if (!data || !c->machine) {
+        r->in.failed = r->in.failed ? r->in.failed : diag_nomem(r->in.diag);
+        return;
     }
+    c->data = data;
+    if (c->kind != MPY_CODE_ASM) {
+        v5_links(r, v5, c->size);
+    }
+    if (c->kind == MPY_CODE_NATIVE) {
+        v5_native_prelude(r, c, data, v5);
+    } else {
+        v5_machine_header(r, c);
+    }
+    if (c->kind != MPY_CODE_ASM && !r->in.failed) {
+        v5_tables(r, c, v5, depth);
+    }
+}
+
+static void v5_bytecode(struct v5_reader *r, struct mpy_code *c, struct mpy_v5 *v5, unsigned depth)
+{
+    struct v5_fun f = {.size = c->size};
+    struct mpy_prelude p;
     f.data = r->in.failed ? NULL : arena_calloc(r->arena, f.size + 1, 1);
     if (!f.data) {
         r->in.failed = r->in.failed ? r->in.failed : diag_nomem(r->in.diag);
-        return NULL;
+        return;
     }
-    struct mpy_prelude p;
-    *c =
-        (struct mpy_code){.data = f.data, .size = f.size, .at = r->in.origin + r->in.pos, .v5 = v5};
+    c->data = f.data;
     v5_prelude(r, &f, &p);
     while (!r->in.failed && f.at < f.size) {
         v5_insn(r, &f);
@@ -333,6 +390,29 @@ static struct mpy_code *v5_code(struct v5_reader *r, unsigned depth)
         v5->n_args = p.n_pos_args + p.n_kwonly_args;
         v5_tables(r, c, v5, depth);
     }
+}
+
+static struct mpy_code *v5_code(struct v5_reader *r, unsigned depth)
+{
+    uint64_t word = bytes_varuint(&r->in, "code header", (uint64_t)V5_CODE_MAX << 2 | 3);
+    if (depth > V5_DEPTH) {
+        bytes_fail(&r->in, "function", "is nested more than %d deep", V5_DEPTH);
+    }
+    // Each byte in memory stands for one in the file, but a string's two may be one there.
+    struct mpy_code *c = v5_alloc(r, 1, sizeof *c, "code");
+    struct mpy_v5 *v5 = v5_alloc(r, 1, sizeof *v5, "code");
+    uint32_t size = (uint32_t)(word >> 2);
+    if (!r->in.failed && size / 2 > bytes_left(&r->in)) {
+        bytes_fail(&r->in, "code", "is %u bytes, but only %zu follow", size, bytes_left(&r->in));
+    }
+    if (r->in.failed) {
+        return NULL;
+    }
+    *c = (struct mpy_code){.kind = (enum mpy_code_kind)(word & 3),
+                           .size = size,
+                           .at = r->in.origin + r->in.pos,
+                           .v5 = v5};
+    (c->kind == MPY_CODE_BYTECODE ? v5_bytecode : v5_machine)(r, c, v5, depth);
     return c;
 }
 
@@ -365,13 +445,17 @@ enum diag_code v5_read(const uint8_t *data, size_t size, const char *name, struc
     if (!r.in.failed && bytes_left(&r.in)) {
         bytes_fail(&r.in, "end", "%zu bytes follow the code", bytes_left(&r.in));
     }
+    if (!r.in.failed && root->kind != MPY_CODE_BYTECODE && root->kind != MPY_CODE_NATIVE) {
+        bytes_fail(&r.in, "module", "has no prelude, which is not read from .mpy version %d",
+                   MPY_VERSION_OLD);
+    }
     if (r.in.failed || mpy_prelude_of(root, &p)) {
         return r.in.failed; // the prelude has been decoded once
     }
     m->root = root;
     m->qstrs = r.names.at;
     m->n_qstr = r.names.n;
-    m->source = ld16(root->data + p.names + 2);
+    m->source = p.source;
     *out = m;
     return DIAG_OK;
 }

@@ -86,10 +86,48 @@ static void v5_put_bytecode(struct v5_writer *w, const struct mpy_code *c)
     }
 }
 
+// Machine code with what the file has in it where the two strings of its prelude are.
+static void v5_put_machine(struct v5_writer *w, const struct mpy_code *c)
+{
+    const struct mpy_machine *m = mpy_machine(c);
+    struct mpy_prelude p = {.names = c->size};
+    bool native = c->kind == MPY_CODE_NATIVE;
+    if (c->v5->links_lost || (native && mpy_prelude_of(c, &p))) {
+        w->out->failed = true;
+        return;
+    }
+    bytes_put(w->out, c->data, p.names);
+    if (native) {
+        bytes_put(w->out, c->v5->names, sizeof c->v5->names);
+        bytes_put(w->out, c->data + p.lines, c->size - p.lines);
+    }
+    if (c->kind != MPY_CODE_ASM) {
+        bytes_put_varuint(w->out, c->v5->n_links);
+    }
+    for (uint32_t i = 0; i < c->v5->n_links; i++) {
+        bytes_put_varuint(w->out, c->v5->links[i].at);
+        v5_put_qstr(w, c->v5->links[i].qstr);
+    }
+    if (native) {
+        bytes_put_varuint(w->out, m->prelude_offset);
+        v5_put_qstr(w, p.name);
+        v5_put_qstr(w, p.source);
+        return;
+    }
+    bytes_put_varuint(w->out, m->scope_flags);
+    if (c->kind == MPY_CODE_ASM) {
+        bytes_put_varuint(w->out, m->n_pos_args);
+        bytes_put_varuint(w->out, m->type_sig);
+    }
+}
+
 static void v5_put_code(struct v5_writer *w, const struct mpy_code *c)
 {
-    bytes_put_varuint(w->out, (uint64_t)c->size << 2);
-    v5_put_bytecode(w, c);
+    bytes_put_varuint(w->out, (uint64_t)c->size << 2 | c->kind);
+    (c->kind == MPY_CODE_BYTECODE ? v5_put_bytecode : v5_put_machine)(w, c);
+    if (c->kind == MPY_CODE_ASM) {
+        return;
+    }
     bytes_put_varuint(w->out, c->v5->n_objs);
     bytes_put_varuint(w->out, c->n_children);
     for (uint32_t i = 0; i < c->v5->n_args; i++) {
@@ -101,6 +139,18 @@ static void v5_put_code(struct v5_writer *w, const struct mpy_code *c)
     for (uint32_t i = 0; i < c->n_children; i++) {
         v5_put_code(w, c->children[i]); // as deep as the tree's maker allowed
     }
+}
+
+const struct mpy_code *mpy_v5_lost(const struct mpy_code *c)
+{
+    if (c->v5 && c->v5->links_lost) {
+        return c;
+    }
+    const struct mpy_code *lost = NULL;
+    for (uint32_t i = 0; c->v5 && i < c->n_children && !lost; i++) {
+        lost = mpy_v5_lost(c->children[i]);
+    }
+    return lost;
 }
 
 void v5_write(const struct mpy_module *m, struct bytes_out *out)

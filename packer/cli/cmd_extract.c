@@ -147,6 +147,13 @@ static enum diag_code extract_opened(struct extract *x, const struct open_module
                         "a frozen module has the name '%s', which would not stay inside %s",
                         m->name, x->dir);
     }
+    const struct mpy_code *lost = m->mpy ? mpy_v5_lost(m->mpy->root) : NULL;
+    if (lost) {
+        return diag_set(&x->cli->diag, DIAG_MALFORMED, x->f->file.name,
+                        "%s: machine code at 0x%llx has the numbers of this firmware's strings in "
+                        "its instructions; where, is not kept by 1.18",
+                        m->name, (unsigned long long)lost->at);
+    }
     char *path = extract_path(x, m);
     size_t size = 0;
     enum diag_code err = path ? extract_file(x, m, path, &size) : diag_nomem(&x->cli->diag);
