@@ -10,8 +10,9 @@
 enum {
     FROZEN_MODULES_MAX = 65535, // each has a qstr of its own, and their numbers have 16 bits
     FROZEN_NAME_MAX = 255,
-    FROZEN_TABLES_MAX = 8,                     // the stock one, and one a splice
-    FROZEN_SLOTS_MAX = 8 * FROZEN_MODULES_MAX, // words that point to modules
+    FROZEN_TABLES_MAX = 8,                      // the stock one, and one a splice
+    FROZEN_BODIES_MAX = 4 * FROZEN_MODULES_MAX, // what looks like one, by accident too
+    FROZEN_SLOTS_MAX = 8 * FROZEN_MODULES_MAX,  // words that point to modules
     FROZEN_STARTS_MAX = 256,
     FROZEN_RUNS_MAX = 256, // runs of module pointers whose names are looked for
     FROZEN_MODULE_ID = 7,  // static qstr "<module>"
@@ -207,7 +208,7 @@ static bool push(struct scan *s, struct modules *m, uint64_t addr)
 
 static enum diag_code find_modules(struct scan *s, struct modules *m)
 {
-    for (uint32_t i = 0; i < s->view.n_where && m->n < FROZEN_MODULES_MAX; i++) {
+    for (uint32_t i = 0; i < s->view.n_where && m->n < FROZEN_BODIES_MAX; i++) {
         uint64_t addr = view_addr(&s->view, s->view.where[i]);
         bool is_new = s->fw->profile->frozen_module_t;
         if (!is_new)
