@@ -353,3 +353,33 @@ Test(blob, extents_stay_few)
     cr_expect_eq(total, sizeof big, "every byte is in one extent");
     arena_free(&f.arena);
 }
+
+// Every record is looked at once: as many patches as a firmware of 40 KB has words are nothing.
+Test(blob, ten_thousand_patches)
+{
+    enum { N = 10000 };
+    static uint8_t base[4 * N], changed[2] = {0x55, 0xaa};
+    static struct blob_patch patches[N];
+    struct fixture f;
+    struct blob *b;
+    bool same_file;
+    fixture_base(&f);
+    for (unsigned i = 0; i < sizeof base; i++) {
+        base[i] = (uint8_t)(i * 7 % 250 + 1);
+    }
+    for (unsigned i = 0; i < N; i++) {
+        patches[i] = (struct blob_patch){BASE_ADDR + 4 * i, 2, base + 4 * i, changed};
+    }
+    f.segment.data = base;
+    f.segment.size = f.segment.mem_size = f.image.file_size = sizeof base;
+    f.image.file = base;
+    f.blob = (struct blob){.addr = BASE_ADDR + 0x10000, .n_patches = N, .patches = patches};
+    cr_assert_eq(blob_set_base(&f.blob, &f.image, &f.arena, &f.diag), DIAG_OK);
+    bytes_out_init(&f.out);
+    cr_assert_eq(blob_write(&f.blob, &f.out, &f.diag), DIAG_OK, "%s", f.diag.text);
+    cr_assert_eq(blob_read(f.out.data, f.out.size, "x", &f.arena, &f.diag, &b), DIAG_OK);
+    cr_expect_eq(b->n_patches, N);
+    cr_expect_eq(b->patches[N - 1].addr, BASE_ADDR + 4 * (N - 1));
+    cr_expect(blob_is_base(b, &f.image, &same_file) && same_file);
+    fixture_free(&f);
+}
