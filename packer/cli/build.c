@@ -192,18 +192,15 @@ enum diag_code build_open_base(struct cli *cli, struct build *b)
 
 enum diag_code build_open(struct cli *cli, struct build *b)
 {
-    enum diag_code err = build_open_base(cli, b);
+    enum diag_code err = build_list(cli, b);
+    b->ahead = err ? NULL : inputs_begin(cli, &b->list);
+    err = err ? err : build_open_base(cli, b);
     if (!err && b->taken_out) {
         err = image_read(b->base, b->base_size, b->firmware, b->kind, &cli->arena, &cli->diag,
                          &b->image);
     }
-    err = err ? err : build_list(cli, b);
-    if (err) {
-        return err;
-    }
-    b->ahead = inputs_begin(cli, &b->list);
-    bool mapped = b->image->base_known; // else the scan finds the base address
-    err = !mapped ? err : blob_base_map(b->digests, b->image, &cli->diag);
+    bool mapped = !err && b->image->base_known; // else the scan finds the base address
+    err = err || !mapped ? err : blob_base_map(b->digests, b->image, &cli->diag);
     if (err) {
         return err;
     }

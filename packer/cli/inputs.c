@@ -1,4 +1,4 @@
-#define _XOPEN_SOURCE 700 // realpath
+#define _DEFAULT_SOURCE // realpath, d_type
 
 #include "packer/cli/inputs.h"
 
@@ -58,18 +58,26 @@ enum diag_code inputs_add_as(struct cli *cli, struct input_list *list, const cha
     return add_file(cli, list, file);
 }
 
-static int by_string(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static enum diag_code io_error(struct cli *cli, const char *path)
 {
     return diag_set(&cli->diag, DIAG_IO, path, "%s", strerror(errno));
 }
 
-// Names in a folder, sorted; hidden ones and __pycache__ do not count.
-static enum diag_code read_folder(struct cli *cli, const char *path, struct cli_list *names)
+struct entries { // of a folder
+    unsigned n;
+    struct entry {
+        const char *name;
+        bool file; // known to be a regular one
+    } * items;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
+}
+
+// Entries of a folder, sorted; hidden ones and __pycache__ do not count.
+static enum diag_code read_folder(struct cli *cli, const char *path, struct entries *names)
 {
     DIR *dir = opendir(path);
     if (!dir) {
@@ -85,11 +93,12 @@ static enum diag_code read_folder(struct cli *cli, const char *path, struct cli_
                                       (cap * 2 + 16) * sizeof *names->items);
             cap = cap * 2 + 16;
         }
-        names->items[names->n++] = arena_strndup(&cli->arena, e->d_name, strlen(e->d_name));
+        names->items[names->n++] = (struct entry){
+            arena_strndup(&cli->arena, e->d_name, strlen(e->d_name)), e->d_type == DT_REG};
     }
     closedir(dir);
     if (names->n) {
-        qsort(names->items, names->n, sizeof *names->items, by_string);
+        qsort(names->items, names->n, sizeof *names->items, by_name);
     }
     return DIAG_OK;
 }
@@ -97,19 +106,20 @@ static enum diag_code read_folder(struct cli *cli, const char *path, struct cli_
 static enum diag_code add_folder(struct cli *cli, struct input_list *list, const char *path,
                                  const char *prefix, unsigned depth)
 {
-    struct cli_list names = {0};
+    struct entries names = {0};
     if (depth > FOLDER_DEPTH_MAX) {
         return diag_set(&cli->diag, DIAG_IO, path, "folders nest deeper than %d", FOLDER_DEPTH_MAX);
     }
     enum diag_code err = read_folder(cli, path, &names);
     for (unsigned i = 0; i < names.n && !err; i++) {
-        const char *item = arena_printf(&cli->arena, "%s/%s", path, names.items[i]);
-        const char *name = arena_printf(&cli->arena, "%s%s", prefix, names.items[i]);
+        const struct entry *e = &names.items[i];
+        const char *item = arena_printf(&cli->arena, "%s/%s", path, e->name);
+        const char *name = arena_printf(&cli->arena, "%s%s", prefix, e->name);
         struct stat st;
-        if (stat(item, &st)) {
+        if (!e->file && stat(item, &st)) {
             return io_error(cli, item);
         }
-        if (S_ISDIR(st.st_mode)) {
+        if (!e->file && S_ISDIR(st.st_mode)) {
             err = add_folder(cli, list, item, arena_printf(&cli->arena, "%s/", name), depth + 1);
         } else if (ends_with(item, ".py") || ends_with(item, ".mpy")) {
             err = inputs_add_as(cli, list, item, name);

@@ -225,34 +225,80 @@ static enum diag_code check_tables(struct image *img, const struct blob *b, stru
     return err;
 }
 
-// Taking the splice out of the product, as a stranger would, beside the look at its tables.
+// Taking the splice out of the product, as a stranger would, and putting it in again, beside the
+// look at the product's tables.
 struct undo {
     const struct splice_parts *parts;
     const struct bytes_out *product;
     struct arena arena; // its own: tasks share none
-    struct bytes_out base;
+    struct bytes_out work;
     struct diag diag;
     enum diag_code err;
 };
 
-static void undo_run(void *argument)
+static bool same_bytes(const struct bytes_out *x, const uint8_t *data, size_t size)
 {
-    struct undo *u = argument;
+    return x->size == size && memcmp(x->data, data, size) == 0;
+}
+
+// Both over a copy of the product, as far as the container can.
+static enum diag_code undo_and_redo(struct undo *u, struct image *img, const struct blob *b)
+{
+    const struct splice_parts *p = u->parts;
+    struct bytes_out base, again;
+    bytes_out_init(&base);
+    bytes_out_init_over(&again, u->work.data, u->work.cap);
+    if (image_in_place(img)) {
+        base = again;
+    }
+    image_lend(img, u->work.data);
+    enum diag_code err = poke(img, b, true, &u->diag);
+    err = err ? err
+              : image_take(img, b->addr, b->layout.size, b->undo, b->undo_size, &base, &u->diag);
+    if (!err && !same_bytes(&base, p->base, p->base_size)) {
+        err = diag_set(&u->diag, DIAG_NO, p->name, "the base does not come back");
+    }
+    err = err ? err : poke(img, b, false, &u->diag);
+    err = err ? err
+              : image_with(img, b->addr, b->layout.bytes, b->layout.size, b->segment_flags, &again,
+                           &u->diag);
+    if (!err && !same_bytes(&again, u->product->data, u->product->size)) {
+        err = diag_set(&u->diag, DIAG_NO, p->name, "the base and the blob give something else");
+    }
+    bytes_out_free(&again);
+    bytes_out_free(&base);
+    return err;
+}
+
+static enum diag_code undo(struct undo *u)
+{
     const struct splice_parts *p = u->parts;
     struct image *img;
     struct blob *blob;
-    u->err = splice_open(u->product->data, u->product->size, p->name, p->kind, &u->arena, &u->diag,
-                         &img, &blob, &u->base);
-    if (!u->err && (!blob || u->base.size != p->base_size ||
-                    memcmp(u->base.data, p->base, p->base_size) != 0)) {
-        u->err = diag_set(&u->diag, DIAG_NO, p->name, "the base does not come back");
+    enum diag_code err =
+        image_read(u->product->data, u->product->size, p->name, p->kind, &u->arena, &u->diag, &img);
+    err = err ? err : blob_find(img, &u->arena, &u->diag, &blob);
+    if (!err && !blob) {
+        err = diag_set(&u->diag, DIAG_NO, p->name, "the blob is not found in it");
     }
+    if (err) {
+        return err;
+    }
+    blob = keep_blob(blob, &u->arena);
+    bytes_put(&u->work, u->product->data, u->product->size);
+    return !blob || u->work.failed ? diag_nomem(&u->diag) : undo_and_redo(u, img, blob);
+}
+
+static void undo_run(void *argument)
+{
+    struct undo *u = argument;
+    u->err = undo(u);
 }
 
 static void undo_end(void *argument)
 {
     struct undo *u = argument;
-    bytes_out_free(&u->base);
+    bytes_out_free(&u->work);
     arena_free(&u->arena);
 }
 
@@ -284,7 +330,7 @@ static enum diag_code prove(const struct splice_parts *p, const struct bytes_out
     *u = (struct undo){.parts = p, .product = product};
     arena_init(&u->arena, 0);
     diag_init(&u->diag);
-    bytes_out_init(&u->base);
+    bytes_out_init(&u->work);
     struct task *task = task_start(a, undo_run, undo_end, u);
     if (!task) {
         return diag_nomem(d);
