@@ -1,5 +1,7 @@
 #include "tests/unit/image_make.h"
 
+#include <nettle/md5.h>
+#include <nettle/version.h>
 #include <stdlib.h>
 #include <zlib.h>
 
@@ -198,6 +200,8 @@ ELF_SAMPLE(make_elf_x64_pie, true, 62, 3, SECTIONS | NOTE | DYNAMIC | LOADED_HEA
 ELF_SAMPLE(make_elf_x64_notes, true, 62, 3, NOTE | NOTE_2 | DYNAMIC | LOADED_HEADERS)
 ELF_SAMPLE(make_elf_arm_pie, false, 40, 3, SECTIONS | NOTE | DYNAMIC | LOADED_HEADERS)
 ELF_SAMPLE(make_elf_x86_pie, false, 3, 3, NOTE | DYNAMIC | LOADED_HEADERS)
+ELF_SAMPLE(make_elf_a64_pie, true, 183, 3, SECTIONS | NOTE | DYNAMIC | LOADED_HEADERS)
+ELF_SAMPLE(make_elf_rv64_pie, true, 243, 3, NOTE | DYNAMIC | LOADED_HEADERS)
 
 // Raw
 
@@ -519,15 +523,41 @@ static void make_esp_flash_ota(struct bytes_out *out)
     put_esp_flash(out, 0, true);
 }
 
-static void make_esp8266(struct bytes_out *out)
+static void put_esp8266_boot(struct bytes_out *out)
 {
     uint8_t header[8] = {0xe9, 2, 0, 0x40, 0x00, 0x00, 0x10, 0x40}, sum = 0xef;
     bytes_put(out, header, sizeof header);
     put_esp_segment(out, 0x40100000, 64, &sum);
     put_esp_segment(out, 0x3ffe8000, 32, &sum);
     put_esp_end(out, 0, sum, false);
+}
+
+static void make_esp8266(struct bytes_out *out)
+{
+    put_esp8266_boot(out);
     bytes_fill(out, 0xff, 0x1000 - out->size);
     put_noise(out, 500, 8);
+}
+
+// As MicroPython's own build makes it: the file's length before the mapped part, a digest behind
+// it.
+static void make_esp8266_md5(struct bytes_out *out)
+{
+    enum { MAPPED = 0x1000, SIZE = 500 };
+    struct md5_ctx md5;
+    uint8_t digest[MD5_DIGEST_SIZE];
+    put_esp8266_boot(out);
+    bytes_fill(out, 0xff, MAPPED - 4 - out->size);
+    bytes_put_u32(out, MAPPED + SIZE);
+    put_noise(out, SIZE, 9);
+    md5_init(&md5);
+    md5_update(&md5, out->size - 4, out->data + 4);
+#if NETTLE_VERSION_MAJOR < 4
+    md5_digest(&md5, sizeof digest, digest);
+#else
+    md5_digest(&md5, digest);
+#endif
+    bytes_put(out, digest, sizeof digest);
 }
 
 const struct image_sample image_samples[] = {
@@ -540,6 +570,8 @@ const struct image_sample image_samples[] = {
     {"elf-x64-twin", IMAGE_ELF, make_elf_x64_notes, 0x10000, 0},
     {"elf-arm-pie", IMAGE_ELF, make_elf_arm_pie, 0x10000, 0},
     {"elf-x86-pie", IMAGE_ELF, make_elf_x86_pie, 0x10000, 0},
+    {"elf-aarch64-pie", IMAGE_ELF, make_elf_a64_pie, 0x10000, 0},
+    {"elf-rv64-pie", IMAGE_ELF, make_elf_rv64_pie, 0x10000, 0},
     {"bin", IMAGE_BIN, make_bin, 0x8000400, 0x8000000},
     {"bin-elf", IMAGE_BIN, make_bin_elf, 0x8001000, 0},
     {"uf2", IMAGE_UF2, make_uf2, 0x10000300, 0},
@@ -557,6 +589,7 @@ const struct image_sample image_samples[] = {
     {"esp32-c6", IMAGE_ESP_APP, make_esp_c6, 0x421001c0, 0},
     {"esp32-c3-data", IMAGE_ESP_APP, make_esp_c3_data_only, 0x3c0001c0, 0},
     {"esp8266", IMAGE_ESP_APP, make_esp8266, 0x40201200, 0},
+    {"esp8266-md5", IMAGE_ESP_APP, make_esp8266_md5, 0x40201200, 0},
     {"esp-flash", IMAGE_ESP_FLASH, make_esp_flash, 0x3f4001c0, 0},
     {"esp-flash-1000", IMAGE_ESP_FLASH, make_esp_flash_1000, 0x3f4001c0, 0},
     {"esp-flash-ota", IMAGE_ESP_FLASH, make_esp_flash_ota, 0x3f4001c0, 0},
