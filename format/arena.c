@@ -63,7 +63,7 @@ void arena_free(struct arena *a)
     }
     while (a->blocks) {
         struct arena_block *older = a->blocks->older;
-        free(a->blocks);
+        arena_block_free(a->blocks, sizeof *older + a->blocks->size);
         a->blocks = older;
     }
     struct arena *outer = a->outer;
@@ -205,7 +205,7 @@ void *arena_resize(struct arena *a, void *p, size_t size)
     struct arena_block *old = p ? (struct arena_block *)p - 1 : NULL, *b = NULL;
     size_t had = old ? old->size : 0;
     if (size <= SIZE_MAX - sizeof *b && arena_count(a, had, size)) {
-        b = realloc(old, sizeof *b + size);
+        b = arena_block_resize(old, old ? sizeof *old + had : 0, sizeof *b + size);
         if (!b) {
             arena_count(a, size, had);
         }
@@ -237,7 +237,13 @@ void arena_drop(struct arena *a, void *p)
         a->blocks = b->older;
     }
     arena_count(a, b->size, 0);
-    free(b);
+    arena_block_free(b, sizeof *b + b->size);
+}
+
+void arena_forget(void *p, size_t from, size_t to)
+{
+    struct arena_block *b = (struct arena_block *)p - 1;
+    arena_block_forget(b, sizeof *b + b->size, sizeof *b + from, sizeof *b + to);
 }
 
 void *arena_dup(struct arena *a, const void *p, size_t size)

@@ -43,6 +43,9 @@ void *arena_grow(struct arena *a, void *p, size_t old_size, size_t new_size);
 // block; new bytes are not cleared.
 void *arena_resize(struct arena *a, void *p, size_t size);
 void arena_drop(struct arena *a, void *p);
+// Bytes from..to of such a block are not needed any more: what the system can take back of them it
+// does, and what they held is lost. They count until the block is dropped.
+void arena_forget(void *p, size_t from, size_t to);
 // Copies; arena_strndup adds a NUL.
 void *arena_dup(struct arena *a, const void *p, size_t size);
 // The same for bytes alone, which need no alignment and waste nothing. Never NULL for n = 0 either.
@@ -66,6 +69,10 @@ char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((returns
 // most of it, and touching pages for the first time costs more than copying: 0.2 ms a MiB. Huge
 // pages, where the system has them, avoid that.
 void *arena_pages(size_t *size);
+// realloc and free for blocks whose size the caller knows, and the same for bytes from..to of one.
+void *arena_block_resize(void *p, size_t had, size_t size);
+void arena_block_free(void *p, size_t size);
+void arena_block_forget(void *p, size_t size, size_t from, size_t to);
 
 #define ARENA_NEW(a, type) ((type *)arena_calloc(a, 1, sizeof(type)))
 #define ARENA_ARRAY(a, type, n) ((type *)arena_calloc(a, n, sizeof(type)))

@@ -368,7 +368,7 @@ enum diag_code unfreeze_obj(struct unfreeze *u, uint64_t value, uint64_t addr, u
     case OBJ_QSTR: {
         struct mpy_qstr q;
         enum diag_code err = unfreeze_qstr(u, (uint64_t)v, addr, &q);
-        *o = (struct mpy_obj){MPY_OBJ_STR, q.len, (const uint8_t *)q.data, NULL};
+        *o = (struct mpy_obj){.kind = MPY_OBJ_STR, .len = q.len, .data = (const uint8_t *)q.data};
         return err;
     }
     case OBJ_IMMEDIATE:

@@ -58,9 +58,11 @@ enum mpy_obj_kind {
 
 struct mpy_obj {
     enum mpy_obj_kind kind;
-    uint32_t len;        // STR, BYTES: bytes. INT, FLOAT, COMPLEX: length of the text. TUPLE: items
-    const uint8_t *data; // STR, BYTES: the bytes. INT, FLOAT, COMPLEX: decimal or repr text
-    const struct mpy_obj *items; // TUPLE
+    uint32_t len; // STR, BYTES: bytes. INT, FLOAT, COMPLEX: length of the text. TUPLE: items
+    union {
+        const uint8_t *data; // STR, BYTES: the bytes. INT, FLOAT, COMPLEX: decimal or repr text
+        const struct mpy_obj *items; // TUPLE
+    };
 };
 
 struct mpy_qstr {
@@ -91,6 +93,7 @@ struct mpy_v5 {
 
 // Raw code kinds; the values are the file's.
 enum mpy_code_kind { MPY_CODE_BYTECODE, MPY_CODE_NATIVE, MPY_CODE_VIPER, MPY_CODE_ASM };
+enum { MPY_CHILDREN_MAX = (1 << 30) - 1 };
 
 // What machine code has beyond its bytes.
 struct mpy_machine {
@@ -112,11 +115,11 @@ struct mpy_code { // there may be one for every few bytes of a script
     uint64_t at;   // where data was found, for messages: offset in the file, address in an image; 0
                    // when it was just compiled
     uint32_t size; // of data
-    uint32_t n_children;
+    enum mpy_code_kind kind : 2;
+    unsigned n_children : 30;
     struct mpy_code *const *children;
     struct mpy_machine *machine; // NULL = nothing; see mpy_machine
     const struct mpy_v5 *v5;     // NULL in version 6
-    enum mpy_code_kind kind;
 };
 
 // The same, never NULL: all is 0 where there is nothing.

@@ -198,7 +198,7 @@ static void read_children(struct reader *r, struct mpy_code *c, unsigned depth)
     if (depth >= READ_CODE_DEPTH) {
         bytes_fail(&r->in, "function", "is nested more than %d deep", READ_CODE_DEPTH);
     }
-    c->n_children = (uint32_t)read_uint(r, "number of children", UINT32_MAX);
+    c->n_children = read_uint(r, "number of children", MPY_CHILDREN_MAX) & MPY_CHILDREN_MAX;
     if (c->n_children == 0) {
         bytes_fail(&r->in, "number of children", "is 0, but the code says that it has some");
     }

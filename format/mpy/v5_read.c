@@ -284,7 +284,8 @@ static struct mpy_code *v5_code(struct v5_reader *r, unsigned depth);
 static void v5_tables(struct v5_reader *r, struct mpy_code *c, struct mpy_v5 *v5, unsigned depth)
 {
     v5->n_objs = (uint32_t)bytes_varuint(&r->in, "number of constants", UINT32_MAX);
-    c->n_children = (uint32_t)bytes_varuint(&r->in, "number of children", UINT32_MAX);
+    c->n_children =
+        bytes_varuint(&r->in, "number of children", MPY_CHILDREN_MAX) & MPY_CHILDREN_MAX;
     uint32_t *args = v5_alloc(r, v5->n_args, sizeof *args, "number of arguments");
     for (uint32_t i = 0; i < v5->n_args && !r->in.failed; i++) {
         args[i] = v5_qstr(r);

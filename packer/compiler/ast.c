@@ -129,21 +129,34 @@ bool node_is_const(const struct ast *ast, node n)
            (kind == NODE_PAREN && node_child(ast, n, 0) == NODE_NULL);
 }
 
-struct value node_value(const struct unit *u, const struct ast *ast, node n)
+struct value node_leaf_value(node n)
 {
-    int64_t i;
-    if (node_get_int(ast, n, &i)) {
-        return (struct value){.kind = VALUE_INT, .i = i};
+    if (node_is_int(n)) {
+        return (struct value){.kind = VALUE_INT, .i = node_small_value(n)};
     }
     if (node_tag(n) == NODE_TAG_STRING) {
         return (struct value){.kind = VALUE_NAME, .name = node_arg(n)};
     }
-    if (node_tag(n) == NODE_TAG_TOKEN) {
-        uint32_t t = node_arg(n);
-        return (struct value){.kind = t == TOKEN_NONE    ? VALUE_NONE
-                                      : t == TOKEN_FALSE ? VALUE_FALSE
-                                      : t == TOKEN_TRUE  ? VALUE_TRUE
-                                                         : VALUE_ELLIPSIS};
+    switch (node_arg(n)) {
+    case TOKEN_NONE:
+        return (struct value){.kind = VALUE_NONE};
+    case TOKEN_FALSE:
+        return (struct value){.kind = VALUE_FALSE};
+    case TOKEN_TRUE:
+        return (struct value){.kind = VALUE_TRUE};
+    default:
+        return (struct value){.kind = VALUE_ELLIPSIS};
+    }
+}
+
+struct value node_value(const struct unit *u, const struct ast *ast, node n)
+{
+    int64_t i;
+    if (!node_is_struct(n)) {
+        return node_leaf_value(n);
+    }
+    if (node_get_int(ast, n, &i)) {
+        return (struct value){.kind = VALUE_INT, .i = i};
     }
     if (node_kind(ast, n) == NODE_CONST) {
         return u->values.at[node_child(ast, n, 0)];

@@ -241,6 +241,8 @@ node node_new_value(struct unit *u, struct ast *ast, uint32_t line, struct value
 // A small int of either form.
 bool node_get_int(const struct ast *ast, node n, int64_t *v);
 bool node_is_const(const struct ast *ast, node n);
+// Of an int, a string or a token.
+struct value node_leaf_value(node n);
 struct value node_value(const struct unit *u, const struct ast *ast, node n);
 // True if n is a constant that is true (or false) in a condition, as far as the release looks.
 bool node_is_truth(const struct unit *u, const struct ast *ast, node n, bool truth);

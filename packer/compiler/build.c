@@ -24,6 +24,20 @@ static void build_node(struct parser *ps, enum node_kind kind, uint32_t line, ui
     build_replace(ps, n, node_new(ps->u, ps->ast, kind, line, children, n));
 }
 
+// A constant node as the item of a tuple.
+static uint32_t build_item(struct parser *ps, node n, const struct value *v)
+{
+    if (!node_is_struct(n)) {
+        return n;
+    }
+    if (v->kind == VALUE_TUPLE && !v->len) {
+        return VALUE_EMPTY;
+    }
+    bool kept = node_kind(ps->ast, n) == NODE_CONST;
+    uint32_t index = kept ? node_child(ps->ast, n, 0) : values_add(ps->u, *v);
+    return node_leaf(NODE_TAG_STRUCT, index);
+}
+
 void build_tuple(struct parser *ps, enum node_kind kind, uint32_t line, uint32_t n)
 {
     const node *items = build_newest(ps, n);
@@ -33,11 +47,12 @@ void build_tuple(struct parser *ps, enum node_kind kind, uint32_t line, uint32_t
             return;
         }
     }
-    struct value *values = arena_alloc(&ps->u->work, n * sizeof *values);
     unsigned depth = 0;
+    uint32_t *values = arena_alloc(&ps->u->work, n * sizeof *values);
     for (uint32_t i = 0; i < n; i++) {
-        values[i] = node_value(ps->u, ps->ast, items[i]);
-        depth = values[i].depth > depth ? values[i].depth : depth;
+        struct value v = node_value(ps->u, ps->ast, items[i]);
+        values[i] = build_item(ps, items[i], &v);
+        depth = v.depth > depth ? v.depth : depth;
     }
     if (depth >= BUILD_TUPLE_DEPTH) {
         unit_too_deep(ps->u, parser_place(ps));

@@ -11,6 +11,7 @@ enum {
     // Nodes within nodes: they take up to 200 bytes of C stack each, so that 8 MB hold them all. A
     // smaller stack ends earlier, with the same error.
     COMPILER_MAX_DEPTH = 25000,
+    COMPILER_FORGET = 1 << 20,
     COMPILER_SIZE_MAX = 1 << 28, // marks keep lines and labels in 28 bits
 };
 
@@ -115,6 +116,18 @@ static struct mpy_module *compiler_module(struct unit *u, const struct mpy_code 
     return m;
 }
 
+// The operations of scopes before the one just emitted are not needed any more: memory goes back
+// while that of the code grows.
+static uint32_t compiler_forget(const struct codegen *c, uint32_t done, uint32_t scope)
+{
+    uint32_t now = c->scopes.at[scope].ir;
+    if (now - done < COMPILER_FORGET) {
+        return done;
+    }
+    arena_forget(c->ir.at, done, now);
+    return now;
+}
+
 static const struct mpy_code *compiler_emit(struct unit *u)
 {
     struct emit *e = ARENA_NEW(&u->work, struct emit);
@@ -122,10 +135,12 @@ static const struct mpy_code *compiler_emit(struct unit *u)
     struct codegen *c = u->codegen;
     e->u = u;
     e->c = c;
-    e->codes = arena_calloc(u->out, c->scopes.n, sizeof *e->codes);
+    e->codes = arena_alloc(u->out, c->scopes.n * sizeof *e->codes);
     emitter->begin(e);
-    for (uint32_t i = 0; i < c->scopes.n; i++) {
+    for (uint32_t i = 0, done = 0; i < c->scopes.n; i++) {
+        e->codes[i] = (struct mpy_code){0};
         emitter->scope(e, i);
+        done = compiler_forget(c, done, i);
     }
     return e->codes;
 }

@@ -182,7 +182,11 @@ static void fold_define(struct parser *ps, uint32_t id, node value)
 {
     struct unit *u = ps->u;
     struct value v = node_value(u, ps->ast, value);
-    u->names.at[id].constant = values_add(u, v) + 1;
+    uint32_t place = values_add(u, v) + 1;
+    if (place >= NAMES_CONSTANTS) {
+        unit_raise(u, "MemoryError", parser_place(ps), "too many constants");
+    }
+    u->names.at[id].constant = place & (NAMES_CONSTANTS - 1);
 }
 
 // name = const(value)

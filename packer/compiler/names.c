@@ -159,13 +159,14 @@ static void names_grow_table(struct unit *u, struct names *names, uint32_t size)
 
 static void names_grow(struct unit *u, struct names *names)
 {
-    uint32_t cap = names->cap ? names->cap * 2 : NAMES_FIRST_TABLE / 2;
-    if (cap > UINT32_MAX / 4) {
+    uint32_t size = names->cap ? (names->mask + 1) * 2 : NAMES_FIRST_TABLE;
+    if (!size || size > UINT32_MAX / 4) {
         unit_fail(u, DIAG_NOMEM);
     }
+    uint32_t cap = size / 4 * 3;
     names->at = arena_resize(&u->work, names->at, cap * sizeof *names->at);
     names->cap = cap;
-    names_grow_table(u, names, cap * 2);
+    names_grow_table(u, names, size);
 }
 
 static uint32_t names_add(struct unit *u, uint32_t hash, const char *data, size_t len)
@@ -175,7 +176,7 @@ static uint32_t names_add(struct unit *u, uint32_t hash, const char *data, size_
         names_grow(u, names);
     }
     uint32_t id = names->n++;
-    names->at[id] = (struct name){data, (uint32_t)len, 0, 0};
+    names->at[id] = (struct name){.data = data, .len = len & NAMES_LONGEST};
     *names_probe(names, hash, data, len) = (struct names_entry){hash, id};
     return id;
 }
@@ -244,7 +245,7 @@ struct compiler_cache *compiler_cache_new(struct arena *a)
 static void names_enter_known(struct unit *u)
 {
     names_grow(u, &u->names);
-    u->names.at[u->names.n++] = (struct name){"", 0, 0, 0}; // id 0 is no name
+    u->names.at[u->names.n++] = (struct name){.data = ""}; // id 0 is no name
     for (unsigned id = 1; id <= MPY_STATIC_QSTRS; id++) {
         names_enter(u, mpy_static_qstr(id));
     }

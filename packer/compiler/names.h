@@ -12,10 +12,10 @@ struct compiler_release;
 struct unit;
 
 struct name {
-    const char *data;  // not NUL-terminated
-    uint32_t len;      // bytes
-    uint32_t slot;     // place in the module's qstr table + 1; 0 = not in it
-    uint32_t constant; // index + 1 of the value that const() gave it; 0 = none
+    const char *data;       // not NUL-terminated
+    uint32_t slot;          // place in the module's qstr table + 1; 0 = not in it
+    unsigned len : 8;       // bytes
+    unsigned constant : 24; // index + 1 of the value that const() gave it; 0 = none
 };
 
 struct names_entry {
@@ -58,8 +58,9 @@ enum name_known {
 };
 
 enum {
-    NAMES_EMPTY = 1,          // the static qstr ""
-    NAMES_LONGEST = 255,      // upstream keeps lengths in one byte
+    NAMES_EMPTY = 1,     // the static qstr ""
+    NAMES_LONGEST = 255, // upstream keeps lengths in one byte
+    NAMES_CONSTANTS = 1 << 24,
     NAMES_SHORT = 10,         // strings up to this length are always interned
     NAMES_KEYWORDS_MAX = 320, // ids below this may be keywords
 };

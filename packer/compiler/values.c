@@ -2,14 +2,14 @@
 
 #include <string.h>
 
-#include "packer/compiler/unit.h"
+#include "packer/compiler/ast.h"
 
 enum { VALUES_FIRST_CAP = 64 };
 
 static void *values_grow(struct unit *u, void *at, uint32_t *cap, size_t item)
 {
     uint32_t want = *cap ? *cap * 2 : VALUES_FIRST_CAP;
-    if (want > UINT32_MAX / 4) {
+    if (want > VALUES_MAX) {
         unit_fail(u, DIAG_NOMEM);
     }
     *cap = want;
@@ -24,6 +24,15 @@ uint32_t values_add(struct unit *u, struct value v)
     }
     s->at[s->n] = v;
     return s->n++;
+}
+
+struct value value_item(const struct unit *u, uint32_t item)
+{
+    if (item == VALUE_EMPTY) {
+        return (struct value){.kind = VALUE_TUPLE};
+    }
+    bool leaf = node_is_int(item) || node_tag(item) != NODE_TAG_STRUCT;
+    return leaf ? node_leaf_value(item) : u->values.at[node_arg(item)];
 }
 
 bool value_to_number(const struct value *v, struct number *out)
@@ -130,7 +139,8 @@ static uint32_t value_hash(const struct unit *u, const struct value *v)
     case VALUE_TUPLE:
         h = v->len;
         for (uint32_t i = 0; i < v->len; i++) {
-            h = (h ^ value_hash(u, &v->items[i])) * 0x9e3779b1u;
+            struct value item = value_item(u, v->items[i]);
+            h = (h ^ value_hash(u, &item)) * 0x9e3779b1u;
             h ^= h >> 15;
         }
         return h;
@@ -147,7 +157,8 @@ static bool value_same_tuple(const struct unit *u, const struct value *a, const 
         return false;
     }
     for (uint32_t i = 0; i < a->len; i++) {
-        if (!value_same(u, &a->items[i], &b->items[i])) {
+        struct value x = value_item(u, a->items[i]), y = value_item(u, b->items[i]);
+        if (!value_same(u, &x, &y)) {
             return false;
         }
     }
@@ -252,7 +263,8 @@ static struct mpy_obj value_tuple_obj(struct unit *u, const struct value *v)
 {
     struct mpy_obj *items = arena_alloc(u->out, v->len * sizeof *items);
     for (uint32_t i = 0; i < v->len; i++) {
-        items[i] = value_to_obj(u, &v->items[i]);
+        struct value item = value_item(u, v->items[i]);
+        items[i] = value_to_obj(u, &item);
     }
     return (struct mpy_obj){.kind = MPY_OBJ_TUPLE, .len = v->len, .items = items};
 }

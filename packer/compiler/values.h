@@ -7,6 +7,11 @@
 
 struct unit;
 
+enum {
+    VALUE_EMPTY = 2, // the leaf of no name
+    VALUES_MAX = 1 << 28,
+};
+
 enum value_kind {
     VALUE_NONE,
     VALUE_FALSE,
@@ -22,7 +27,7 @@ enum value_kind {
     VALUE_TUPLE,
 };
 
-struct value { // 16 bytes: a tuple of small ints must not cost much
+struct value { // 16 bytes
     uint8_t kind;
     uint16_t depth; // TUPLE: of tuples in tuples, from 1
     uint32_t len;   // STR, BYTES: bytes; TUPLE: items
@@ -33,7 +38,7 @@ struct value { // 16 bytes: a tuple of small ints must not cost much
         const struct bigint *big;
         const struct number *complex;
         const uint8_t *data;
-        const struct value *items;
+        const uint32_t *items; // see value_item
     };
 };
 
@@ -51,6 +56,10 @@ struct values {
 uint32_t values_add(struct unit *u, struct value v);
 // The place of value `at[i]` in the constant table; equal values share one.
 uint32_t values_use(struct unit *u, uint32_t i);
+
+// An item of a tuple: what a leaf of the syntax tree is, or VALUE_EMPTY for (), or the index of a
+// value, in the place where leaves have their tag's argument.
+struct value value_item(const struct unit *u, uint32_t item);
 
 bool value_is_true(const struct unit *u, const struct value *v);
 // False if v is not a number.

@@ -35,16 +35,16 @@ static const struct mpy_code root = {.data = leaf_bytes,
                                      .n_children = 4,
                                      .children = (struct mpy_code *const *)children};
 static const struct mpy_qstr qstrs[] = {{"t.py", 4, 0}, {"<module>", 8, 16}, {"", 0, 0}};
-static const struct mpy_obj items[] = {{MPY_OBJ_INT, 2, (const uint8_t *)"-1", NULL},
-                                       {MPY_OBJ_TUPLE, 0, NULL, NULL},
-                                       {MPY_OBJ_FLOAT, 5, (const uint8_t *)"1e-07", NULL}};
+static const struct mpy_obj items[] = {{MPY_OBJ_INT, 2, {(const uint8_t *)"-1"}},
+                                       {MPY_OBJ_TUPLE, 0, {NULL}},
+                                       {MPY_OBJ_FLOAT, 5, {(const uint8_t *)"1e-07"}}};
 static const struct mpy_obj objs[] = {
-    {MPY_OBJ_FUN_TABLE, 0, NULL, NULL},
-    {MPY_OBJ_STR, 3, (const uint8_t *)"a\0b", NULL},
-    {MPY_OBJ_BYTES, 0, (const uint8_t *)"", NULL},
-    {MPY_OBJ_COMPLEX, 2, (const uint8_t *)"1j", NULL},
-    {MPY_OBJ_TUPLE, 3, NULL, items},
-    {MPY_OBJ_ELLIPSIS, 0, NULL, NULL},
+    {MPY_OBJ_FUN_TABLE, 0, {NULL}},
+    {MPY_OBJ_STR, 3, {(const uint8_t *)"a\0b"}},
+    {MPY_OBJ_BYTES, 0, {(const uint8_t *)""}},
+    {MPY_OBJ_COMPLEX, 2, {(const uint8_t *)"1j"}},
+    {MPY_OBJ_TUPLE, 3, {.items = items}},
+    {MPY_OBJ_ELLIPSIS, 0, {NULL}},
 };
 static const struct mpy_module sample = {.sub_version = 3,
                                          .arch = MPY_ARCH_RV32IMC,
