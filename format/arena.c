@@ -22,6 +22,7 @@ struct arena_block {
     _Alignas(ARENA_ALIGN) struct arena_block *older;
     struct arena_block *newer;
     size_t size;
+    size_t forgotten; // of it
 };
 
 #define ARENA_HEADER ((sizeof(struct arena_chunk) + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1))
@@ -49,6 +50,7 @@ static bool arena_count(struct arena *a, size_t drop, size_t add)
     }
     for (struct arena *o = a; o; o = o->outer) {
         o->total += add - drop;
+        o->most = o->total > o->most ? o->total : o->most;
     }
     return true;
 }
@@ -218,6 +220,7 @@ void *arena_resize(struct arena *a, void *p, size_t size)
         b->newer = NULL;
     }
     b->size = size;
+    b->forgotten = 0;
     arena_link(a, b);
     return b + 1;
 }
@@ -236,14 +239,16 @@ void arena_drop(struct arena *a, void *p)
     } else {
         a->blocks = b->older;
     }
-    arena_count(a, b->size, 0);
+    arena_count(a, b->size - b->forgotten, 0);
     arena_block_free(b, sizeof *b + b->size);
 }
 
-void arena_forget(void *p, size_t from, size_t to)
+void arena_forget(struct arena *a, void *p, size_t from, size_t to)
 {
     struct arena_block *b = (struct arena_block *)p - 1;
     arena_block_forget(b, sizeof *b + b->size, sizeof *b + from, sizeof *b + to);
+    b->forgotten += to - from;
+    arena_count(a, to - from, 0);
 }
 
 void *arena_dup(struct arena *a, const void *p, size_t size)

@@ -18,6 +18,7 @@ struct arena {
     char *next, *end;           // free part of a chunk
     size_t shared;              // bytes of the newest chunk that was made for many objects
     size_t total;               // bytes taken from the system
+    size_t most;                // the most that total has been
     struct task *tasks;         // that work in it, see task.h
     size_t limit;               // most bytes to take from the system; 0 = no limit
     bool failed;                // an allocation failed, now or before
@@ -43,9 +44,9 @@ void *arena_grow(struct arena *a, void *p, size_t old_size, size_t new_size);
 // block; new bytes are not cleared.
 void *arena_resize(struct arena *a, void *p, size_t size);
 void arena_drop(struct arena *a, void *p);
-// Bytes from..to of such a block are not needed any more: what the system can take back of them it
-// does, and what they held is lost. They count until the block is dropped.
-void arena_forget(void *p, size_t from, size_t to);
+// Bytes from..to of such a block are not needed any more: the system takes back what it can, what
+// they held is lost, and they do not count. The block can only be dropped then, not resized.
+void arena_forget(struct arena *a, void *p, size_t from, size_t to);
 // Copies; arena_strndup adds a NUL.
 void *arena_dup(struct arena *a, const void *p, size_t size);
 // The same for bytes alone, which need no alignment and waste nothing. Never NULL for n = 0 either.

@@ -11,7 +11,7 @@ enum {
     // Nodes within nodes: they take up to 200 bytes of C stack each, so that 8 MB hold them all. A
     // smaller stack ends earlier, with the same error.
     COMPILER_MAX_DEPTH = 25000,
-    COMPILER_FORGET = 1 << 20,
+    COMPILER_FORGET = 4096,      // scopes
     COMPILER_SIZE_MAX = 1 << 28, // marks keep lines and labels in 28 bits
 };
 
@@ -107,6 +107,8 @@ static const struct mpy_obj *compiler_objs(struct unit *u)
 static struct mpy_module *compiler_module(struct unit *u, const struct mpy_code *codes)
 {
     struct mpy_module *m = ARENA_NEW(u->out, struct mpy_module);
+    arena_drop(&u->work, u->names.table); // nothing is looked up any more
+    arena_drop(&u->work, u->values.index);
     m->small_int_bits = (uint8_t)u->options.small_int_bits;
     m->n_qstr = (uint32_t)u->codegen->qstrs.n;
     m->qstrs = compiler_qstrs(u, u->codegen);
@@ -116,16 +118,15 @@ static struct mpy_module *compiler_module(struct unit *u, const struct mpy_code 
     return m;
 }
 
-// The operations of scopes before the one just emitted are not needed any more: memory goes back
-// while that of the code grows.
-static uint32_t compiler_forget(const struct codegen *c, uint32_t done, uint32_t scope)
+// A scope is not needed any more when its code is there: memory goes back while that of the code
+// grows.
+static void compiler_forget(struct emit *e, uint32_t done)
 {
-    uint32_t now = c->scopes.at[scope].ir;
-    if (now - done < COMPILER_FORGET) {
-        return done;
+    struct scope *scopes = e->c->scopes.at;
+    if (done - e->forgotten >= COMPILER_FORGET) {
+        arena_forget(&e->u->work, scopes, e->forgotten * sizeof *scopes, done * sizeof *scopes);
+        e->forgotten = done;
     }
-    arena_forget(c->ir.at, done, now);
-    return now;
 }
 
 static const struct mpy_code *compiler_emit(struct unit *u)
@@ -137,10 +138,10 @@ static const struct mpy_code *compiler_emit(struct unit *u)
     e->c = c;
     e->codes = arena_alloc(u->out, c->scopes.n * sizeof *e->codes);
     emitter->begin(e);
-    for (uint32_t i = 0, done = 0; i < c->scopes.n; i++) {
+    for (uint32_t i = 0; i < c->scopes.n; i++) {
         e->codes[i] = (struct mpy_code){0};
         emitter->scope(e, i);
-        done = compiler_forget(c, done, i);
+        compiler_forget(e, i + 1);
     }
     return e->codes;
 }

@@ -11,6 +11,7 @@ struct emit { // what emitters share while a module is emitted
     struct unit *u;
     struct codegen *c;
     struct mpy_code *codes; // one for each scope
+    uint32_t forgotten;     // scopes that are not needed any more
     void *state;            // the emitter's own, kept between scopes
 };
 
@@ -19,7 +20,7 @@ struct emitter {
     // Readies e->state before the first scope.
     void (*begin)(struct emit *e);
     // Fills e->codes[scope]. Names and constants are entered into the module's tables in the order
-    // of their use.
+    // of their use. Scopes before it are forgotten.
     void (*scope)(struct emit *e, uint32_t scope);
 };
 

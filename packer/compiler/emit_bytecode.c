@@ -3,6 +3,9 @@
 //
 // Facts: MicroPython py/emitbc.c, py/bc.h, py/bc0.h, releases 1.19 to 1.29.
 #include "packer/compiler/emit.h"
+
+#include <string.h>
+
 #include "packer/compiler/jumps.h"
 
 enum {
@@ -28,9 +31,12 @@ enum {
     BC_FASTS = 16,
     BC_SMALL_INT_LOW = -16,
     BC_SMALL_INT_HIGH = 47,
-    BC_INT_GROUPS = 10,  // of seven bits in 64
-    BC_ITER_SLOTS = 4,   // of a for loop on the stack
-    BC_CELL_MAX = 255,   // a cell's local has one byte in the prelude
+    BC_INT_GROUPS = 10, // of seven bits in 64
+    BC_ITER_SLOTS = 4,  // of a for loop on the stack
+    BC_CELL_MAX = 255,  // a cell's local has one byte in the prelude
+    BC_FIRST_MARKS = 256,
+    BC_FAR = 1 << 13,    // bytes: in less code, hardly a jump is too far
+    BC_FORGET = 1 << 20, // bytes of operations
     BC_FLAGS_SIG = 0x0f, // scope flags in the prelude
 };
 
@@ -45,10 +51,12 @@ struct bytecode {
     size_t n_marks, cap_marks;
     uint32_t *labels; // offsets
     uint32_t cap_labels;
+    struct words arguments; // names
     struct words children;
     int stack, stack_max;
-    bool suppress; // after a jump, return or raise
-    bool returned; // the last operation was a return
+    uint32_t forgotten; // bytes of operations that are done with
+    bool suppress;      // after a jump, return or raise
+    bool returned;      // the last operation was a return
 };
 
 // Where the scope begins, for errors.
@@ -134,7 +142,7 @@ static void bc_small_int(struct bytecode *b, int64_t v)
 static void bc_mark(struct bytecode *b, unsigned kind, uint32_t arg)
 {
     if (b->n_marks == b->cap_marks) {
-        size_t cap = b->cap_marks ? b->cap_marks * 2 : 256;
+        size_t cap = unit_grown(b->cap_marks, BC_FIRST_MARKS, sizeof *b->marks);
         b->marks = arena_resize(&b->u->work, b->marks, cap * sizeof *b->marks);
         b->cap_marks = cap;
     }
@@ -376,7 +384,7 @@ static const uint8_t *bc_special(struct bytecode *b, enum ir_op op, uint32_t arg
         bc_id(b, bc_id_at(b->s, arg), &bc_delete);
         break;
     case IR_STORE_PARENT_ID:
-        bc_id(b, bc_id_at(scope_parent(&b->e->c->scopes, b->s), arg), &bc_store);
+        bc_id(b, bc_id_at(b->s->outer->parent, arg), &bc_store);
         break;
     case IR_LOAD_SELF:
         bc_self(b);
@@ -432,13 +440,23 @@ static void bc_body(struct bytecode *b)
             break;
         }
     }
+    uint32_t done = (uint32_t)(end - ir);
+    if (done - b->forgotten >= BC_FORGET) {
+        arena_forget(&b->u->work, c->ir.at, b->forgotten,
+                     done); // memory goes back while that of the code grows
+        b->forgotten = done;
+    }
 }
 
 // The names of the arguments, by local number; those that have none are closed over.
 static void bc_argument_names(struct bytecode *b)
 {
     uint32_t n = b->s->positional + b->s->keyword_only;
-    uint32_t *names = arena_calloc(&b->u->work, n, sizeof *names);
+    b->arguments.n = 0;
+    uint32_t *names = words_reserve(b->u, &b->arguments, n);
+    for (uint32_t i = 0; i < n; i++) {
+        names[i] = 0;
+    }
     for (uint32_t i = 0; i < b->s->n_ids; i++) {
         const struct id *id = &b->s->ids[i];
         if (id->flags & ID_PARAM && id->local < n && !names[id->local]) {
@@ -466,19 +484,25 @@ static void bc_write_line(struct bytecode *b, struct text *out, uint32_t bytes, 
     }
 }
 
-static bool bc_write_jump(struct bytecode *b, struct text *out, const struct mark *m, uint32_t at)
+static noreturn void bc_overflow(struct bytecode *b)
 {
-    bool is_signed = jump_is_signed(m);
+    unit_raise(b->u, "RuntimeError", bc_place(b), "bytecode overflow");
+}
+
+static void bc_write_jump(struct bytecode *b, struct text *out, const struct mark *m, uint32_t at)
+{
     int64_t offset = (int64_t)b->labels[m->arg] - at - 2;
     text_byte(b->u, out, (uint8_t)(MARK_JUMPS + m->kind));
     if (jump_is_short(m, offset)) {
-        text_byte(b->u, out, (uint8_t)(offset + (is_signed ? 0x40 : 0)));
-        return true;
+        text_byte(b->u, out, (uint8_t)(offset + (jump_is_signed(m) ? 0x40 : 0)));
+        return;
     }
-    offset += (is_signed ? 0x4000 : 0) - 1;
+    if (!jump_reaches(m, offset)) {
+        bc_overflow(b);
+    }
+    offset = jump_long(m, offset);
     text_byte(b->u, out, (uint8_t)(0x80 | (offset & 0x7f)));
     text_byte(b->u, out, (uint8_t)((uint64_t)offset >> 7));
-    return offset >= 0 && offset <= 0x7fff;
 }
 
 static void bc_write_lines(struct bytecode *b, struct text *out)
@@ -499,19 +523,15 @@ static void bc_write_lines(struct bytecode *b, struct text *out)
 static void bc_write_code(struct bytecode *b, struct text *out)
 {
     size_t begin = out->n, from = 0;
-    bool fits = true;
     for (size_t i = 0; i < b->n_marks; i++) {
         const struct mark *m = &b->marks[i];
         if (mark_is_jump(m)) {
             text_put(b->u, out, b->code.at + from, m->at - from);
             from = m->at;
-            fits &= bc_write_jump(b, out, m, (uint32_t)(out->n - begin));
+            bc_write_jump(b, out, m, (uint32_t)(out->n - begin));
         }
     }
     text_put(b->u, out, b->code.at + from, b->code.n - from);
-    if (!fits) {
-        unit_raise(b->u, "RuntimeError", bc_place(b), "bytecode overflow");
-    }
 }
 
 // xSSSSEAA [xFSSKAED ...]: stack, exceptions, flags and arguments, interleaved.
@@ -574,6 +594,9 @@ static uint32_t bc_settle(struct bytecode *b, uint32_t cells)
 {
     struct jumps j = {.u = b->u, .marks = b->marks, .n = b->n_marks};
     uint32_t names = (uint32_t)b->names.n;
+    if (b->code.n >= BC_FAR && !jumps_may_reach(&j, b->labels)) {
+        bc_overflow(b);
+    }
     uint32_t info = names + jumps_begin(&j, b->labels, b->s->labels).lines;
     uint32_t last_jumps = 0, last_info = 0;
     for (;;) {
@@ -623,8 +646,10 @@ static void bc_children(struct bytecode *b, struct mpy_code *code)
 static void bc_need_labels(struct bytecode *b, uint32_t n)
 {
     if (n > b->cap_labels) {
-        b->labels = arena_calloc(&b->u->work, n * 2, sizeof *b->labels);
-        b->cap_labels = n * 2;
+        uint32_t cap = n + n / 4;
+        b->labels = arena_resize(&b->u->work, b->labels, cap * sizeof *b->labels);
+        memset(b->labels, 0, cap * sizeof *b->labels);
+        b->cap_labels = cap;
     }
 }
 

@@ -36,6 +36,7 @@ static void gen_named_declare(struct codegen *c, node name)
 static void gen_named_in_parent(struct codegen *c, uint32_t target)
 {
     struct scope *parent = scope_parent(&c->scopes, gen_scope(c));
+    gen_scope(c)->flags |= SCOPE_STORES_OUT;
     gen_op(c, IR_STORE_PARENT_ID, scope_modify(c->u, parent, target));
 }
 

@@ -59,6 +59,29 @@ static struct jump_sizes jumps_plain_pass(struct jumps *j, bool first)
     return sizes;
 }
 
+bool jumps_may_reach(const struct jumps *j, uint32_t *labels)
+{
+    uint32_t jumps = 0;
+    for (size_t i = 0; i < j->n; i++) {
+        const struct mark *m = &j->marks[i];
+        if (m->kind == MARK_LABEL) {
+            labels[m->arg] = m->at + jumps;
+        }
+        jumps += mark_is_jump(m) ? JUMP_SHORT : 0;
+    }
+    jumps = 0;
+    for (size_t i = 0; i < j->n; i++) {
+        const struct mark *m = &j->marks[i];
+        if (mark_is_jump(m)) {
+            if (!jump_reaches(m, (int64_t)labels[m->arg] - (m->at + jumps) - 2)) {
+                return false;
+            }
+            jumps += JUMP_SHORT;
+        }
+    }
+    return true;
+}
+
 // ---- Blocks ----
 
 static uint32_t jumps_block_of(const struct jumps *j, uint32_t label)

@@ -45,6 +45,16 @@ static inline bool jump_is_short(const struct mark *m, int64_t offset)
 {
     return jump_is_signed(m) ? offset >= -64 && offset <= 63 : offset >= 0 && offset <= 127;
 }
+// What the two bytes of a long jump hold; a wrong jump is one that does not fit them.
+static inline int64_t jump_long(const struct mark *m, int64_t offset)
+{
+    return offset + (jump_is_signed(m) ? 0x4000 : 0) - 1;
+}
+static inline bool jump_reaches(const struct mark *m, int64_t offset)
+{
+    return jump_is_short(m, offset) ||
+           (jump_long(m, offset) >= 0 && jump_long(m, offset) <= 0x7fff);
+}
 // One step of a line table's entry: how far it goes in bytes and lines.
 struct line_step {
     uint32_t bytes, lines;
@@ -78,6 +88,9 @@ struct jumps {
     uint32_t *label_marks; // where each label is among the marks
 };
 
+// True if all jumps reach their labels when all are short. If one does not, the passes, which may
+// be many, would end with it. labels is scratch.
+bool jumps_may_reach(const struct jumps *j, uint32_t *labels);
 // The first pass: no label is known, all jumps are long. labels has room for n_labels.
 struct jump_sizes jumps_begin(struct jumps *j, uint32_t *labels, uint32_t n_labels);
 // A further pass.

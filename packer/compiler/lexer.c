@@ -36,9 +36,12 @@ static bool lexer_is(uint8_t c, unsigned classes)
 static void lexer_pop(struct lexer *lx)
 {
     while (lx->p == lx->end && lx->outer) {
-        lx->p = lx->outer->p;
-        lx->end = lx->outer->end;
-        lx->outer = lx->outer->outer;
+        struct lexer_input *in = lx->outer;
+        lx->p = in->p;
+        lx->end = in->end;
+        lx->outer = in->outer;
+        in->outer = lx->spare;
+        lx->spare = in;
         if (!lx->outer) {
             lx->injecting = 0;
             lx->arguments.n = 0;

@@ -16,6 +16,9 @@ struct lexer {
     struct unit *u;
     const uint8_t *p, *end;    // *end is NUL
     struct lexer_input *outer; // what follows p..end; NULL in the source itself
+    struct lexer_input *spare; // read to their ends
+    uint8_t *calls;            // room for calls that strings become
+    size_t calls_left;         // bytes
     uint32_t line;
 
     // The token.

@@ -8,8 +8,8 @@
 enum {
     SCOPE_FIRST_CAP = 64,
     SCOPE_FIRST_IDS = 2,
-    SCOPE_LINEAR = 8, // up to so many identifiers a search is faster than a hash
-    SCOPE_BLOCK = 64, // room for so many is a block of its own, freed when it is too small
+    SCOPE_LINEAR = 16, // up to so many identifiers a search is faster than a hash
+    SCOPE_BLOCK = 64,  // room for so many is a block of its own, freed when it is too small
     SCOPE_NOT_FOUND = UINT32_MAX,
     SCOPE_LOCALS = (1 << 26) - 1, // names of a script are fewer, by its size
     SCOPE_DEPTH = 8000,           // code within code: the reader, format/mpy/read.c, follows 8192
@@ -24,12 +24,12 @@ struct scope *scope_add(struct unit *u, struct scopes *all, enum scope_kind kind
                         node tree, uint32_t name)
 {
     if (all->n == all->cap) {
-        uint32_t cap = all->cap ? all->cap * 2 : SCOPE_FIRST_CAP;
+        uint32_t cap = (uint32_t)unit_grown(all->cap, SCOPE_FIRST_CAP, sizeof *all->at);
         all->at = arena_resize(&u->work, all->at, cap * sizeof *all->at);
         all->cap = cap;
     }
     struct scope *s = &all->at[all->n++];
-    *s = (struct scope){.kind = kind & 0xf, .parent = parent, .tree = tree, .name = name};
+    *s = (struct scope){.kind = kind & 7, .parent = parent, .tree = tree, .name = name};
     s->depth = parent ? all->at[parent - 1].depth + 1 : 0;
     if (s->depth > SCOPE_DEPTH) {
         unit_too_deep(u, UNIT_NOWHERE);
@@ -86,8 +86,10 @@ static void scope_grow(struct unit *u, struct scope *s)
     size_t slots = room > SCOPE_LINEAR ? 2 * (size_t)room : 0;
     size_t size = room * sizeof *s->ids + slots * sizeof(uint32_t);
     struct id *old = s->ids;
-    s->ids = room >= SCOPE_BLOCK ? arena_resize(&u->work, NULL, size) : arena_alloc(&u->work, size);
-    if (old) {
+    if (room < SCOPE_BLOCK) {
+        s->ids = arena_grow(&u->work, old, had * sizeof *old, size);
+    } else {
+        s->ids = arena_resize(&u->work, NULL, size);
         memcpy(s->ids, old, s->n_ids * sizeof *old);
     }
     if (had >= SCOPE_BLOCK) {
@@ -294,11 +296,13 @@ void scope_number(struct unit *u, struct scopes *all, struct scope *s)
     }
     scope_number_locals(u, s);
     uint32_t n = parent ? scope_count_free(s) : 0;
-    if (!n && swapped[0] == swapped[1]) {
+    bool out = s->flags & SCOPE_STORES_OUT;
+    if (!n && !out && swapped[0] == swapped[1]) {
         return;
     }
     s->outer = arena_calloc(&u->work, 1, sizeof *s->outer + n * sizeof *s->outer->closure);
     memcpy(s->outer->swapped, swapped, sizeof swapped);
+    s->outer->parent = out ? arena_dup(&u->work, parent, sizeof *parent) : NULL;
     if (n) {
         scope_list_closure(s, parent);
     }

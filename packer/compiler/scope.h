@@ -20,6 +20,7 @@ enum scope_flag { // of the prelude
     SCOPE_VARKEYWORDS = 2,
     SCOPE_VARARGS = 4,
     SCOPE_DEFKWARGS = 8,
+    SCOPE_STORES_OUT = 16, // not of the prelude: it has IR_STORE_PARENT_ID
 };
 
 enum id_kind {
@@ -43,8 +44,8 @@ struct id {
 };
 
 struct scope {
-    unsigned kind : 4;   // enum scope_kind
-    unsigned flags : 4;  // enum scope_flag
+    unsigned kind : 3;   // enum scope_kind
+    unsigned flags : 5;  // enum scope_flag
     unsigned depth : 24; // scopes around it
     uint32_t parent;     // index + 1; 0 = none
     union {
@@ -62,6 +63,7 @@ struct scope {
 };
 
 struct scope_outer {
+    const struct scope *parent; // a copy, if it stores there
     uint32_t swapped[2]; // places that *args and the last parameter exchanged, if they differ
     uint32_t n_closure;
     uint32_t closure[]; // places in the parent of what is closed over, in order

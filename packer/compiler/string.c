@@ -12,6 +12,7 @@ enum {
     // to hurt.
     STRING_INJECT_FACTOR = 64,
     STRING_INJECT_FREE = 1 << 14,
+    STRING_CALLS = 4096,        // bytes of room for calls that strings become
     STRING_TEMPLATE_ARGS = 255, // a call has at most this many; upstream then passes a tuple
 };
 
@@ -557,7 +558,12 @@ static struct string_prefix string_prefix(const struct lexer *lx)
 
 static void string_push(struct lexer *lx, const uint8_t *p, size_t n)
 {
-    struct lexer_input *in = arena_alloc(&lx->u->work, sizeof *in);
+    struct lexer_input *in = lx->spare;
+    if (in) {
+        lx->spare = in->outer;
+    } else {
+        in = arena_alloc(&lx->u->work, sizeof *in);
+    }
     *in = (struct lexer_input){lx->p, lx->end, lx->outer};
     lx->outer = in;
     lx->p = p;
@@ -590,6 +596,22 @@ void lexer_start_call(struct lexer *lx)
     lx->injecting = lx->arguments.n;
 }
 
+// A copy that stays, as strings may point into it, with a NUL at its end. What may be looked at
+// beyond that is there, whatever it is.
+static const uint8_t *string_keep(struct lexer *lx, const char *text, size_t n)
+{
+    if (lx->calls_left < n + UNIT_TEXT_PAD) {
+        lx->calls_left = n + UNIT_TEXT_PAD > STRING_CALLS ? n + UNIT_TEXT_PAD : STRING_CALLS;
+        lx->calls = arena_calloc(&lx->u->work, lx->calls_left, 1);
+    }
+    uint8_t *copy = lx->calls;
+    memcpy(copy, text, n);
+    copy[n] = 0;
+    lx->calls += n + 1;
+    lx->calls_left -= n + 1;
+    return copy;
+}
+
 // Upstream ends a source with a line end if it has none; at the end of the source, inside brackets,
 // the call is what comes last and gets it.
 static void string_inject(struct lexer *lx)
@@ -599,8 +621,7 @@ static void string_inject(struct lexer *lx)
         string_argument_byte(lx, '\n');
     }
     size_t n = lx->arguments.n;
-    uint8_t *copy = arena_alloc(&lx->u->work, n + UNIT_TEXT_PAD);
-    memcpy(copy, lx->arguments.at, n + UNIT_TEXT_PAD);
+    const uint8_t *copy = string_keep(lx, lx->arguments.at, n);
     lx->arguments.n = 0;
     string_push(lx, copy, n);
 }

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { UNIT_FIRST_CAP = 256 };
+enum {
+    UNIT_FIRST_CAP = 256,
+    UNIT_LARGE = 1 << 20, // bytes: larger blocks grow in place or move without a copy
+};
 
 noreturn void unit_fail(struct unit *u, enum diag_code code)
 {
@@ -117,10 +120,15 @@ noreturn void unit_too_deep(struct unit *u, struct unit_place place)
     unit_raise(u, "RuntimeError", place, "maximum recursion depth exceeded");
 }
 
+size_t unit_grown(size_t cap, size_t first, size_t item)
+{
+    return !cap ? first : cap * item < UNIT_LARGE ? cap * 2 : cap + cap / 4;
+}
+
 // The capacity that holds n more, at least doubled so that growing stays linear.
 static size_t unit_capacity(struct unit *u, size_t used, size_t cap, size_t n, size_t item)
 {
-    size_t want = cap ? cap * 2 : UNIT_FIRST_CAP;
+    size_t want = unit_grown(cap, UNIT_FIRST_CAP, item);
     if (n > SIZE_MAX / item / 4 - used) {
         unit_fail(u, DIAG_NOMEM);
     }

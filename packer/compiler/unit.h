@@ -69,6 +69,8 @@ struct words {
     size_t n, cap;
 };
 
+// The next capacity of an array of such items: doubled, or if it is large, a quarter more.
+size_t unit_grown(size_t cap, size_t first, size_t item);
 // Makes room for n more words and returns where they go; n is not yet counted.
 uint32_t *words_reserve(struct unit *u, struct words *w, size_t n);
 void words_free(struct unit *u, struct words *w);

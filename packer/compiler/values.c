@@ -8,7 +8,7 @@ enum { VALUES_FIRST_CAP = 64 };
 
 static void *values_grow(struct unit *u, void *at, uint32_t *cap, size_t item)
 {
-    uint32_t want = *cap ? *cap * 2 : VALUES_FIRST_CAP;
+    uint32_t want = (uint32_t)unit_grown(*cap, VALUES_FIRST_CAP, item);
     if (want > VALUES_MAX) {
         unit_fail(u, DIAG_NOMEM);
     }

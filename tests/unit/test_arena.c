@@ -26,6 +26,30 @@ Test(arena, blocks_grow_and_are_counted)
     cr_expect_eq(a.total, 0);
 }
 
+Test(arena, what_is_forgotten_of_a_block_does_not_count)
+{
+    enum { SIZE = 3 << 20, HALF = SIZE / 2 };
+    struct arena a;
+    arena_init(&a, 5 << 20);
+    char *p = arena_resize(&a, NULL, HALF);
+    memset(p, 'p', HALF);
+    p = arena_resize(&a, p, SIZE);
+    cr_assert_not_null(p);
+    memset(p + HALF, 'q', HALF);
+    cr_expect_null(arena_resize(&a, NULL, SIZE), "over the limit");
+    arena_forget(&a, p, 0, 1000);
+    arena_forget(&a, p, 1000, HALF);
+    cr_expect_eq(a.total, SIZE - HALF);
+    cr_expect_eq(a.most, SIZE);
+    cr_expect_eq(p[HALF], 'q', "only what was named");
+    cr_expect_eq(p[SIZE - 1], 'q');
+    cr_expect_not_null(arena_resize(&a, NULL, SIZE));
+    arena_drop(&a, p);
+    cr_expect_eq(a.total, SIZE);
+    arena_free(&a);
+    cr_expect_eq(a.total, 0);
+}
+
 Test(arena, blocks_are_dropped_in_any_order)
 {
     for (unsigned order = 0; order < 6; order++) {
