@@ -5,7 +5,10 @@ BENCH ?=
 $(BUILD)/bench-measure: $(call obj,tests/bench/measure.c)
 	$(CC) $(SAN) $(LDFLAGS) -o $@ $^
 
-bench: all $(BUILD)/bench-measure
+$(BUILD)/bench-shapes: $(call obj,tests/bench/shapes.c tests/lib/shapes.c) $(BUILD)/libformat.a
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+bench: all $(BUILD)/bench-measure $(BUILD)/bench-shapes
 	python3 tests/bench/run.py --build $(BUILD) $(BENCH)
 
 .PHONY: bench

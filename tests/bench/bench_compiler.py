@@ -1,5 +1,6 @@
 """The compiler against mpy-cross of the newest release, in the same run."""
 import os
+import subprocess
 import sys
 
 from run import Row, Skip
@@ -127,6 +128,33 @@ def library(bench, sides):
     yield Row("  again, over the same outputs", again, theirs_again, needed=20)
 
 
+SHAPE_SIZE = 4_000_000
+SHAPE_FLOOR = 4 << 20
+
+
+def shapes(bench, ours):
+    """Scripts of one construct alone. Without source lines: a function's table of lines counts from
+    line 1, so that 400,000 functions have an output many times their source."""
+    folder = os.path.join(bench.work, "shapes")
+    os.makedirs(folder)
+    listed = subprocess.run([bench.program("bench-shapes"), folder, str(SHAPE_SIZE)], check=True,
+                            capture_output=True, text=True).stdout
+    memory, time = [], []
+    for line in listed.splitlines():
+        number, name = line.split("\t")
+        path = os.path.join(folder, number + ".py")
+        _, least, peak, _ = bench.measure([ours, "-X", "no-source-lines", "-o", "s.mpy", path], 1)
+        memory.append(((peak * 1024 - SHAPE_FLOOR) / SHAPE_SIZE, name))
+        time.append((least / (SHAPE_SIZE / 1e6), name))
+    memory.sort(reverse=True)
+    for ratio, name in memory[:6]:
+        yield Row(f"  memory over 4 MB of {name}", ratio, limit=12, unit="x")
+    over = sum(ratio > 12 for ratio, _ in memory)
+    yield Row(f"  of {len(memory)} kinds of source, over 12x", over, limit=0, unit="")
+    took, name = max(time)
+    yield Row(f"  slowest: ms for 1 MB of {name}", took, unit="ms")
+
+
 def rows(bench):
     sides = Sides(bench)
     yield from sides.compare("200 lines, process start included", ordinary(200), None, 200, 100)
@@ -145,6 +173,7 @@ def rows(bench):
     yield from sides.compare("10 MB list of ints", int_list(10_000_000), 150, 7, 1, "64m")
     size, took, memory = sides.last
     yield Row("  peak memory over the source", memory * 1024 / size, limit=12, unit="x")
+    yield from shapes(bench, sides.ours)
     try:
         yield from library(bench, sides)
     except Skip as e:
