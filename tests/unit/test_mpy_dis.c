@@ -31,19 +31,19 @@ static const struct mpy_code body = {.data = body_bytes,
                                      .n_children = 4,
                                      .children = (struct mpy_code *const *)children};
 static const struct mpy_qstr qstrs[] = {{"t.py", 4, 0}, {"<module>", 8, 16}, {"a\nb", 3, 0}};
-static const struct mpy_obj items[] = {{MPY_OBJ_INT, 2, (const uint8_t *)"-1", NULL},
-                                       {MPY_OBJ_NONE, 0, NULL, NULL}};
+static const struct mpy_obj items[] = {{MPY_OBJ_INT, 2, {(const uint8_t *)"-1"}},
+                                       {MPY_OBJ_NONE, 0, {NULL}}};
 static char digits[300];
 static const struct mpy_obj objs[] = {
-    {MPY_OBJ_FUN_TABLE, 0, NULL, NULL},
-    {MPY_OBJ_STR, 5, (const uint8_t *)"a\0'\\\n", NULL},
-    {MPY_OBJ_BYTES, 1, (const uint8_t *)"\xff", NULL},
-    {MPY_OBJ_COMPLEX, 2, (const uint8_t *)"1j", NULL},
-    {MPY_OBJ_TUPLE, 2, NULL, items},
-    {MPY_OBJ_TUPLE, 1, NULL, items},
-    {MPY_OBJ_ELLIPSIS, 0, NULL, NULL},
-    {MPY_OBJ_INT, sizeof digits, (const uint8_t *)digits, NULL},
-    {MPY_OBJ_STR, sizeof digits, (const uint8_t *)digits, NULL},
+    {MPY_OBJ_FUN_TABLE, 0, {NULL}},
+    {MPY_OBJ_STR, 5, {(const uint8_t *)"a\0'\\\n"}},
+    {MPY_OBJ_BYTES, 1, {(const uint8_t *)"\xff"}},
+    {MPY_OBJ_COMPLEX, 2, {(const uint8_t *)"1j"}},
+    {MPY_OBJ_TUPLE, 2, {.items = items}},
+    {MPY_OBJ_TUPLE, 1, {.items = items}},
+    {MPY_OBJ_ELLIPSIS, 0, {NULL}},
+    {MPY_OBJ_INT, sizeof digits, {(const uint8_t *)digits}},
+    {MPY_OBJ_STR, sizeof digits, {(const uint8_t *)digits}},
 };
 static const struct mpy_module sample = {.sub_version = 3,
                                          .arch = MPY_ARCH_ARMV7EM,
