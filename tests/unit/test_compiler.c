@@ -241,7 +241,7 @@ Test(compiler, large_scripts_stay_within_the_limit)
         bytes_printf(&text, "x%u = [lambda a: a + %u, 'some string %u', {a for a in b}]\n", i, i,
                      i);
     }
-    for (size_t limit = 1 << 20; limit <= 64 << 20; limit *= 4) {
+    for (size_t limit = 1 << 20; limit <= 64 << 20; limit *= 8) {
         arena_init(&a, limit);
         diag_init(&d);
         bytes_out_init(&out);
