@@ -45,14 +45,6 @@ enum diag_code build_type(struct cli *cli, const char *type, enum image_kind *ki
     return DIAG_OK;
 }
 
-enum diag_code build_distinct(struct cli *cli, const char *output, const char *input)
-{
-    if (input && strcmp(output, "-") != 0 && file_same(output, input)) {
-        return cli_usage_error(cli, "the output %s would replace an input", output);
-    }
-    return DIAG_OK;
-}
-
 static enum diag_code parse_region(struct cli *cli, struct build *b)
 {
     const char *p = b->region;
@@ -111,26 +103,29 @@ const char *build_list_name(struct cli *cli, const struct build *b)
     return arena_printf(&cli->arena, "%s.modules", b->output);
 }
 
-// No output may be one of the inputs.
+// No output may be one of the inputs, as far as they are known.
 static enum diag_code check_output(struct cli *cli, const struct build *b, const char *output)
 {
-    enum diag_code err = build_distinct(cli, output, b->firmware);
-    for (unsigned i = 0; i < b->keys.n && !err; i++) {
-        err = build_distinct(cli, output, b->keys.items[i]);
+    const char *const files[] = {b->firmware,        b->boot,  b->main,
+                                 b->passphrase_file, b->board, b->project};
+    enum diag_code err = DIAG_OK;
+    for (unsigned i = 0; i < sizeof files / sizeof *files && !err; i++) {
+        err = cli_distinct(cli, output, files[i]);
     }
-    for (unsigned i = 0; i < b->args.n && !err; i++) {
-        err = build_distinct(cli, output, b->args.items[i]);
+    err = err ? err : cli_distinct_all(cli, output, &b->keys);
+    err = err ? err : cli_distinct_all(cli, output, &b->args);
+    err = err ? err : cli_distinct_all(cli, output, &b->list.manifests);
+    for (unsigned i = 0; i < b->list.n && !err; i++) {
+        err = cli_distinct(cli, output, b->list.items[i].path);
     }
     return err;
 }
 
-static enum diag_code check_list(struct cli *cli, const struct build *b)
+static enum diag_code check_outputs(struct cli *cli, const struct build *b)
 {
-    if (!b->splice.detach_modules) {
-        return DIAG_OK;
-    }
-    if (strcmp(b->output, "-") == 0) {
-        return cli_usage_error(cli, "--detach-modules writes OUTPUT.modules: -o needs a name");
+    enum diag_code err = check_output(cli, b, b->output);
+    if (err || !b->splice.detach_modules) {
+        return err;
     }
     const char *name = build_list_name(cli, b);
     return name ? check_output(cli, b, name) : diag_nomem(&cli->diag);
@@ -150,8 +145,10 @@ enum diag_code build_check(struct cli *cli, struct build *b)
     if (b->json && file_is_stdout(b->output)) {
         return cli_usage_error(cli, "--json and -o %s both want standard output", b->output);
     }
-    enum diag_code err = check_output(cli, b, b->output);
-    err = err ? err : check_list(cli, b);
+    if (b->splice.detach_modules && file_is_stdout(b->output)) {
+        return cli_usage_error(cli, "--detach-modules writes OUTPUT.modules: -o needs a name");
+    }
+    enum diag_code err = check_outputs(cli, b);
     err = err ? err : build_type(cli, b->type, &b->kind);
     err = err ? err : parse_region(cli, b);
     err = err ? err : parse_opt_level(cli, b);
@@ -253,7 +250,8 @@ enum diag_code build_settle(struct cli *cli, struct build *b)
 
 enum diag_code build_blob(struct cli *cli, struct build *b)
 {
-    enum diag_code err = inputs_load(cli, &b->list, b->ahead, b->fw, &b->inputs, &b->modules);
+    enum diag_code err = check_outputs(cli, b); // now that the inputs are listed
+    err = err ? err : inputs_load(cli, &b->list, b->ahead, b->fw, &b->inputs, &b->modules);
     err = err ? err : production_check(cli, b->fw, b->modules, b->list.n, &b->production);
     err = err ? err : production_report(cli, &b->production, b->strict, b->quiet);
     err = err ? err

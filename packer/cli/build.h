@@ -72,7 +72,5 @@ enum diag_code build_write_list(struct cli *cli, const struct build *b);
 enum diag_code build_product(struct cli *cli, struct build *b, const struct blob *blob);
 // Parses --type. Errors: DIAG_USAGE.
 enum diag_code build_type(struct cli *cli, const char *type, enum image_kind *kind);
-// Refuses an output that is one of the inputs.
-enum diag_code build_distinct(struct cli *cli, const char *output, const char *input);
 
 #endif

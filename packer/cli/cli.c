@@ -134,6 +134,23 @@ enum diag_code cli_parse(struct cli *cli, const struct cli_command *cmd, int arg
     return err;
 }
 
+enum diag_code cli_distinct(struct cli *cli, const char *output, const char *input)
+{
+    if (input && output && file_same(output, input)) {
+        return cli_usage_error(cli, "the output %s would replace an input", output);
+    }
+    return DIAG_OK;
+}
+
+enum diag_code cli_distinct_all(struct cli *cli, const char *output, const struct cli_list *inputs)
+{
+    enum diag_code err = DIAG_OK;
+    for (unsigned i = 0; i < inputs->n && !err; i++) {
+        err = cli_distinct(cli, output, inputs->items[i]);
+    }
+    return err;
+}
+
 enum diag_code cli_print(struct cli *cli, struct bytes_out *out)
 {
     enum diag_code err = bytes_out_check(out, &cli->diag);

@@ -35,11 +35,13 @@ static enum diag_code run(struct cli *cli, int argc, char **argv)
     if (!key_file) {
         return cli_usage_error(cli, "pubkey needs a private key: -k KEY.pem");
     }
-    if (file_same(key_file, output)) {
-        return cli_usage_error(cli, "-o names the private key itself: %s", output);
-    }
     struct sign_key *key;
     struct bytes_out out;
+    err = cli_distinct(cli, output, key_file);
+    err = err ? err : cli_distinct(cli, output, pass.file);
+    if (err) {
+        return err;
+    }
     err = sign_key_read(key_file, &pass, &cli->arena, &cli->diag, &key);
     if (err) {
         return err;

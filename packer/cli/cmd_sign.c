@@ -53,7 +53,12 @@ static enum diag_code sign_check_args(struct cli *cli, const struct sign_args *a
     if (args->digest_out && file_same(args->digest_out, args->files.items[0])) {
         return cli_usage_error(cli, "--digest-out names the blob itself");
     }
-    return DIAG_OK;
+    // Keys cannot be made again. Without -o the blob is the output.
+    const char *output = args->digest_out ? args->digest_out : args->output;
+    enum diag_code err = cli_distinct_all(cli, output, &args->keys);
+    err = err ? err : cli_distinct(cli, output, args->pub);
+    err = err ? err : cli_distinct(cli, output, args->signature_in);
+    return err ? err : cli_distinct(cli, output, args->pass.file);
 }
 
 static enum diag_code sign_with_keys(struct cli *cli, const struct sign_args *args,

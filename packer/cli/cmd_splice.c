@@ -20,8 +20,8 @@ static enum diag_code make(struct cli *cli, struct build *b, const char *blob_na
     if (!b->firmware || !blob_name || !b->output) {
         return cli_usage_error(cli, "-f FIRMWARE, -b APP.frz and -o PRODUCT are needed");
     }
-    enum diag_code err = build_distinct(cli, b->output, b->firmware);
-    err = err ? err : build_distinct(cli, b->output, blob_name);
+    enum diag_code err = cli_distinct(cli, b->output, b->firmware);
+    err = err ? err : cli_distinct(cli, b->output, blob_name);
     err = err ? err : build_type(cli, b->type, &b->kind);
     err = err ? err : file_read(blob_name, &cli->arena, &cli->diag, &file);
     err = err ? err : blob_read(file.data, file.size, blob_name, &cli->arena, &cli->diag, &blob);

@@ -53,7 +53,7 @@ static enum diag_code make(struct cli *cli, struct build *b)
         return cli_usage_error(cli, "one PRODUCT and -o BASE are needed");
     }
     b->firmware = b->args.items[0];
-    enum diag_code err = build_distinct(cli, b->output, b->firmware);
+    enum diag_code err = cli_distinct(cli, b->output, b->firmware);
     err = err ? err : build_type(cli, b->type, &b->kind);
     err = err ? err : file_read(b->firmware, &cli->arena, &cli->diag, &b->file);
     return err ? err : take_out(cli, b);

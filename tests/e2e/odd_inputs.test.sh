@@ -62,6 +62,42 @@ build "4" 'dangling' "$work/dangling.py"
 mkdir "$work/none"
 build "2 3" '' "$work/none"
 
+# No output replaces what it is made of, however that was named.
+mkdir "$work/own" && cd "$work/own" || exit 1
+keep() { # keep FILE COMMAND...: refused, and the file is as it was
+    local file=$1 before
+    before=$(sha256sum <"$file")
+    shift
+    try 2 'would replace an input' "$@"
+    [ "$(sha256sum <"$file")" = "$before" ] || wrong "$file was replaced: $*"
+}
+mkdir folder && echo 'X = 7' >folder/a.py && echo 'X = 8' >b.py && echo pass >pass && cp "$stock" base
+echo 'include("inner.py"); freeze("folder")' >manifest.py && echo 'module("b.py")' >inner.py
+printf '[A]\nlike = PYBV11\n' >board.ini
+mpy-freeze keygen -o key.pem && mpy-freeze pubkey -k key.pem -o pub.pem || wrong keygen
+for command in build pack; do
+    keep folder/a.py mpy-freeze $command -f base -o folder/a.py folder
+    for file in b.py inner.py manifest.py folder/a.py; do
+        keep $file mpy-freeze $command -f base -o $file manifest.py
+    done
+    keep b.py mpy-freeze $command -f base -o b.py --main b.py
+    keep b.py mpy-freeze $command -f base -o b.py --boot b.py
+    keep key.pem mpy-freeze $command -f base -o key.pem -k key.pem b.py
+    keep pass mpy-freeze $command -f base -o pass --passphrase-file pass -k key.pem b.py
+    keep board.ini mpy-freeze $command -f base -o board.ini --board board.ini b.py
+    ln folder/a.py x.modules
+    keep folder/a.py mpy-freeze $command -f base -o x --detach-modules folder
+    rm x.modules
+done
+mpy-freeze pack -f base -o app.frz b.py >/dev/null 2>&1 || wrong pack
+keep key.pem mpy-freeze sign app.frz -k key.pem -o key.pem
+keep pass mpy-freeze sign app.frz -k key.pem --passphrase-file pass -o pass
+keep pub.pem mpy-freeze sign app.frz --digest-out pub.pem --pub pub.pem
+keep pub.pem mpy-freeze sign app.frz --signature-in pass --pub pub.pem -o pub.pem
+keep key.pem mpy-freeze pubkey -k key.pem -o key.pem
+keep pass mpy-freeze pubkey -k key.pem --passphrase-file pass -o pass
+cd - >/dev/null || exit 1
+
 # Text.
 printf 'def f():\r\n\tif 1:\r\n\t\treturn "crlf"\r\nprint(f())\r\n' >"$work/crlf.py"
 build 0 '' "$work/crlf.py"
