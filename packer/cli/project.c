@@ -231,6 +231,25 @@ static enum diag_code project_empty(struct cli *cli, const char *file)
     return DIAG_MALFORMED;
 }
 
+// No output is the project's file, another row's output or its firmware: rows are built side by
+// side.
+static enum diag_code project_distinct(struct cli *cli, const struct project *p, unsigned row)
+{
+    const struct build *b = &p->rows[row].build;
+    const char *place = path_norm(&cli->arena, b->output);
+    enum diag_code err = cli_distinct(cli, b->output, p->file);
+    for (unsigned k = 0; k < p->n && !err; k++) {
+        const struct build *other = &p->rows[k].build;
+        if (k < row && strcmp(path_norm(&cli->arena, other->output), place) == 0) {
+            return diag_set(&cli->diag, DIAG_MALFORMED, p->file,
+                            "[%s] and [%s] have the same output", p->rows[k].name,
+                            p->rows[row].name);
+        }
+        err = other->firmware ? cli_distinct(cli, b->output, other->firmware) : DIAG_OK;
+    }
+    return err;
+}
+
 // Every row needs a firmware and something to freeze; its product has a place of its own.
 static enum diag_code project_check(struct cli *cli, struct project *p)
 {
@@ -244,12 +263,11 @@ static enum diag_code project_check(struct cli *cli, struct project *p)
             return diag_set(&cli->diag, DIAG_MALFORMED, p->file, "[%s] has no '%s'",
                             p->rows[i].name, missing);
         }
-        for (unsigned k = 0; k < i; k++) {
-            if (strcmp(p->rows[k].build.output, b->output) == 0) {
-                return diag_set(&cli->diag, DIAG_MALFORMED, p->file,
-                                "[%s] and [%s] have the same output", p->rows[k].name,
-                                p->rows[i].name);
-            }
+    }
+    for (unsigned i = 0; i < p->n; i++) {
+        enum diag_code err = project_distinct(cli, p, i);
+        if (err) {
+            return err;
         }
     }
     return p->n ? DIAG_OK : project_empty(cli, p->file);
