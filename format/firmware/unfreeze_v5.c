@@ -65,9 +65,11 @@ static enum diag_code v5_find_prelude(struct unfreeze *u, uint64_t head, size_t 
     struct mpy_code *c = f->code;
     struct mpy_prelude p;
     size_t limit = rest < V5_NATIVE_MAX ? rest : V5_NATIVE_MAX, at = 0;
+    limit = u->budget < limit ? (size_t)u->budget : limit;
     while (at < limit && !v5_is_prelude(u, c->data, limit, at, head, &p)) {
         at++;
     }
+    u->budget -= at;
     if (at == limit) {
         return unfreeze_fail(u, c->at, "machine code", "has no prelude");
     }
@@ -103,7 +105,8 @@ static void v5_measure(struct unfreeze *u, struct unfreeze_fun *f, uint64_t *n_c
     struct diag *said = u->diag;
     uint64_t word = 0, i = (uint64_t)f->v5->n_args + f->n_own;
     u->diag = NULL;
-    for (*n_children = 0; *n_children + f->v5->n_objs < V5_TABLE_MAX; i++) {
+    for (*n_children = 0; *n_children + f->v5->n_objs < V5_TABLE_MAX && u->budget; i++) {
+        u->budget--;
         uint64_t at = v5_entry(u, f, i);
         bool readable = image_word(u->fw->image, at, u->fw->ptr, &word) && word;
         if (readable && v5_is_raw(u, word)) {
