@@ -107,7 +107,7 @@ static const uint8_t *elf_at(const struct elf *e, uint64_t vaddr, uint64_t size)
 }
 
 // The number of relocations is bounded: an entry takes space in the file, and RELR, where one
-// bitmap covers up to 63 words, must name words of the file in rising order.
+// bitmap covers up to 63 words, must not name more words than the file has.
 static struct image_reloc *elf_new_reloc(struct image *img, struct elf_dynamic *dyn)
 {
     if (dyn->n == dyn->cap) {
@@ -249,7 +249,8 @@ static enum diag_code elf_relr_word(struct image *img, const struct elf *e, stru
 }
 
 // RELR: an even word is an address to relocate; an odd one is a bitmap for the 31 or 63 words that
-// follow what came before it.
+// follow what came before it. Linkers take the sections in an order of their own, and may go on
+// with an address that the bitmap before it could still name.
 static enum diag_code elf_relr_table(struct image *img, const struct elf *e,
                                      struct elf_dynamic *dyn, struct diag *d)
 {
@@ -259,12 +260,16 @@ static enum diag_code elf_relr_table(struct image *img, const struct elf *e,
     if (size && !p) {
         return elf_bad_table(img, "DT_RELR", dyn->tag[DT_RELR], size, d);
     }
+    size_t most = dyn->n + img->file_size / word;
     enum diag_code err = DIAG_OK;
     for (uint64_t i = 0; i < size / word && !err; i++) {
         uint64_t v = elf_get(e, p + i * word);
+        if (dyn->n > most) {
+            return diag_set_binary(d, DIAG_MALFORMED, img->name, 0, "DT_RELR",
+                                   "names more words than the file has");
+        }
         if (!(v & 1)) {
-            err = v < where ? elf_bad_table(img, "DT_RELR", v, word, d)
-                            : elf_relr_word(img, e, dyn, v, d);
+            err = elf_relr_word(img, e, dyn, v, d);
             where = v + word;
             continue;
         }

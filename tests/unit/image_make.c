@@ -96,13 +96,13 @@ static void put_symbol(const struct elf_maker *m, struct bytes_out *out, uint32_
 static void put_dynamic(const struct elf_maker *m, struct bytes_out *out, uint64_t data)
 {
     unsigned word = m->is64 ? 8 : 4;
-    uint64_t tables = data + 8 * 2 * word, words = tables + 7 * word;
+    uint64_t tables = data + 8 * 2 * word, words = tables + 8 * word;
     const uint64_t tags[8][2] = {{m->is64 ? 7 : 21, tables},
                                  {m->is64 ? 8 : 21, 3 * word},
                                  {17, tables + 3 * word},
                                  {18, 2 * word},
                                  {36, tables + 5 * word},
-                                 {35, 2 * word},
+                                 {35, 3 * word},
                                  {m->is64 ? 0x6ffffff9 : 0x6ffffffa, 1},
                                  {0, 0}};
     for (unsigned i = 0; i < 8; i++) {
@@ -118,8 +118,9 @@ static void put_dynamic(const struct elf_maker *m, struct bytes_out *out, uint64
     put_word(m, out, 0x1234);
     put_word(m, out, words + word); // REL
     put_word(m, out, relative);
-    put_word(m, out, words + 2 * word); // RELR: an address, a bitmap for the two words behind it
-    put_word(m, out, 1 | 2 | 4);
+    put_word(m, out, words + 4 * word); // RELR: an address; then, as mold writes it, one before it
+    put_word(m, out, words + 2 * word); // and a bitmap for the word behind that
+    put_word(m, out, 1 | 2);
     for (unsigned i = 0; i < 5; i++) {
         put_word(m, out, 0x100 * i);
     }
