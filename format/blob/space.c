@@ -105,6 +105,11 @@ static void space_push(struct space *s, uint64_t addr, uint64_t size, enum space
     }
 }
 
+static bool space_byte_fills(uint8_t b)
+{
+    return b == 0 || b == 0xff;
+}
+
 static size_t space_run(const uint8_t *p, size_t n, uint8_t value)
 {
     size_t i = 1;
@@ -114,19 +119,27 @@ static size_t space_run(const uint8_t *p, size_t n, uint8_t value)
     return i;
 }
 
+// Data, and in it what space_push would make data of: single short fills with data behind them,
+// which code is full of.
 static size_t space_data(const uint8_t *p, size_t n)
 {
     size_t i = 1;
-    while (i < n && p[i] != 0 && p[i] != 0xff) {
-        i++;
+    for (;;) {
+        while (i < n && !space_byte_fills(p[i])) {
+            i++;
+        }
+        size_t run = i < n ? space_run(p + i, n - i, p[i]) : 0;
+        if (i + run == n || run >= SPACE_FILL_MIN || space_byte_fills(p[i + run])) {
+            return i;
+        }
+        i += run;
     }
-    return i;
 }
 
 static void space_scan(struct space *s, uint64_t addr, const uint8_t *p, size_t n)
 {
     while (n > 0 && !s->failed) {
-        bool fill = *p == 0 || *p == 0xff;
+        bool fill = space_byte_fills(*p);
         size_t run = fill ? space_run(p, n, *p) : space_data(p, n);
         space_push(s, addr, run, !fill ? SPACE_DATA : *p ? SPACE_FF : SPACE_00);
         addr += run;
