@@ -145,7 +145,7 @@ static uint8_t *bytes_grow(struct bytes_out *out, size_t *cap)
         return realloc(out->data, *cap);
     }
     uint8_t *p = arena_pages(cap);
-    if (p && out->size) {
+    if (p && out->data) {
         memcpy(p, out->data, out->size);
     }
     return p;
