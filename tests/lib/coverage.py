@@ -49,11 +49,12 @@ def row(lines):
 def missed(name, lines):
     text = pathlib.Path(name).read_text(encoding="utf-8").splitlines()
     for number, (count, branches) in sorted(lines.items()):
+        source = "".join(text[number - 1:number]).strip()  # none if the file was changed since
         never = [str(i) for i, taken in enumerate(branches) if taken == 0]
         if count == 0:
-            yield f"{name}:{number}: not run: {text[number - 1].strip()}"
+            yield f"{name}:{number}: not run: {source}"
         elif never:
-            yield f"{name}:{number}: branch {' '.join(never)} of {len(branches)}: {text[number - 1].strip()}"
+            yield f"{name}:{number}: branch {' '.join(never)} of {len(branches)}: {source}"
 
 
 def main():
