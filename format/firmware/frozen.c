@@ -10,7 +10,9 @@
 enum {
     FROZEN_MODULES_MAX = 65535, // each has a qstr of its own, and their numbers have 16 bits
     FROZEN_NAME_MAX = 255,
-    FROZEN_TABLES_MAX = 8,                      // the stock one, and one a splice
+    FROZEN_FOREIGN_MAX =
+        32,                // bytes that are not of a list of names in front of it: a digest has 32
+    FROZEN_TABLES_MAX = 8, // the stock one, and one a splice
     FROZEN_BODIES_MAX = 4 * FROZEN_MODULES_MAX, // what looks like one, by accident too
     FROZEN_SLOTS_MAX = 8 * FROZEN_MODULES_MAX,  // words that point to modules
     FROZEN_STARTS_MAX = 256,
@@ -290,6 +292,9 @@ static bool collect_starts(struct scan *s, struct frozen_table *t)
         t->starts[t->n_starts++] = span->run + start;
         at = start;
     }
+    // What lies in front of the first name may end in bytes that look like more of it.
+    for (unsigned k = 1; k <= FROZEN_FOREIGN_MAX && t->n_starts < FROZEN_STARTS_MAX; k++)
+        t->starts[t->n_starts++] = span->run + at + k;
     return true;
 }
 
