@@ -199,7 +199,7 @@ enum diag_code compiler_mpy(const void *source, size_t size, const char *file,
                             const struct compiler_options *options, struct arena *a, struct diag *d,
                             struct bytes_out *out)
 {
-    struct mpy_module *module;
+    struct mpy_module *module = NULL;
     enum diag_code err = compiler_tree(source, size, file, options, a, d, &module);
     if (!err) {
         mpy_write(module, out);

@@ -150,10 +150,9 @@ static bool gen_is_call(const struct codegen *c, node n)
 // super() in a method: the class and self come from the scope. Returns how many trailers it took.
 static uint32_t gen_super(struct codegen *c, const node *trailers, uint32_t n)
 {
-    const struct scope *s = gen_scope(c);
     bool found = false;
     gen_load(c, gen_known(c, NAME_CLASS));
-    s = gen_scope(c);
+    const struct scope *s = gen_scope(c);
     for (uint32_t i = 0; i < s->n_ids && !found; i++) {
         found = s->ids[i].flags & ID_PARAM;
     }

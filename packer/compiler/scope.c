@@ -90,7 +90,9 @@ static void scope_grow(struct unit *u, struct scope *s)
         s->ids = arena_grow(&u->work, old, had * sizeof *old, size);
     } else {
         s->ids = arena_resize(&u->work, NULL, size);
-        memcpy(s->ids, old, s->n_ids * sizeof *old);
+        if (old) {
+            memcpy(s->ids, old, s->n_ids * sizeof *old);
+        }
     }
     if (had >= SCOPE_BLOCK) {
         arena_drop(&u->work, old);
