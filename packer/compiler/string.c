@@ -612,6 +612,36 @@ static const uint8_t *string_keep(struct lexer *lx, const char *text, size_t n)
     return copy;
 }
 
+static void string_end_source(struct lexer *lx)
+{
+    lx->p = lx->end;
+    for (struct lexer_input *in = lx->outer; in; in = in->outer) {
+        in->p = in->end;
+    }
+}
+
+// Since 1.28 the call is read as the source is. Escapes can have put a CR there, which is a line
+// end, with or without LF; or a NUL, the end of the source, which gets a line end if there is none
+// in front of it. Upstream's look-ahead takes the first bytes as they are.
+static size_t string_read_again(struct lexer *lx, char *s, size_t n)
+{
+    enum { PLAIN_CR = 2, PLAIN = 3 };
+    size_t to = 0;
+    for (size_t i = 0; i < n; i++) {
+        char c = s[i];
+        if (c == 0 && (i < PLAIN || s[to - 1] == '\n')) {
+            string_end_source(lx);
+            break;
+        }
+        if (c == '\r' && i >= PLAIN_CR) {
+            c = '\n';
+            i += i + 1 < n && s[i + 1] == '\n';
+        }
+        s[to++] = c ? c : '\n';
+    }
+    return to;
+}
+
 // Upstream ends a source with a line end if it has none; at the end of the source, inside brackets,
 // the call is what comes last and gets it.
 static void string_inject(struct lexer *lx)
@@ -620,7 +650,7 @@ static void string_inject(struct lexer *lx)
     if (lexer_at_end(lx)) {
         string_argument_byte(lx, '\n');
     }
-    size_t n = lx->arguments.n;
+    size_t n = string_read_again(lx, lx->arguments.at, lx->arguments.n);
     const uint8_t *copy = string_keep(lx, lx->arguments.at, n);
     lx->arguments.n = 0;
     string_push(lx, copy, n);
