@@ -84,6 +84,12 @@ static bool read_records(struct blob *b, const uint8_t *p, uint32_t n, struct ar
     return modules != NULL;
 }
 
+bool blob_modules_named(const struct blob *b)
+{
+    const struct blob_layout *l = &b->layout;
+    return b->list.n != 0 || records_size(b) == l->at[BLOB_MODULES + 1] - l->at[BLOB_MODULES];
+}
+
 bool blob_modules_read(struct blob *b, struct arena *a)
 {
     const struct blob_layout *l = &b->layout;

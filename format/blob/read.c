@@ -117,8 +117,8 @@ static void read_plain(const struct blob_layout *l, enum blob_section s, const u
 }
 
 // The layout is sound.
-static enum diag_code read_model(const struct blob_layout *l, struct arena *a, struct diag *d,
-                                 struct blob **out)
+static enum diag_code read_model(const struct blob_layout *l, const char *name, struct arena *a,
+                                 struct diag *d, struct blob **out)
 {
     struct blob *b = ARENA_NEW(a, struct blob);
     if (!b) {
@@ -135,6 +135,10 @@ static enum diag_code read_model(const struct blob_layout *l, struct arena *a, s
     if (!b->app || !b->app_version || !read_patches(b, a) || !blob_modules_read(b, a) ||
         !read_extents(b, a)) {
         return diag_nomem(d);
+    }
+    if (!blob_modules_named(b)) {
+        return diag_set_binary(d, DIAG_MALFORMED, name, l->at[BLOB_MODULES], "modules",
+                               "a name holds a NUL");
     }
     *out = b;
     return DIAG_OK;
@@ -208,7 +212,7 @@ enum diag_code blob_read(const uint8_t *data, size_t size, const char *name, str
         return diag_set_binary(d, DIAG_MALFORMED, name, l.size, "blob",
                                "%zu bytes follow the blob, none may", size - l.size);
     }
-    return read_model(&l, a, d, out);
+    return read_model(&l, name, a, d, out);
 }
 
 // Each place that begins like a blob costs a look at all of what it says is its own. No firmware
@@ -332,7 +336,7 @@ enum diag_code blob_find(struct image *img, struct arena *a, struct diag *d, str
     if (!img->base_known) {
         image_rebase(img, f.found.addr - f.found_at);
     }
-    return read_model(&f.found, a, d, out);
+    return read_model(&f.found, img->name, a, d, out);
 }
 
 const char *blob_damaged(const struct blob *b)

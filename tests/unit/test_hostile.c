@@ -164,6 +164,8 @@ Test(hostile, signed_but_not_sound)
         {BLOB_MODULES, 9, 1, 0, VERIFY_MALFORMED},
         {BLOB_MODULES, 9, 1, 255, VERIFY_MALFORMED},
         {BLOB_MODULES, 8, 1, 2, VERIFY_MALFORMED},
+        {BLOB_MODULES, BLOB_MODULE_HEAD, 1, 0, VERIFY_MALFORMED}, // a NUL in a name
+        {BLOB_MODULES, BLOB_MODULE_HEAD + 3, 1, 0, VERIFY_MALFORMED},
         // Extents: reaching into the blob, overlapping, of an unknown kind, wrapping.
         {BLOB_EXTENTS, 32 + 8, 4, 0x10000, VERIFY_MALFORMED},
         {BLOB_EXTENTS, 16, 8, PRODUCT_BASE_ADDR + 299, VERIFY_MALFORMED},
