@@ -5,6 +5,7 @@
 #include "format/image/uf2.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 
 #include "format/image/gather.h"
 #include "format/number.h"
@@ -214,6 +215,25 @@ static enum diag_code uf2_find_app(struct image *img, struct uf2 *u, struct diag
     return err;
 }
 
+// A boot loader waits for as many blocks as the blocks state: fewer are a file that was cut off.
+static enum diag_code uf2_check_count(const struct uf2 *u, const struct image *img, struct diag *d)
+{
+    size_t found = 0;
+    for (size_t at = 0; at < img->file_size; at += UF2_BLOCK) {
+        struct uf2_block b;
+        uf2_load(img->file + at, &b);
+        found += b.count == u->count;
+    }
+    if (found >= u->count) {
+        return DIAG_OK;
+    }
+    diag_set_binary(d, DIAG_MALFORMED, img->name, img->file_size, "numBlocks",
+                    "the file is cut off: its blocks state that they are %" PRIu32 ", found %zu",
+                    u->count, found);
+    diag_help(d, "get the file once more");
+    return DIAG_MALFORMED;
+}
+
 static enum diag_code uf2_read(struct image *img, struct diag *d)
 {
     struct uf2 *u = ARENA_NEW(img->arena, struct uf2);
@@ -237,6 +257,7 @@ static enum diag_code uf2_read(struct image *img, struct diag *d)
                       : diag_nomem(d);
         }
     }
+    err = err ? err : uf2_check_count(u, img, d);
     err = err ? err : image_gather(img, &u->pieces, "targetAddr", "flash", d);
     if (err) {
         return err;

@@ -465,6 +465,7 @@ static const struct {
     {"uf2", 1020, "\0", 1, "magicEnd"},
     {"uf2", 512 + 16, "\xff\xff\xff\xff", 4, "payloadSize"},
     {"uf2", 512 + 20, "\x03", 1, "blockNo"},
+    {"uf2", 24, "\xff\xff\xff\xff", 4, "numBlocks"},
     {"uf2", 512 + 12, "\xf0\xff\xff\xff", 4, "targetAddr"},
     {"uf2", 512 + 12, "\x80\0\0\x10", 4, "targetAddr"}, // overlaps the first block
     {"dfuse", 5, "\2", 1, "signature"},
@@ -506,6 +507,21 @@ Test(image, malformed_headers_are_named)
         cr_assert_str_eq(w.diag.field, malformed[i].field, "case %u: %s", i, w.diag.text);
         close_work(&w);
     }
+}
+
+Test(image, uf2_without_its_last_block_is_cut_off)
+{
+    struct work w = {0};
+    struct image *img;
+    sample("uf2")->make(&w.file);
+    arena_init(&w.arena, 1 << 20);
+    diag_init(&w.diag);
+    cr_assert_eq(
+        image_read(w.file.data, w.file.size - 512, "uf2", IMAGE_AUTO, &w.arena, &w.diag, &img),
+        DIAG_MALFORMED);
+    cr_assert_str_eq(w.diag.field, "numBlocks");
+    cr_assert_eq(w.diag.offset, w.file.size - 512);
+    close_work(&w);
 }
 
 Test(image, names_decide_only_where_content_does_not)
