@@ -64,10 +64,11 @@ def different(functions):
                    f"    print('fun {n}', t{n})\n    return t{n}\n" for n in range(functions))
 
 
+# Small integers: constants that are objects make the reference search all of them for each.
 def int_list(size):
     parts, length, n = [], 0, 0
     while length < size:
-        text = str(n * 2654435761 % 4294967296)
+        text = str(n * 2654435761 % 1073741824)
         parts.append(text)
         length += len(text) + 2
         n += 1
