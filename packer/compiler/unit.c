@@ -142,7 +142,7 @@ uint32_t *words_reserve(struct unit *u, struct words *w, size_t n)
         w->at = arena_resize(&u->work, w->at, cap * sizeof *w->at);
         w->cap = cap;
     }
-    return w->at + w->n;
+    return w->at ? w->at + w->n : NULL;
 }
 
 void words_free(struct unit *u, struct words *w)

@@ -161,9 +161,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&j, 0, sizeof j);
     arena_init(&j.arena, BUILD_MEMORY);
     run(&j, data, size);
+    arena_free(&j.arena);
     bytes_out_free(&j.blob);
     bytes_out_free(&j.product);
     bytes_out_free(&j.back);
-    arena_free(&j.arena);
     return 0;
 }

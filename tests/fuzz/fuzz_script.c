@@ -71,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (!d.text[0]) {
         abort(); // an error has words
     }
-    bytes_out_free(&mpy);
     arena_free(&a);
+    bytes_out_free(&mpy);
     return 0;
 }

@@ -84,10 +84,10 @@ static void fuzz_splice(struct image *img, const uint8_t *data, size_t size, uin
         FUZZ_MUST(!image_remove(again, at, n, undo.data, undo.size, &d));
         FUZZ_MUST(fuzz_same(again, base.data, base.size));
     }
+    arena_free(&a);
     bytes_out_free(&undo);
     bytes_out_free(&base);
     bytes_out_free(&product);
-    arena_free(&a);
 }
 
 static void fuzz_convert(const struct image *img)

@@ -98,10 +98,10 @@ uint8_t *product_signatures(const struct product *p)
 
 void product_free(struct product *p)
 {
+    arena_free(&p->arena);
     bytes_out_free(&p->base);
     bytes_out_free(&p->blob);
     bytes_out_free(&p->file);
-    arena_free(&p->arena);
 }
 
 struct verify_key *product_key(const char *name)

@@ -70,8 +70,8 @@ static void fixture_init(struct fixture *f)
 
 static void fixture_free(struct fixture *f)
 {
-    bytes_out_free(&f->out);
     arena_free(&f->arena);
+    bytes_out_free(&f->out);
 }
 
 Test(blob, round_trip)

@@ -93,7 +93,7 @@ Test(blob_example, is_what_blob_md_says)
     example_read((const char *)f.data, &told);
     cr_assert_eq(told.size, made.size);
     cr_assert_arr_eq(told.data, made.data, made.size);
+    arena_free(&a);
     bytes_out_free(&made);
     bytes_out_free(&told);
-    arena_free(&a);
 }

@@ -41,8 +41,8 @@ static enum diag_code find_in(struct find_fixture *f, struct blob **out)
 
 static void find_free(struct find_fixture *f)
 {
-    bytes_out_free(&f->blob);
     arena_free(&f->arena);
+    bytes_out_free(&f->blob);
 }
 
 static void must_fail(struct find_fixture *f, const char *why)

@@ -164,9 +164,9 @@ static enum diag_code compile_nested(unsigned depth, size_t max_stack)
     repeat(&text, "]", depth);
     enum diag_code err = compiler_mpy(text.data, text.size, "t.py", &options, &a, &d, &out);
     cr_expect(!err || strcmp(d.text, "RuntimeError: maximum recursion depth exceeded") == 0);
+    arena_free(&a);
     bytes_out_free(&text);
     bytes_out_free(&out);
-    arena_free(&a);
     return err;
 }
 
@@ -224,8 +224,8 @@ Test(compiler, limited_memory_is_an_error)
         cr_expect(err == (reached ? DIAG_OK : DIAG_NOMEM) || err == DIAG_OK);
         cr_expect(a.total <= limit, "%zu > %zu", a.total, limit);
         reached |= err == DIAG_OK;
-        bytes_out_free(&out);
         arena_free(&a);
+        bytes_out_free(&out);
     }
     cr_expect(reached);
 }
@@ -248,8 +248,8 @@ Test(compiler, large_scripts_stay_within_the_limit)
         enum diag_code err = compiler_mpy(text.data, text.size, "t.py", NULL, &a, &d, &out);
         cr_expect_eq(err, limit < 64 << 20 ? DIAG_NOMEM : DIAG_OK);
         cr_expect(a.total <= limit);
-        bytes_out_free(&out);
         arena_free(&a);
+        bytes_out_free(&out);
     }
     bytes_out_free(&text);
 }

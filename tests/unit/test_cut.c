@@ -103,8 +103,8 @@ static void damage(enum image_kind kind, const struct synth_esp *esp, size_t ste
             w.file.data[i] ^= (uint8_t)(1 << bit);
         }
     cr_expect_eq(found == 0, sealed);
-    bytes_out_free(&w.file);
     arena_free(&w.arena);
+    bytes_out_free(&w.file);
 }
 
 Test(cut, bin)

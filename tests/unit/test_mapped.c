@@ -37,8 +37,8 @@ static void scan(struct bench *b, const struct synth_esp *esp)
 
 static void end(struct bench *b)
 {
-    bytes_out_free(&b->synth.image);
     arena_free(&b->arena);
+    bytes_out_free(&b->synth.image);
 }
 
 static const struct {

@@ -175,8 +175,8 @@ Test(memory, mpy)
     const struct compiler_options options = {.release = compiler_release_find("1.25")};
     cr_assert_eq(compiler_mpy(script, sizeof script - 1, "t.py", &options, &a, &d, &out), DIAG_OK);
     memory_sweep(&(struct job){out.data, out.size, "t.mpy", NULL, mpy_job});
-    bytes_out_free(&out);
     arena_free(&a);
+    bytes_out_free(&out);
 }
 
 static enum diag_code verify_job(const struct job *j, struct arena *a, struct diag *d)

@@ -70,8 +70,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-    bytes_out_free(&out);
     arena_free(&arena);
+    bytes_out_free(&out);
 }
 
 TestSuite(mpy_dis, .init = setup, .fini = teardown);

@@ -170,8 +170,8 @@ static void try_image(const uint8_t *data, size_t size, const struct image_sampl
         cr_expect_eq(image_write(img, &out, &d), DIAG_OK, "%s: %s", s->name, d.text);
         cr_expect(out.size == size && memcmp(out.data, data, size) == 0, "%s", s->name);
     }
-    bytes_out_free(&out);
     arena_free(&a);
+    bytes_out_free(&out);
 }
 
 Test(mutants, messages_are_tame)

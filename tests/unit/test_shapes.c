@@ -26,9 +26,9 @@ static enum diag_code compile(const struct shape *s, size_t *most, struct diag *
     cr_assert(!source.failed);
     enum diag_code err = compiler_mpy(source.data, source.size, "shape.py", &options, &a, d, &out);
     *most = a.most;
+    arena_free(&a);
     bytes_out_free(&out);
     bytes_out_free(&source);
-    arena_free(&a);
     return err;
 }
 

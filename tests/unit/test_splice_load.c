@@ -27,8 +27,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-    bytes_out_free(&x.file);
     arena_free(&x.arena);
+    bytes_out_free(&x.file);
 }
 
 TestSuite(splice_load, .init = setup, .fini = teardown);

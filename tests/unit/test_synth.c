@@ -27,8 +27,8 @@ static enum diag_code scan(struct bench *b, const struct synth_spec *spec)
 
 static void end(struct bench *b)
 {
-    bytes_out_free(&b->synth.image);
     arena_free(&b->arena);
+    bytes_out_free(&b->synth.image);
 }
 
 static void check_found(const struct bench *b, const struct synth_spec *spec)
@@ -404,8 +404,8 @@ static uint64_t free_end(const struct synth_spec *spec)
     uint64_t end = SYNTH_BASE + b.synth.image.size;
     cr_assert(!fw->n_free || (fw->free[0].addr >= end && fw->free[0].addr < end + 16));
     uint64_t to = fw->n_free ? fw->free[0].addr + fw->free[0].size : 0;
-    bytes_out_free(&b.synth.image);
     arena_free(&b.arena);
+    bytes_out_free(&b.synth.image);
     return to;
 }
 

@@ -54,8 +54,8 @@ static int make(struct mutants *m, const char *folder)
     } else if (!is_told(&m->diag)) {
         result = -1;
     }
-    bytes_out_free(&out);
     arena_free(&a);
+    bytes_out_free(&out);
     return result;
 }
 

@@ -104,9 +104,9 @@ int main(int argc, char **argv)
     if (err) {
         fprintf(stderr, "make_product: %s\n", m.diag.text);
     }
+    arena_free(&m.arena);
     bytes_out_free(&m.base);
     bytes_out_free(&m.made.blob);
     bytes_out_free(&m.made.file);
-    arena_free(&m.arena);
     return diag_exit(err);
 }
