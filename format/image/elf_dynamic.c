@@ -62,10 +62,11 @@ static enum diag_code elf_symtab(struct image *img, const struct elf *e,
                                e->shnum);
     }
     const struct elf_section *strings = &e->sections[t->link];
-    const uint8_t *base = elf_bytes(e, 0);
-    const char *names = (const char *)base + strings->offset;
-    if (!in_range(strings->offset, strings->size, e->size) || !strings->size ||
-        names[strings->size - 1]) {
+    const char *names = NULL;
+    if (strings->size && in_range(strings->offset, strings->size, e->size)) {
+        names = (const char *)elf_bytes(e, strings->offset);
+    }
+    if (!names || names[strings->size - 1]) {
         return diag_set_binary(d, DIAG_MALFORMED, img->name, e->origin + strings->offset,
                                "symbol names", "do not end with NUL");
     }
@@ -75,8 +76,8 @@ static enum diag_code elf_symtab(struct image *img, const struct elf *e,
         return diag_nomem(d);
     }
     for (uint64_t i = 0; i < n; i++) {
-        img->n_symbols +=
-            elf_symbol(e, base + t->offset + i * entry, names, strings->size, &s[img->n_symbols]);
+        img->n_symbols += elf_symbol(e, elf_bytes(e, t->offset + i * entry), names, strings->size,
+                                     &s[img->n_symbols]);
     }
     qsort(s, img->n_symbols, sizeof *s, elf_by_name);
     img->symbols = s;

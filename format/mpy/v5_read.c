@@ -406,7 +406,7 @@ static struct mpy_code *v5_code(struct v5_reader *r, unsigned depth)
     if (!r->in.failed && size / 2 > bytes_left(&r->in)) {
         bytes_fail(&r->in, "code", "is %u bytes, but only %zu follow", size, bytes_left(&r->in));
     }
-    if (r->in.failed) {
+    if (r->in.failed || !c || !v5) {
         return NULL;
     }
     *c = (struct mpy_code){.kind = (enum mpy_code_kind)(word & 3),

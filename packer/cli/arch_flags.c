@@ -103,7 +103,7 @@ static bool read_names(const struct compiler_release *release, const char *s, ui
 
 bool arch_flags_read(const struct compiler_release *release, const char *text, uint32_t *flags)
 {
-    uint64_t value;
+    uint64_t value = 0;
     bool number =
         release->arch_flags_c_numbers ? number_of_c(text, &value) : number_of_python(text, &value);
     if (!number && !read_names(release, text, &value)) {
