@@ -49,13 +49,14 @@ void blob_modules_put(const struct blob *b, struct bytes_out *out)
     bytes_put(out, b->list.sha256, BLOB_DIGEST);
 }
 
-// The number of records in p[0..size); UINT32_MAX when they are not sound.
+// The number of records in p[0..size); UINT32_MAX when they are not sound, or a name holds a NUL:
+// it would be shown shorter than it is.
 static uint32_t count_records(const uint8_t *p, uint32_t size, uint32_t payload)
 {
     uint32_t n = 0;
     for (uint32_t at = 0, record; at != size; at += record, n++) {
         record = blob_layout_module(p + at, size - at, payload);
-        if (record == 0) {
+        if (record == 0 || memchr(p + at + BLOB_MODULE_HEAD, 0, record - BLOB_MODULE_HEAD)) {
             return UINT32_MAX;
         }
     }
@@ -84,24 +85,23 @@ static bool read_records(struct blob *b, const uint8_t *p, uint32_t n, struct ar
     return modules != NULL;
 }
 
-bool blob_modules_named(const struct blob *b)
-{
-    const struct blob_layout *l = &b->layout;
-    return b->list.n != 0 || records_size(b) == l->at[BLOB_MODULES + 1] - l->at[BLOB_MODULES];
-}
-
-bool blob_modules_read(struct blob *b, struct arena *a)
+enum diag_code blob_modules_read(struct blob *b, const char *name, struct arena *a, struct diag *d)
 {
     const struct blob_layout *l = &b->layout;
     const uint8_t *p = l->bytes + l->at[BLOB_MODULES];
     uint32_t size = l->at[BLOB_MODULES + 1] - l->at[BLOB_MODULES];
-    if (size != BLOB_LIST_REF) {
-        return read_records(b, p, count_records(p, size, b->payload_size), a);
+    if (size == BLOB_LIST_REF) {
+        b->list.n = ld32(p);
+        b->list.size = ld32(p + 4);
+        memcpy(b->list.sha256, p + 8, BLOB_DIGEST);
+        return DIAG_OK;
     }
-    b->list.n = ld32(p);
-    b->list.size = ld32(p + 4);
-    memcpy(b->list.sha256, p + 8, BLOB_DIGEST);
-    return true;
+    uint32_t n = count_records(p, size, b->payload_size);
+    if (n == UINT32_MAX) {
+        return diag_set_binary(d, DIAG_MALFORMED, name, l->at[BLOB_MODULES], "modules",
+                               "a name holds a NUL");
+    }
+    return read_records(b, p, n, a) ? DIAG_OK : diag_nomem(d);
 }
 
 static void put_list(const struct blob *b, struct bytes_out *out)
@@ -164,10 +164,11 @@ enum diag_code blob_attach(struct blob *b, const uint8_t *data, size_t size, con
     }
     uint32_t n = count_records(data + LIST_MAGIC, (uint32_t)size - LIST_MAGIC, b->payload_size);
     if (n != b->list.n) {
-        enum diag_code err = diag_set(d, DIAG_MALFORMED, name,
-                                      n == UINT32_MAX ? "a module lies outside the payload, or its "
-                                                        "record is cut off"
-                                                      : "does not hold as many modules as signed");
+        enum diag_code err =
+            diag_set(d, DIAG_MALFORMED, name,
+                     n == UINT32_MAX ? "a module lies outside the payload, its name "
+                                       "holds a NUL, or its record is cut off"
+                                     : "does not hold as many modules as signed");
         diag_help(d, "the digest is the signed one: whoever signed it made it so");
         return err;
     }

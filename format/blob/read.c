@@ -132,16 +132,14 @@ static enum diag_code read_model(const struct blob_layout *l, const char *name, 
     read_signatures(b);
     b->app = read_text(l->bytes + BLOB_AT_APP, a);
     b->app_version = read_text(l->bytes + BLOB_AT_APP_VERSION, a);
-    if (!b->app || !b->app_version || !read_patches(b, a) || !blob_modules_read(b, a) ||
-        !read_extents(b, a)) {
+    if (!b->app || !b->app_version || !read_patches(b, a) || !read_extents(b, a)) {
         return diag_nomem(d);
     }
-    if (!blob_modules_named(b)) {
-        return diag_set_binary(d, DIAG_MALFORMED, name, l->at[BLOB_MODULES], "modules",
-                               "a name holds a NUL");
+    enum diag_code err = blob_modules_read(b, name, a, d);
+    if (!err) {
+        *out = b;
     }
-    *out = b;
-    return DIAG_OK;
+    return err;
 }
 
 // Faults of the header are told by what they are; this is where that is.

@@ -82,6 +82,7 @@ Test(blob_list, the_signed_list_must_be_sound)
         {LIST_HEAD + 8, 2},
         {LIST_HEAD + 9, 0},
         {LIST_HEAD + 9, 255},
+        {LIST_HEAD + BLOB_MODULE_HEAD, 0}, // a NUL in a name
     };
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct detached x;
