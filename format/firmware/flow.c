@@ -87,13 +87,14 @@ static bool reaches(const struct view *v, const struct ref_isa *isa, uint64_t st
 unsigned flow_calls(const struct view *v, const struct ref_isa *isa, uint64_t from, unsigned steps,
                     uint64_t *targets, unsigned max)
 {
-    struct flow_step s;
     unsigned n = 0;
-    for (unsigned i = 0; i < steps && n < max && isa->step(v, from, &s) && s.size; i++) {
+    for (unsigned i = 0; i < steps && n < max; i++) {
+        struct flow_step s = {0, 0, 0, 0, FLOW_NEXT};
+        if (!isa->step(v, from, &s) || !s.size)
+            break;
         if (s.kind == FLOW_CALL && s.target)
             targets[n++] = s.target;
         from += s.size;
-        s = (struct flow_step){0, 0, 0, 0, FLOW_NEXT};
     }
     return n;
 }

@@ -44,7 +44,7 @@ analyze:
 # images and ELF files, reading, signing, verifying, projects, and their errors. Sweeps (every byte,
 # every truncation, every allocation) and what measures time are left to the sanitizers, under which
 # they take seconds and here hours. Some ten minutes on a machine that does nothing else.
-VALGRIND_TESTS   ?= !(cut|memory|mutants)/!(*flip*|*truncat*|*every_byte*|*every_changed*|*damage*|*limit*|*deep*|*large*|*quick*)
+VALGRIND_TESTS   ?= !(cut|memory|mutants|shapes)/!(*flip*|*truncat*|*every_byte*|*every_changed*|*damage*|*limit*|*deep*|*large*|*quick*)
 VALGRIND_SCRIPTS ?= $(wildcard tests/golden/cli.test.sh $(patsubst %,tests/%.test.sh, \
 	e2e/build e2e/detached e2e/main_job e2e/modules e2e/native e2e/signatures \
 	projects/project projects/production verify/hsm verify/results))
