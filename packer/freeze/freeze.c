@@ -315,6 +315,22 @@ static enum diag_code make(struct freezer *f, const struct freeze_input *inputs,
     return err ? err : finish(f, out);
 }
 
+// make() for a freezer whose pieces are not in the arena: they are to be given back without memory,
+// too.
+static enum diag_code make_or_fail(struct freezer *f, const struct freeze_input *inputs, unsigned n,
+                                   struct freeze *out)
+{
+    jmp_buf out_of_memory, *outer = f->arena->on_fail;
+    if (setjmp(out_of_memory)) {
+        f->arena->on_fail = outer;
+        return diag_nomem(f->diag);
+    }
+    f->arena->on_fail = &out_of_memory;
+    enum diag_code err = make(f, inputs, n, out);
+    f->arena->on_fail = outer;
+    return err;
+}
+
 enum diag_code freeze_make(const struct firmware *fw, const struct freeze_input *inputs, unsigned n,
                            enum freeze_pools pools, struct arena *a, struct diag *d,
                            struct freeze **out)
@@ -322,7 +338,7 @@ enum diag_code freeze_make(const struct firmware *fw, const struct freeze_input 
     struct freezer f = {.fw = fw, .arena = a, .diag = d, .pools = pools};
     struct freeze *result = ARENA_NEW(a, struct freeze);
     pieces_init(&f.pieces, fw->ptr, a);
-    enum diag_code err = make(&f, inputs, n, result);
+    enum diag_code err = make_or_fail(&f, inputs, n, result);
     pieces_free(&f.pieces);
     *out = err ? NULL : result;
     return err;

@@ -31,7 +31,7 @@ static struct blob *keep_blob(const struct blob *b, struct arena *a)
 {
     struct blob *copy = NULL;
     const uint8_t *bytes = arena_dup(a, b->layout.bytes, b->layout.size);
-    return blob_read(bytes, b->layout.size, "blob", a, NULL, &copy) ? NULL : copy;
+    return !bytes || blob_read(bytes, b->layout.size, "blob", a, NULL, &copy) ? NULL : copy;
 }
 
 // Takes the blob out of an image that holds it.
