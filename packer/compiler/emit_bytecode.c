@@ -70,7 +70,7 @@ static void bc_adjust(struct bytecode *b, int change)
     b->returned = false;
     b->stack += change;
     if (b->stack > b->stack_max) {
-        b->stack_max = b->stack;
+        b->stack_max = (uint16_t)b->stack; // upstream's has 16 bits
     }
 }
 
