@@ -669,6 +669,7 @@ def limits():
         "args255": "def f(" + ", ".join(f"a{i}" for i in range(255)) + "): pass",
         "args256": "def f(" + ", ".join(f"a{i}" for i in range(256)) + "): pass",
         "call255": "f(" + ", ".join(["a"] * 255) + ")", "call256": "f(" + ", ".join(["a"] * 256) + ")",
+        "stack65535": "x = [" + "a," * 65535 + "]", "stack65537": "x = [" + "a," * 65537 + "]",
         "calls": "f(" + ", ".join(["a"] * 300) + ")", "star30": "f(" + "a, " * 29 + "*b)",
         "star31": "f(" + "a, " * 30 + "*b)", "star32": "f(" + "a, " * 31 + "*b)",
         "star62": "f(" + "a, " * 61 + "*b)", "star64": "f(" + "a, " * 64 + "*b)",
