@@ -13,6 +13,9 @@ enum {
     REGION_ALIGN = 16,
     FLASH_SECTOR = 0x1000,
     FLASH_WINDOW_SIZE = 0x8000000,
+    PAGE_SMALL = 0x400, // Nordic's flash pages: nRF51, nRF52
+    PAGE_LARGE = 0x1000,
+    PAIR_NEAR = 64,         // bytes between two constants of a function that are used together
     CONSTRUCTOR_SIZE = 256, // bytes of the constructor of a Flash object with its constants
     TYPE_MAKE_NEW_OLD = 12, // offsets in mp_obj_type_t: up to 1.19, and from 1.20 on
     TYPE_MAKE_NEW_INDEX = 8,
@@ -174,6 +177,51 @@ static bool next_type(const struct scan *s, const char *name, uint32_t *i, uint6
     return false;
 }
 
+// A word at addr that code loads, and that lies in the flash behind the image: 0 if there is none.
+static uint32_t loaded_word(const struct scan *s, uint64_t addr, uint64_t end)
+{
+    uint32_t word;
+    return view_u32(&s->view, addr, &word) && word > end &&
+                   word - flash_window(end) < FLASH_WINDOW_SIZE && ref_user_of_literal(s, addr)
+               ? word
+               : 0;
+}
+
+// Flash objects whose bounds are computed when the board starts, in whole pages: beside the end of
+// the file system its code has first address + page size - 1 as a constant.
+static void rounded_limit(const struct scan *s, uint64_t addr, uint32_t word, uint64_t end,
+                          struct limit *l)
+{
+    uint32_t page = word % PAGE_LARGE == PAGE_LARGE - 1 ? PAGE_LARGE : PAGE_SMALL;
+    uint64_t first = addr > PAIR_NEAR ? addr - PAIR_NEAR : addr & 3;
+    if (word % page != page - 1 || word + 1 - page <= end || loaded_word(s, addr, end) != word)
+        return;
+    for (uint64_t at = first; at <= addr + PAIR_NEAR; at += 4) {
+        uint32_t last = at == addr ? 0 : loaded_word(s, at, end);
+        if (last > word && last % page == 0)
+            limit_lower(l, word + 1 - page,
+                        "the file system that the code of the Flash type names");
+    }
+}
+
+static bool rounded_limits(const struct scan *s, uint64_t end, struct limit *l)
+{
+    struct limit found = {0, NULL};
+    uint64_t type;
+    uint32_t t = 0, word;
+    if (!next_type(s, "Flash", &t, &type))
+        return false;
+    for (unsigned i = 0; i < s->view.n; i++) {
+        const struct view_span *span = &s->view.spans[i];
+        for (uint64_t at = -span->run & 3; in_range(at, 4, span->size); at += 4)
+            if ((word = ld32(span->data + at)) > end && word % PAGE_SMALL == PAGE_SMALL - 1)
+                rounded_limit(s, span->run + at, word, end, &found);
+    }
+    if (found.addr)
+        limit_lower(l, found.addr, found.why);
+    return found.addr != 0;
+}
+
 static void flash_limit(const struct scan *s, uint64_t window, struct limit *l)
 {
     static const char *const names[] = {"Flash", "rp2_flash"};
@@ -243,6 +291,8 @@ static void find_limit(struct scan *s, uint64_t addr, uint64_t window, struct li
     flash_limit(s, window, l);
     *named = l->addr != 0;
     *named |= declared_limit(s, addr, window, l);
+    if (!*named)
+        *named = rounded_limits(s, image_end(s->view.image, window, window + FLASH_WINDOW_SIZE), l);
     st_limit(s, l);
     chip_limit(s, l);
     if (!l->addr && window)

@@ -745,7 +745,8 @@ static void put_functions(struct make *m)
 static void put_constructor(struct make *m)
 {
     enum { MAKE_NEW_OLD = 12, INDEX = 8, SLOTS = 20 }; // offsets in a type
-    uint32_t code = put_loads(m, &m->spec->storage, 1) | 1;
+    const uint32_t words[] = {m->spec->storage, m->spec->storage_end};
+    uint32_t code = put_loads(m, words, words[1] ? 2 : 1) | 1;
     uint8_t *type = m->out->failed ? NULL : m->out->data + (m->flash - m->base);
     if (type) {
         type[INDEX] = m->spec->minor >= 20;

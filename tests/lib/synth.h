@@ -28,8 +28,9 @@ struct synth_spec {
     bool sources;       // mp_frozen_str_sizes and _content are there; SYNTH_SOURCES has them
     bool ram_functions; // some functions run in memory that the image does not fill
     const char *board;
-    const char *build; // sys.implementation._build, before a _thread; NULL: neither
-    uint32_t storage;  // what the constructor of a type Flash has as a constant; 0: no such type
+    const char *build;    // sys.implementation._build, before a _thread; NULL: neither
+    uint32_t storage;     // what the constructor of a type Flash has as a constant; 0: no such type
+    uint32_t storage_end; // another constant of that constructor; 0: none
     uint32_t flash_object;       // what an object of a type Flash names; 0: none
     uint32_t romfs;              // what a memoryview object in the image names; 0: none
     const struct synth_esp *esp; // a full-flash image of that family; NULL: a raw image

@@ -466,6 +466,27 @@ Test(synth, free_space_ends_at_the_file_system_that_an_object_names)
     cr_assert_eq(free_end(&spec), 0x08100000);
 }
 
+// Code that rounds the bounds up to pages has first address + page size - 1 and the end as
+// constants.
+Test(synth, free_space_ends_at_the_file_system_whose_start_code_rounds_up)
+{
+    struct synth_spec spec = synth_default();
+    spec.storage = 0x080c03ff; // pages of 1 KB
+    spec.storage_end = 0x080d0000;
+    cr_assert_eq(free_end(&spec), 0x080c0000);
+    spec.storage = 0x080c0fff; // of 4 KB
+    cr_assert_eq(free_end(&spec), 0x080c0000);
+    spec.board = "Made-up board"; // known without a chip
+    cr_assert_eq(free_end(&spec), 0x080c0000);
+    spec.board = synth_default().board;
+    spec.storage_end = 0x080a0000; // an end before the start is none
+    cr_assert_eq(free_end(&spec), 0x080a0000, "a constant in front of the end of the flash");
+    spec.storage_end = 0x080d0010; // no page ends there
+    cr_assert_eq(free_end(&spec), 0x08100000);
+    spec.storage_end = 0; // a mask
+    cr_assert_eq(free_end(&spec), 0x08100000);
+}
+
 // Somebody's page in front of the end of the flash: code names it.
 Test(synth, free_space_ends_at_an_address_that_code_names)
 {
