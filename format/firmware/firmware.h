@@ -171,6 +171,9 @@ struct firmware {
     uint64_t mapped_end;
     enum fw_tri mapped_grows;
     struct fw_refs mapped_refs;
+    // Whether machine code runs from the flash that frozen modules go to; FW_NO with the reason.
+    enum fw_tri code_runs;
+    const char *code_why;
     struct fw_refs names_refs, content_refs, pool_refs, str_sizes_refs, str_content_refs;
     unsigned n_free;
     struct fw_region *free;

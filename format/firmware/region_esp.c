@@ -67,6 +67,7 @@ bool region_esp(struct scan *s)
     struct firmware *fw = s->fw;
     const struct image_segment *g = image_at(img, fw->pools[0].addr);
     uint64_t from;
+    protect_scan(s, g ? g->run + g->size : 0);
     if (g && g->addr - FLASH_8266 < FLASH_8266_MAX && fw->isa == IMAGE_ISA_XTENSA &&
         img->kind == IMAGE_ESP_APP && g->addr + g->size <= FLASH_8266 + FLASH_8266_MAX)
         return esp8266_region(s, g);

@@ -183,6 +183,9 @@ void limit_lower(struct limit *l, uint64_t addr, const char *why); // region.c
 bool declared_limit(struct scan *s, uint64_t pool, uint64_t window, struct limit *l);
 // mapped.c: whether the constants of an ESP32-family image may take more pages; false: no memory
 bool mapped_scan(struct scan *s, const struct image_segment *data);
+// protect.c: whether machine code runs from the flash behind data, an address of constants of an
+// Espressif chip
+void protect_scan(struct scan *s, uint64_t data);
 enum diag_code symbol_confirm(struct scan *s); // symbol.c
 enum diag_code raw_scan(struct scan *s);       // raw.c
 enum diag_code region_scan(struct scan *s);    // region.c

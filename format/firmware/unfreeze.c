@@ -279,7 +279,7 @@ static bool unfreeze_is_raw_old(const struct unfreeze *u, uint64_t addr)
     return image_word(img, addr, u->fw->ptr, &head) &&
            image_word(img, addr + u->fw->ptr, u->fw->ptr, &code) &&
            (head & 7) >= RAW_KIND_BYTECODE && (head & 7) <= RAW_KIND_BYTECODE + MPY_CODE_ASM &&
-           image_run_bytes(img, code, 2);
+           image_run_bytes(img, image_code_data(img, code), 2);
 }
 
 // The children of a native function are followed by its prelude. From 1.23 the first word of the
@@ -329,7 +329,7 @@ static enum diag_code unfreeze_machine(struct unfreeze_walk *w, const struct unf
     struct unfreeze *u = w->u;
     size_t rest;
     u->native = true;
-    c->at = raw->fun_data;
+    c->at = image_code_data(u->fw->image, raw->fun_data);
     c->data = unfreeze_rest(u, c->at, &rest);
     if (!c->data) {
         return unfreeze_fail(u, c->at, "machine code", "is not in the image");
@@ -350,7 +350,7 @@ static enum diag_code unfreeze_machine(struct unfreeze_walk *w, const struct unf
         c->machine->type_sig = raw->asm_word >> 8;
     }
     if (c->kind == MPY_CODE_VIPER && unfreeze_is_natmod(u, raw->children)) {
-        return unfreeze_natmod(u, raw->children, c);
+        return unfreeze_natmod(u, raw->children, raw->fun_data, c);
     }
     if (raw->sized && raw->len <= rest) {
         c->size = (uint32_t)raw->len;

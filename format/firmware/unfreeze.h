@@ -68,8 +68,9 @@ enum diag_code unfreeze_v5_raw(struct unfreeze_walk *w, uint64_t addr, unsigned 
 enum diag_code unfreeze_v5_finish(struct unfreeze_walk *w);
 
 // unfreeze_natmod.c: a native module, by the record in place of its raw code's children; c->at is
-// set.
+// set, and run is where its text is executed.
 bool unfreeze_is_natmod(const struct unfreeze *u, uint64_t record);
-enum diag_code unfreeze_natmod(struct unfreeze *u, uint64_t record, struct mpy_code *c);
+enum diag_code unfreeze_natmod(struct unfreeze *u, uint64_t record, uint64_t run,
+                               struct mpy_code *c);
 
 #endif

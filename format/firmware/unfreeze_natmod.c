@@ -5,7 +5,7 @@
 #include "format/mpy/reloc.h"
 
 struct natmod_record {
-    uint64_t text, rodata; // addresses
+    uint64_t text, run, rodata; // addresses; run: of the text when it is executed
     uint64_t head[MPY_NATMOD_HEAD / 4];
     uint64_t relocs;
 };
@@ -53,7 +53,7 @@ static bool destination(const struct unfreeze *u, const struct natmod_record *n,
     uint64_t table = u->fw->objects[FW_FUN_TABLE];
     switch (r->to) {
     case MPY_RELOC_TEXT:
-        *value = n->text;
+        *value = n->run;
         return true;
     case MPY_RELOC_RODATA:
         *value = n->rodata;
@@ -94,9 +94,10 @@ static bool restore(struct unfreeze *u, const struct natmod_record *n, const str
     return true;
 }
 
-enum diag_code unfreeze_natmod(struct unfreeze *u, uint64_t record, struct mpy_code *c)
+enum diag_code unfreeze_natmod(struct unfreeze *u, uint64_t record, uint64_t run,
+                               struct mpy_code *c)
 {
-    struct natmod_record n = {.text = c->at};
+    struct natmod_record n = {.text = c->at, .run = run};
     uint8_t *text = NULL, *rodata = NULL, *relocs = NULL;
     enum diag_code err = read_record(u, record, &n);
     err = err ? err : copy(u, n.text, n.head[1], &text);

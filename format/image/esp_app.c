@@ -255,6 +255,18 @@ static enum diag_code esp_segment(struct image *img, const struct esp_app *app, 
     return DIAG_OK;
 }
 
+// The ESP32 and the ESP32-S2 have a table of pages for each window, the others one table: for two
+// windows, or for the one that all of the flash is seen through.
+static void esp_windows(struct image *img, const struct esp_chip *c)
+{
+    bool one = c->drom == c->drom_end || c->drom == c->irom;
+    if (one || c->shared_mmu) {
+        img->data_window = one ? c->irom : c->drom;
+        img->code_window = c->irom;
+        img->window = c->irom_end - c->irom;
+    }
+}
+
 enum diag_code esp_segments(struct image *img, const struct esp_app *app, const uint8_t *file,
                             struct diag *d)
 {
@@ -269,6 +281,7 @@ enum diag_code esp_segments(struct image *img, const struct esp_app *app, const 
         err = esp_segment(img, app, ESP8266_FLASH + (uint32_t)app->irom, app->irom_end - app->irom,
                           app->irom, file, d);
     }
+    esp_windows(img, app->chip);
     img->machine = app->chip->machine;
     img->mapped = true;
     img->address_bits = 32;

@@ -521,7 +521,17 @@ uint64_t image_code_address(const struct image *img, uint64_t run, uint64_t size
 {
     const struct image_ops *ops = image_ops(img);
     uint64_t twin = ops->twin ? ops->twin(img, run, size) : 0;
+    if (img->window && in_range(run - img->data_window, size, img->window)) {
+        twin = img->code_window + (run - img->data_window);
+    }
     return twin ? twin + (addr - run) : 0;
+}
+
+uint64_t image_code_data(const struct image *img, uint64_t addr)
+{
+    uint64_t at = addr - img->code_window, data = img->data_window + at;
+    bool moved = at < img->window && !image_at_run(img, addr) && image_at_run(img, data);
+    return moved ? data : addr;
 }
 
 enum diag_code image_remove(struct image *img, uint64_t addr, uint64_t size, const uint8_t *undo,

@@ -93,7 +93,10 @@ struct image {
     bool base_known;       // false for a raw .bin until image_rebase
     bool unsealed;         // checksums that cover the content are made when it is written
     struct image_work *work;
-    bool mapped;    // Espressif: program and constants are mapped from flash in pages of 64 KiB
+    bool mapped; // Espressif: program and constants are mapped from flash in pages of 64 KiB
+    // Espressif chips that have one table of flash pages for constants and code: data_window + x
+    // and code_window + x show the same byte, for x below window. 0: no such windows.
+    uint64_t data_window, code_window, window;
     bool pic;       // position-independent: words are relocated at load time
     uint64_t entry; // 0 = unknown
     unsigned n_segments;
@@ -158,9 +161,12 @@ bool image_elsewhere(const struct image *img, uint64_t *offset);
 // out. Depends on the base and on (addr, size) only; at most a few hundred bytes.
 enum diag_code image_undo(const struct image *img, uint64_t addr, uint64_t size,
                           struct bytes_out *out, struct diag *d);
-// Where machine code at addr of a run that is added with TWIN is executed; 0 when the container
-// cannot map it twice.
+// Where machine code at addr of a run is executed: of one that is added with TWIN, or of one in
+// data_window. 0 when the container has the run at one place alone.
 uint64_t image_code_address(const struct image *img, uint64_t run, uint64_t size, uint64_t addr);
+// Where the segments have the bytes of machine code that is executed at addr; addr itself unless it
+// is in code_window alone.
+uint64_t image_code_data(const struct image *img, uint64_t addr);
 // Adds a run of bytes where the image has none. Segments move: pointers to them and into them are
 // invalid afterwards. Errors: DIAG_NO when the container cannot take it.
 enum diag_code image_add(struct image *img, uint64_t addr, const uint8_t *bytes, uint64_t size,

@@ -57,10 +57,8 @@ static enum diag_code check_native(struct freezer *f, const struct mpy_module *m
                              "firmware does not show to have",
                              m->arch_flags);
     }
-    if (fw->isa == IMAGE_ISA_XTENSA || (fw->image && fw->image->mapped)) {
-        return freeze_refuse(f, DIAG_NO,
-                             "it holds machine code, and this chip cannot run code from the "
-                             "flash region that frozen modules go to");
+    if (fw->code_runs == FW_NO) {
+        return freeze_refuse(f, DIAG_NO, "it holds machine code, and %s", fw->code_why);
     }
     return DIAG_OK;
 }

@@ -44,7 +44,7 @@ static void put_children_pointer(struct freezer *f, const struct mpy_code *c, st
     if (count_children(c)) {
         pieces_pointer(&f->pieces, *children);
     } else if (c->kind == MPY_CODE_NATIVE) {
-        pieces_pointer_plus(&f->pieces, fun_data, mpy_machine(c)->prelude_offset);
+        pieces_pointer_data(&f->pieces, fun_data, mpy_machine(c)->prelude_offset);
     } else {
         pieces_word(&f->pieces, 0);
     }
@@ -158,7 +158,7 @@ static enum diag_code make_children(struct freezer *f, const struct mpy_code *c,
         pieces_pointer(&f->pieces, places[i]);
     }
     if (c->kind == MPY_CODE_NATIVE) {
-        pieces_pointer_plus(&f->pieces, fun_data, mpy_machine(c)->prelude_offset);
+        pieces_pointer_data(&f->pieces, fun_data, mpy_machine(c)->prelude_offset);
     }
     *at = pieces_share(&f->pieces, *at);
     return DIAG_OK;

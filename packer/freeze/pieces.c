@@ -99,6 +99,12 @@ void pieces_pointer_plus(struct pieces *p, struct place to, uint32_t plus)
     pieces_pointer(p, to);
 }
 
+void pieces_pointer_data(struct pieces *p, struct place to, uint32_t plus)
+{
+    to.offset += plus;
+    add_link(p, (struct link){.inside = true, .data = true, .place = to});
+}
+
 void pieces_pointer_out(struct pieces *p, uint64_t address)
 {
     add_link(p, (struct link){.value = address});
@@ -112,6 +118,11 @@ void pieces_relocate(struct pieces *p, struct place at, struct place to, uint64_
 void pieces_relocate_out(struct pieces *p, struct place at, uint64_t address)
 {
     add_link_at(p, at, (struct link){.value = address});
+}
+
+bool pieces_is_code(const struct link *l)
+{
+    return l->inside && !l->data && l->place.part == PART_CODE;
 }
 
 static void add_pointer(struct pieces *p, struct freeze_pointer pointer)
@@ -163,7 +174,7 @@ struct freeze_span pieces_flush(struct pieces *p)
         add_pointer(p, (struct freeze_pointer){
                            .at = base[l->at.part] + l->at.offset,
                            .inside = l->inside,
-                           .code = l->inside && l->place.part == PART_CODE,
+                           .code = pieces_is_code(l),
                            .value = l->inside ? pieces_offset(p, l->place) + l->value : l->value});
     }
     p->run++;

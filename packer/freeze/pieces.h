@@ -23,6 +23,7 @@ struct place {           // where something was put; good for all of the payload
 struct link { // a pointer word of the current run
     struct place at;
     bool inside; // to place, which may lie in an earlier run; else an address in the firmware
+    bool data;   // place is read, even where machine code lies
     struct place place; // value is added to it
     uint64_t value;
 };
@@ -65,10 +66,15 @@ struct place pieces_code(struct pieces *p, const void *data, size_t n, unsigned 
 void pieces_word(struct pieces *p, uint64_t value);
 void pieces_pointer(struct pieces *p, struct place to);
 void pieces_pointer_plus(struct pieces *p, struct place to, uint32_t plus);
+// To bytes within machine code that are read: where code runs at other addresses than those at
+// which it lies, such bytes are not to be had there.
+void pieces_pointer_data(struct pieces *p, struct place to, uint32_t plus);
 void pieces_pointer_out(struct pieces *p, uint64_t address);
 // The word that was written at a place of its own becomes a pointer.
 void pieces_relocate(struct pieces *p, struct place at, struct place to, uint64_t plus);
 void pieces_relocate_out(struct pieces *p, struct place at, uint64_t address);
+// True if what it points to is executed.
+bool pieces_is_code(const struct link *l);
 
 // share.c: what was written to at's part from at on, pointers included, is only read: where the
 // payload has the same already, it is taken back. Where it lies.

@@ -48,7 +48,8 @@ static bool same_links(const struct pieces *p, const struct shared *s, const str
     const struct link *x = &p->links[s->first - p->n_pointers], *y = c->links;
     for (uint32_t i = 0; i < c->n_links; i++, x++, y++) {
         if (x->at.offset - s->at.offset != y->at.offset - c->at.offset || x->inside != y->inside ||
-            x->value != y->value || (x->inside && !same_place(x->place, y->place))) {
+            x->data != y->data || x->value != y->value ||
+            (x->inside && !same_place(x->place, y->place))) {
             return false;
         }
     }
@@ -62,7 +63,8 @@ static bool same_pointers(const struct pieces *p, const struct shared *s, const 
     const struct link *y = c->links;
     for (uint32_t i = 0; i < c->n_links; i++, x++, y++) {
         if (x->at - pieces_offset(p, s->at) != y->at.offset - c->at.offset ||
-            x->inside != y->inside || (y->inside && y->place.run == p->run) ||
+            x->inside != y->inside || x->code != pieces_is_code(y) ||
+            (y->inside && y->place.run == p->run) ||
             x->value != (y->inside ? pieces_offset(p, y->place) : 0) + y->value) {
             return false;
         }

@@ -217,14 +217,17 @@ static bool has_code(const struct planner *p)
 
 // In a position-independent program the loader writes the pointers, so the run must be writable;
 // machine code runs in a second mapping that is not. Where code itself holds pointers, or there is
-// no room for a second program header, the run is writable and executable.
+// no room for a second program header, the run is writable and executable. Espressif chips have a
+// second window to the same flash anyway.
 static void place_code(struct planner *p, uint64_t addr)
 {
-    bool split = is_pic(p) && has_code(p) && !p->frozen->relocated_code;
-    uint64_t code = split ? image_code_address(p->fw->image, addr, p->plan->size, addr) : 0;
+    const struct image *img = p->fw->image;
+    bool twin = is_pic(p) && !p->frozen->relocated_code;
+    bool split = has_code(p) && (twin || img->mapped);
+    uint64_t code = split ? image_code_address(img, addr, p->plan->size, addr) : 0;
     p->frozen->code_shift = code ? code - addr : 0;
     p->plan->blob.segment_flags = IMAGE_R | (is_pic(p) ? IMAGE_W : 0u) |
-                                  (code          ? IMAGE_TWIN
+                                  (twin && code  ? IMAGE_TWIN
                                    : has_code(p) ? IMAGE_X
                                                  : 0u);
 }
