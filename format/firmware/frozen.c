@@ -108,7 +108,7 @@ static bool is_raw_code(const struct scan *s, uint64_t addr, uint64_t qstr_table
     unsigned kind = s->fw->profile->proto_fun ? p[2] : p[0] & 7;
     if (s->fw->profile->proto_fun && p[3] > 1)
         return false;
-    if (kind < 2 || kind > 5 || !view_is_pointer(v, addr + v->ptr, &code) ||
+    if (kind < 2 || kind > 5 || !view_is_code(v, addr + v->ptr, &code) ||
         !view_word(v, addr + 2 * v->ptr, &children))
         return false;
     if (kind == 2)

@@ -357,9 +357,12 @@ static enum fw_tri allows(const struct machine *m, uint64_t from, uint64_t to)
         if (!e->config_known || !e->addr_known || !base) {
             return FW_UNKNOWN;
         }
-        if (low < to && from < high) {
-            bool all = low <= from && to <= high;
-            return all && (!(e->config & LOCKED) || e->config & ALLOWED_X) ? FW_YES : FW_NO;
+        bool allowed = !(e->config & LOCKED) || e->config & ALLOWED_X;
+        if (low < to && from < high && !allowed) {
+            return FW_NO;
+        }
+        if (low <= from && to <= high) {
+            return FW_YES;
         }
     }
     return FW_YES;

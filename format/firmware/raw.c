@@ -22,7 +22,7 @@ static bool is_raw(const struct scan *s, uint64_t addr)
 {
     const uint8_t *p = view_at(&s->view, addr, 4);
     uint64_t code;
-    if (!p || addr % s->view.ptr || !view_is_pointer(&s->view, addr + s->view.ptr, &code))
+    if (!p || addr % s->view.ptr || !view_is_code(&s->view, addr + s->view.ptr, &code))
         return false;
     if (!s->fw->profile->proto_fun)
         return (p[0] & 7) >= RAW_KIND_MIN && (p[0] & 7) <= RAW_KIND_MAX;

@@ -138,6 +138,8 @@ bool view_u32(const struct view *v, uint64_t addr, uint32_t *out);
 bool view_word(const struct view *v, uint64_t addr, uint64_t *out); // pointer-sized
 bool view_is_pointer(const struct view *v, uint64_t addr,
                      uint64_t *out); // word at addr, valid address
+// The word at addr names code: where that lies (see image_code_data).
+bool view_is_code(const struct view *v, uint64_t addr, uint64_t *out);
 uint64_t view_addr(const struct view *v, uint32_t pos);
 // A NUL-terminated text of at most max bytes, or NULL.
 const char *view_text(const struct view *v, uint64_t addr, uint32_t max, uint32_t *len);

@@ -148,6 +148,17 @@ bool view_is_pointer(const struct view *v, uint64_t addr, uint64_t *out)
            (!v->image->pic || has_reloc(v->image, addr));
 }
 
+bool view_is_code(const struct view *v, uint64_t addr, uint64_t *out)
+{
+    uint64_t code;
+    if (view_is_pointer(v, addr, out))
+        return true;
+    if (addr % v->ptr || !view_word(v, addr, &code))
+        return false;
+    *out = image_code_data(v->image, code);
+    return *out != code;
+}
+
 uint64_t view_addr(const struct view *v, uint32_t pos)
 {
     unsigned i = v->n - 1;

@@ -8,6 +8,7 @@ enum {
     SYNTH_FILLERS = 64,   // functions that do nothing: the scan counts return instructions
     SYNTH_TYPE_SIZE = 64,
     SYNTH_ABI = 6 | 3 << 8, // .mpy version 6.3, no native code
+    SYNTH_ARCH = 10,        // bits below the architecture of native code
 };
 
 // What the image needs beside the static names; sorted before use where the release sorts.
@@ -132,6 +133,9 @@ static void collect_names(struct make *m)
     }
     if (m->spec->settrace) {
         m->names[m->n++] = "settrace";
+    }
+    if (m->spec->esp && m->spec->esp->user_start) {
+        m->names[m->n++] = "flash_user_start";
     }
     if (m->spec->minor >= 22) {
         qsort(m->names + first, m->n - first, sizeof *m->names, compare_names);
@@ -365,6 +369,15 @@ static uint32_t put_str_obj(struct make *m, const char *text)
     return at;
 }
 
+static int32_t abi_of(const struct synth_spec *spec)
+{
+    int32_t arch = !spec->esp                         ? MPY_ARCH_NONE
+                   : spec->isa == IMAGE_ISA_RV32      ? MPY_ARCH_RV32IMC
+                   : spec->esp->chip == SYNTH_ESP8266 ? MPY_ARCH_XTENSA
+                                                      : MPY_ARCH_XTENSAWIN;
+    return SYNTH_ABI | arch << SYNTH_ARCH;
+}
+
 static void put_sys(struct make *m)
 {
     uint32_t board = put_str_obj(m, m->spec->board);
@@ -379,7 +392,7 @@ static void put_sys(struct make *m)
     put_word(m, obj_qstr(m, "micropython"));
     put_word(m, version);
     put_word(m, board);
-    put_word(m, obj_int(m, SYNTH_ABI));
+    put_word(m, obj_int(m, abi_of(m->spec)));
     if (build) {
         put_word(m, build);
         put_word(m, obj_qstr(m, "unsafe")); // _thread
@@ -767,12 +780,36 @@ static void put_float_maker(struct make *m, uint8_t size)
     put_word(m, m->types[FW_TYPE_FLOAT]);
 }
 
+// esp.flash_user_start of the ESP8266: a function, its object, and the name with both in a table.
+static void put_user_start(struct make *m)
+{
+    align(m);
+    m->literal = put_word(m, m->spec->esp->user_start);
+    uint32_t function = put_loads(m, &m->spec->esp->user_start, 1);
+    align(m);
+    uint32_t object = put_word(m, m->types[FW_TYPE_INT]); // any type
+    put_word(m, function);
+    put_word(m, obj_qstr(m, "flash_user_start"));
+    put_word(m, object);
+}
+
+static void put_esp(struct make *m, const uint32_t words[5], uint32_t literals)
+{
+    put_mapper(m, words, literals);
+    if (m->spec->isa == IMAGE_ISA_RV32) {
+        synth_esp_protection(m->spec->esp, (uint32_t)m->s->data_end, m->out);
+    }
+    if (m->spec->esp->user_start) {
+        put_user_start(m);
+    }
+}
+
 static void put_program(struct make *m)
 {
     uint32_t words[5], literals = m->spec->esp ? put_mapper_words(m, words) : 0;
     put_functions(m);
     if (m->spec->esp) {
-        put_mapper(m, words, literals);
+        put_esp(m, words, literals);
     }
     if (m->flash) {
         put_constructor(m);
@@ -807,9 +844,14 @@ static void put_flash_program(struct make *m)
     bytes_put_align(m->out, 16, 0);
     uint32_t code = (uint32_t)m->out->size;
     m->s->data_end = here(m);
-    m->base = synth_esp_code(m->spec->esp) - code;
+    if (m->spec->esp->chip != SYNTH_ESP8266) {
+        m->base = synth_esp_code(m->spec->esp) - code;
+    }
     put_program(m);
     bytes_put_align(m->out, 4, 0);
+    if (m->spec->esp->chip == SYNTH_ESP8266) {
+        m->s->data_end = here(m);
+    }
     content = *m->out;
     bytes_out_init(m->out);
     synth_esp_wrap(m->spec->esp, &content, code, m->out);

@@ -134,6 +134,6 @@ Test(cut, ihex)
 
 Test(cut, esp_flash)
 {
-    static const struct synth_esp c3 = {5, "v5.2.2", false, SYNTH_MAPPER};
+    static const struct synth_esp c3 = {.chip = 5, "v5.2.2", false, SYNTH_MAPPER};
     damage(IMAGE_ESP_FLASH, &c3, 211, false);
 }
