@@ -44,8 +44,8 @@ static uint64_t blob_content_size(const struct blob *b)
     for (uint32_t i = 0; i < b->n_patches; i++) {
         total += BLOB_PATCH_HEAD + 2 * (uint64_t)b->patches[i].size;
     }
-    return total + blob_modules_size(
-                       b); // 2^32 items of 2^33 bytes each do not exist in memory: no overflow
+    // 2^32 items of 2^33 bytes each do not exist in memory: no overflow
+    return total + blob_modules_size(b);
 }
 
 uint64_t blob_size(const struct blob *b)
@@ -183,6 +183,34 @@ static bool blob_plain(const char *s)
     return true;
 }
 
+// The payload holds the name where the module says.
+static bool blob_has_name(const struct blob *b, const struct blob_module *m, size_t n)
+{
+    return m->name_at < b->payload_size && n < b->payload_size - m->name_at &&
+           memcmp(b->payload + m->name_at, m->name, n + 1) == 0;
+}
+
+static enum diag_code blob_check_modules(const struct blob *b, struct diag *d)
+{
+    bool counted = b->n_modules == b->list.n || (b->detached && b->n_modules == 0);
+    for (uint32_t i = 0; i < b->n_modules; i++) {
+        const char *name = b->modules[i].name;
+        size_t n = strlen(name);
+        if (n == 0 || n > BLOB_NAME_MAX || !blob_plain(name)) {
+            return diag_set(d, DIAG_NO, NULL,
+                            "module name '%.60s' has %zu bytes; allowed are 1 to %d without "
+                            "control characters",
+                            name, n, BLOB_NAME_MAX);
+        }
+        if (!b->detached && !blob_has_name(b, &b->modules[i], n)) {
+            return diag_set(d, DIAG_INTERNAL, NULL, "the payload does not hold the name %s", name);
+        }
+    }
+    return counted ? DIAG_OK
+                   : diag_set(d, DIAG_INTERNAL, NULL, "there are %u modules and a list of %u",
+                              b->n_modules, b->list.n);
+}
+
 // Limits that the caller's input can exceed; everything else is checked on the result.
 static enum diag_code blob_check(const struct blob *b, struct diag *d)
 {
@@ -194,14 +222,9 @@ static enum diag_code blob_check(const struct blob *b, struct diag *d)
                         "characters",
                         BLOB_TEXT - 1);
     }
-    for (uint32_t i = 0; i < b->n_modules; i++) {
-        size_t n = strlen(b->modules[i].name);
-        if (n == 0 || n > BLOB_NAME_MAX || !blob_plain(b->modules[i].name)) {
-            return diag_set(d, DIAG_NO, NULL,
-                            "module name '%.60s' has %zu bytes; allowed are 1 to %d without "
-                            "control characters",
-                            b->modules[i].name, n, BLOB_NAME_MAX);
-        }
+    enum diag_code err = blob_check_modules(b, d);
+    if (err) {
+        return err;
     }
     if (blob_size(b) == UINT64_MAX) {
         return diag_set(d, DIAG_NO, NULL, "the blob is larger than %d bytes", BLOB_SIZE_MAX);

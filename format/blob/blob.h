@@ -32,12 +32,14 @@ enum blob_module_kind { BLOB_MODULE_STR = 0, BLOB_MODULE_MPY = 1 };
 struct blob_module {
     const char *name; // "pkg/mod.py", as in mp_frozen_names; at most 255 bytes
     enum blob_module_kind kind;
-    uint32_t offset, size;              // within the payload: what belongs to this module alone
+    uint32_t name_at;                   // where the payload has it
     uint8_t source_sha256[BLOB_DIGEST]; // of the input file (script or .mpy)
-    uint8_t mpy_sha256[BLOB_DIGEST];    // of the module as .mpy (STR: of the text)
+    // In the list only:
+    uint32_t offset, size;           // within the payload: what belongs to this module alone
+    uint8_t mpy_sha256[BLOB_DIGEST]; // of the module as .mpy (STR: of the text)
 };
 
-// What a blob says of a list of its modules that is kept outside of it; n = 0: it has them itself.
+// The list of a blob's modules is a file of its own, of which the blob has this.
 struct blob_list {
     uint32_t n, size; // modules, bytes
     uint8_t sha256[BLOB_DIGEST];
@@ -63,9 +65,11 @@ struct blob {
     const uint8_t *payload;
     uint32_t n_patches;
     const struct blob_patch *patches;
-    uint32_t n_modules;
-    const struct blob_module *modules;
-    struct blob_list list; // see blob_detach
+    uint32_t n_modules;                // 0 in a blob that was read and has them in its list alone
+    const struct blob_module *modules; // in the order of their names in the payload
+    bool listed;           // all fields of modules are known; else of each source_sha256 16 bytes
+    bool detached;         // modules are in the list alone
+    struct blob_list list; // n = 0: there are no modules
     uint32_t undo_size;    // container undo record, see image_undo
     const uint8_t *undo;
     const char *app, *app_version; // at most 31 bytes each; NULL = ""
@@ -91,21 +95,21 @@ struct blob {
 // Header field profile_id: major, minor, patch, enum image_machine, one byte each from the top.
 uint32_t blob_profile(unsigned major, unsigned minor, unsigned patch, enum image_machine isa);
 
-// The size of the encoded blob. Depends on payload_size, the sizes of the patches, the names of the
-// modules (one for all where they are detached), n_extents, undo_size, sbom_size and
-// signature_space; UINT64_MAX when it is not possible.
+// The size of the encoded blob. Depends on payload_size, the sizes of the patches, list.n,
+// detached, n_extents, undo_size, sbom_size and signature_space; UINT64_MAX when it is not
+// possible.
 uint64_t blob_size(const struct blob *b);
 // Appends the encoded blob with the signatures that b has (none: an unsigned blob). The bytes
 // depend on b alone. Errors: DIAG_INTERNAL when b breaks a rule of blob.md, DIAG_NO when it is over
 // a limit.
 enum diag_code blob_write(const struct blob *b, struct bytes_out *out, struct diag *d);
 
-// The list of b's modules as a file of its own, appended to list: b is written without them, with
-// the digest of the list. Errors: DIAG_NO without modules.
-enum diag_code blob_detach(struct blob *b, struct bytes_out *list, struct diag *d);
-// Gives a blob that was read the modules of its list; one that has them itself is compared. Errors:
-// DIAG_NO when it is another list, DIAG_MALFORMED when it is none, or not sound though the very
-// one.
+// Appends the list of b's modules, of which all fields are known, as a file of its own, and gives b
+// what blob_write needs of it. Without modules there is nothing to append. Errors: DIAG_NO when it
+// is over a limit.
+enum diag_code blob_make_list(struct blob *b, struct bytes_out *list, struct diag *d);
+// Gives the modules of a blob that was read what its list says of them. Errors: DIAG_NO when it is
+// another list, DIAG_MALFORMED when it is none, or not sound though the very one.
 enum diag_code blob_attach(struct blob *b, const uint8_t *data, size_t size, const char *name,
                            struct arena *a, struct diag *d);
 

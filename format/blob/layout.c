@@ -179,22 +179,45 @@ static enum blob_fault layout_patches(struct blob_layout *l)
     return BLOB_SOUND;
 }
 
+// A module's name is a text in the payload that begins at or behind least, is not empty, and ends
+// with a NUL. Returns what follows it, 0 if it breaks a rule. Offsets are the blob's.
+static uint32_t layout_name(const struct blob_layout *l, uint32_t at, uint32_t least)
+{
+    uint32_t end = at;
+    if (at < least) {
+        return 0;
+    }
+    while (end < l->at[BLOB_PAYLOAD + 1]) {
+        if (l->bytes[end++] == 0) {
+            return end - at - 2 < BLOB_NAME_MAX ? end : 0;
+        }
+    }
+    return 0;
+}
+
+// Nothing; or the reference to a list of some modules, and then a record for each of them, or none.
 static enum blob_fault layout_modules(struct blob_layout *l)
 {
-    uint32_t at = l->at[BLOB_MODULES], end = l->at[BLOB_MODULES + 1];
-    uint32_t payload = l->at[BLOB_PAYLOAD + 1] - BLOB_HEADER;
-    if (end - at == BLOB_LIST_REF) {
-        return blob_ld32(l->bytes + at) ? BLOB_SOUND : BLOB_FAULT_MODULES;
+    uint32_t at = l->at[BLOB_MODULES], end = l->at[BLOB_MODULES + 1], least = 0, n;
+    l->fault_at = at;
+    if (end - at < BLOB_LIST_REF) {
+        return at == end ? BLOB_SOUND : BLOB_FAULT_MODULES;
     }
-    while (at != end) {
-        uint32_t size = blob_layout_module(l->bytes + at, end - at, payload);
+    n = blob_ld32(l->bytes + at);
+    if (n == 0) {
+        return BLOB_FAULT_MODULES;
+    }
+    for (at += BLOB_LIST_REF; at != end; at += BLOB_MODULE_SIZE, n--) {
         l->fault_at = at;
-        if (size == 0) {
+        if (end - at < BLOB_MODULE_SIZE) {
             return BLOB_FAULT_MODULES;
         }
-        at += size;
+        least = layout_name(l, BLOB_HEADER + blob_ld32(l->bytes + at) / 2, least);
+        if (least == 0) {
+            return BLOB_FAULT_MODULES;
+        }
     }
-    return BLOB_SOUND;
+    return n == 0 || least == 0 ? BLOB_SOUND : BLOB_FAULT_MODULES;
 }
 
 // True if key id p is greater than key id q: sorted, each key once.

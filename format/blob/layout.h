@@ -10,7 +10,7 @@ enum {
     BLOB_DIGEST = 32,  // SHA-256
     BLOB_HEADER = 512, // the payload begins this many bytes behind the blob's address
     BLOB_ALIGN = 16,   // of the blob's address
-    BLOB_VERSION = 1,
+    BLOB_VERSION = 2,
     BLOB_MAGIC = 16,     // bytes
     BLOB_TEXT = 32,      // application name and version, padded with NUL
     BLOB_NAME_MAX = 255, // module names
@@ -68,12 +68,12 @@ enum blob_field {
 
 enum {                    // records of the sections
     BLOB_PATCH_HEAD = 12, // u64 address, u32 size; the old bytes and the new bytes follow
-    BLOB_MODULE_HEAD =
-        74,             // u32 offset, u32 size, u8 kind, u8 name length, 2 x SHA-256; then the name
-    BLOB_LIST_REF = 40, // in their place: u32 modules, u32 bytes and SHA-256 of their list
-    BLOB_EXTENT_SIZE = 16, // u64 address, u32 size, u32 kind
-    BLOB_GAP_MAX = 255,    // bytes of a BLOB_EXTENT_GAP
-    BLOB_COUNT_MAX = 8,    // signatures
+    BLOB_LIST_REF = 40,   // u32 modules, u32 bytes and SHA-256 of their list; their records follow
+    BLOB_MODULE_TAG = 16, // of SHA-256, its first bytes
+    BLOB_MODULE_SIZE = 4 + BLOB_MODULE_TAG, // u32 2 * offset of the name in the payload + kind, tag
+    BLOB_EXTENT_SIZE = 16,                  // u64 address, u32 size, u32 kind
+    BLOB_GAP_MAX = 255,                     // bytes of a BLOB_EXTENT_GAP
+    BLOB_COUNT_MAX = 8,                     // signatures
 };
 
 enum blob_fault { // what is wrong with a structure; blob_fault_text says it in words
@@ -144,16 +144,5 @@ blob_ld32(const uint8_t *p)
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 uint64_t blob_ld64(const uint8_t *p);
-
-// The size of the module record at p, of which left bytes may be read; 0 = it is none. Also used
-// for lists of modules that are kept outside.
-static inline uint32_t blob_layout_module(const uint8_t *p, uint32_t left, uint32_t payload)
-{
-    return left < BLOB_MODULE_HEAD || blob_ld32(p) > payload ||
-                   blob_ld32(p + 4) > payload - blob_ld32(p) || p[8] > 1 || p[9] == 0 ||
-                   p[9] > left - BLOB_MODULE_HEAD
-               ? 0
-               : BLOB_MODULE_HEAD + (uint32_t)p[9];
-}
 
 #endif

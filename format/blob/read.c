@@ -20,7 +20,8 @@ const char *blob_fault_text(enum blob_fault f)
         [BLOB_FAULT_EXTENTS] = "extents overlap, are unsorted, reach into the blob, or are cut off",
         [BLOB_FAULT_PATCHES] = "patches overlap, are unsorted, reach into the blob, or are cut off",
         [BLOB_FAULT_PATCH_PLACE] = "a patch lies outside the base",
-        [BLOB_FAULT_MODULES] = "a module lies outside the payload, or its record is cut off",
+        [BLOB_FAULT_MODULES] = "not as many modules as counted, or the payload does not have a "
+                               "module's name where it must",
         [BLOB_FAULT_SIGNATURES] = "broken, unknown or repeated signature",
     };
     return f < BLOB_FAULTS ? text[f] : "broken";
@@ -117,8 +118,8 @@ static void read_plain(const struct blob_layout *l, enum blob_section s, const u
 }
 
 // The layout is sound.
-static enum diag_code read_model(const struct blob_layout *l, const char *name, struct arena *a,
-                                 struct diag *d, struct blob **out)
+static enum diag_code read_model(const struct blob_layout *l, struct arena *a, struct diag *d,
+                                 struct blob **out)
 {
     struct blob *b = ARENA_NEW(a, struct blob);
     if (!b) {
@@ -132,14 +133,12 @@ static enum diag_code read_model(const struct blob_layout *l, const char *name, 
     read_signatures(b);
     b->app = read_text(l->bytes + BLOB_AT_APP, a);
     b->app_version = read_text(l->bytes + BLOB_AT_APP_VERSION, a);
-    if (!b->app || !b->app_version || !read_patches(b, a) || !read_extents(b, a)) {
+    if (!b->app || !b->app_version || !read_patches(b, a) || !read_extents(b, a) ||
+        !blob_modules_read(b, a)) {
         return diag_nomem(d);
     }
-    enum diag_code err = blob_modules_read(b, name, a, d);
-    if (!err) {
-        *out = b;
-    }
-    return err;
+    *out = b;
+    return DIAG_OK;
 }
 
 // Faults of the header are told by what they are; this is where that is.
@@ -210,7 +209,7 @@ enum diag_code blob_read(const uint8_t *data, size_t size, const char *name, str
         return diag_set_binary(d, DIAG_MALFORMED, name, l.size, "blob",
                                "%zu bytes follow the blob, none may", size - l.size);
     }
-    return read_model(&l, name, a, d, out);
+    return read_model(&l, a, d, out);
 }
 
 // Each place that begins like a blob costs a look at all of what it says is its own. No firmware
@@ -334,7 +333,7 @@ enum diag_code blob_find(struct image *img, struct arena *a, struct diag *d, str
     if (!img->base_known) {
         image_rebase(img, f.found.addr - f.found_at);
     }
-    return read_model(&f.found, img->name, a, d, out);
+    return read_model(&f.found, a, d, out);
 }
 
 const char *blob_damaged(const struct blob *b)

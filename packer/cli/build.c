@@ -24,6 +24,7 @@ void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS])
         {"--app", NULL, CLI_VALUE, &b->splice.app},
         {"--app-version", NULL, CLI_VALUE, &b->splice.app_version},
         {"--counter", NULL, CLI_UINT, &b->splice.counter},
+        {"--list-modules", NULL, CLI_FLAG, &b->list_modules},
         {"--detach-modules", NULL, CLI_FLAG, &b->splice.detach_modules},
         {"--define", "-D", CLI_LIST, &b->list.defines},
         {"--unix-ffi", NULL, CLI_FLAG, &b->list.unix_ffi},
@@ -98,6 +99,11 @@ static enum diag_code check_signatures(struct cli *cli, struct build *b)
     return DIAG_OK;
 }
 
+bool build_lists(const struct build *b)
+{
+    return b->list_modules || b->splice.detach_modules;
+}
+
 const char *build_list_name(struct cli *cli, const struct build *b)
 {
     return arena_printf(&cli->arena, "%s.modules", b->output);
@@ -124,7 +130,7 @@ static enum diag_code check_output(struct cli *cli, const struct build *b, const
 static enum diag_code check_outputs(struct cli *cli, const struct build *b)
 {
     enum diag_code err = check_output(cli, b, b->output);
-    if (err || !b->splice.detach_modules) {
+    if (err || !build_lists(b)) {
         return err;
     }
     const char *name = build_list_name(cli, b);
@@ -145,8 +151,9 @@ enum diag_code build_check(struct cli *cli, struct build *b)
     if (b->json && file_is_stdout(b->output)) {
         return cli_usage_error(cli, "--json and -o %s both want standard output", b->output);
     }
-    if (b->splice.detach_modules && file_is_stdout(b->output)) {
-        return cli_usage_error(cli, "--detach-modules writes OUTPUT.modules: -o needs a name");
+    if (build_lists(b) && file_is_stdout(b->output)) {
+        return cli_usage_error(cli, "%s writes OUTPUT.modules: -o needs a name",
+                               b->list_modules ? "--list-modules" : "--detach-modules");
     }
     enum diag_code err = check_outputs(cli, b);
     err = err ? err : build_type(cli, b->type, &b->kind);
@@ -272,19 +279,19 @@ enum diag_code build_read_back(struct cli *cli, struct build *b, struct blob **b
 {
     enum diag_code err =
         blob_read(b->blob.data, b->blob.size, b->output, &cli->arena, &cli->diag, blob);
-    if (err || !b->plan->list) {
+    if (err || !(*blob)->detached) {
         return err;
     }
     return blob_attach(*blob, b->plan->list, b->plan->list_size, b->output, &cli->arena,
                        &cli->diag);
 }
 
-// The list of the modules on its way to the disk; *pending is NULL where they stand in the blob.
+// The list of the modules on its way to the disk; *pending is NULL where nobody asked for it.
 static enum diag_code begin_list(struct cli *cli, const struct build *b,
                                  struct file_pending **pending)
 {
     *pending = NULL;
-    if (!b->plan || !b->plan->list) {
+    if (!b->plan || !build_lists(b)) {
         return DIAG_OK;
     }
     const char *name = build_list_name(cli, b);
@@ -396,7 +403,8 @@ static void report_json(const struct build *b, struct bytes_out *out)
     json_uint(&j, "patches", p->blob.n_patches);
     json_bool(&j, "pool_swapped", p->frozen->n_words != 0);
     json_uint(&j, "free_bytes", p->left);
-    json_bool(&j, "modules_detached", p->list != NULL);
+    json_bool(&j, "modules_detached", p->blob.detached);
+    json_bool(&j, "modules_listed", build_lists(b));
     json_addr(&j, "region_end", p->region.addr + p->region.size);
     json_str(&j, "region_why", p->region.why);
     production_json(&b->production, &j);
@@ -421,7 +429,7 @@ static void report_table(const struct build *b, struct bytes_out *out)
                  "patched   %u references in %u places; %u new names, %u stock modules hidden%s\n",
                  p->n_references, p->blob.n_patches, p->frozen->n_qstrs, p->frozen->n_replaced,
                  p->frozen->n_words ? "; the last qstr pool swapped where it was" : "");
-    if (p->list) {
+    if (build_lists(b)) {
         bytes_printf(out, "list      %s.modules, %zu bytes, is no part of the blob\n", b->output,
                      p->list_size);
     }

@@ -18,8 +18,9 @@ struct build { // options first, then what the steps make of them
     struct input_options inputs;
     struct cli_list args;
     bool json, strict;
-    bool quiet;   // leave the production findings to the caller
-    bool reports; // print the report before the product gets its name
+    bool list_modules; // --list-modules
+    bool quiet;        // leave the production findings to the caller
+    bool reports;      // print the report before the product gets its name
 
     enum image_kind kind;
     struct file file;    // the firmware file as given
@@ -39,7 +40,7 @@ struct build { // options first, then what the steps make of them
 };
 
 // Options of build and pack, as rows of a table that ends with zeros.
-enum { BUILD_OPTIONS = 27 };
+enum { BUILD_OPTIONS = 28 };
 void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS]);
 // Checks them, without reading anything but names. Errors: DIAG_USAGE.
 enum diag_code build_check(struct cli *cli, struct build *b);
@@ -62,11 +63,12 @@ enum diag_code build_settle(struct cli *cli, struct build *b);
 enum diag_code build_report(struct cli *cli, const struct build *b);
 void build_free(struct build *b);
 
-// Reads the encoded blob back, with its modules.
+// Reads the encoded blob back, with the names of its modules.
 enum diag_code build_read_back(struct cli *cli, struct build *b, struct blob **blob);
-// The file that a detached list of the modules goes to; NULL without memory.
+// Whether the list of the modules is written, and the file that it goes to; NULL without memory.
+bool build_lists(const struct build *b);
 const char *build_list_name(struct cli *cli, const struct build *b);
-// Writes it, if there is one.
+// Writes it, if it is asked for.
 enum diag_code build_write_list(struct cli *cli, const struct build *b);
 // Makes the product of the base and an encoded blob and writes it, the list of modules ahead of it.
 enum diag_code build_product(struct cli *cli, struct build *b, const struct blob *blob);

@@ -270,8 +270,13 @@ static void json_blob(struct json *j, const struct blob *b)
     json_text(j, "app", b->app);
     json_text(j, "app_version", b->app_version);
     json_uint(j, "counter", b->counter);
-    json_uint(j, "modules", b->list.n ? b->list.n : b->n_modules);
-    json_bool(j, "modules_detached", b->list.n != 0);
+    json_uint(j, "modules", b->list.n);
+    json_bool(j, "modules_detached", b->detached);
+    if (b->list.n) {
+        json_hex(j, "module_list_sha256", b->list.sha256, BLOB_DIGEST);
+    } else {
+        json_null(j, "module_list_sha256");
+    }
     json_uint(j, "patches", b->n_patches);
     json_hex(j, "base_sha256", b->base_file_sha256, BLOB_DIGEST);
     json_text(j, "damaged", blob_damaged(b));
@@ -432,8 +437,8 @@ static void print_micropython(struct bytes_out *out, const struct firmware *fw, 
 static void print_blob(struct bytes_out *out, const struct blob *b)
 {
     bytes_printf(out, "%-13s 0x%" PRIx64 ", %u modules%s, %u patches, counter %" PRIu64 "\n",
-                 "blob", b->addr, b->list.n ? b->list.n : b->n_modules,
-                 b->list.n ? " (listed apart)" : "", b->n_patches, b->counter);
+                 "blob", b->addr, b->list.n, b->detached ? " (listed apart)" : "", b->n_patches,
+                 b->counter);
     print_foreign(out, "app", b->app ? b->app : "");
     print_foreign(out, "app version", b->app_version ? b->app_version : "");
     for (unsigned i = 0; i < b->n_signatures; i++) {

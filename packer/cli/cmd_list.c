@@ -20,7 +20,9 @@ const struct cli_command cmd_list = {
              "optimisation level, name and file.\n\n"
              "Options:\n"
              "  --json        as JSON\n"
-             "  --modules LIST   of a blob that was packed with --detach-modules\n"
+             "  --modules LIST   the list that was written with a blob: it tells sizes and\n"
+             "                addresses without the firmware, and all of a blob that was packed\n"
+             "                with --detach-modules\n"
              "  --define VAR=VALUE   $(VAR) in the paths of a manifest: MPY_DIR, MPY_LIB_DIR,\n"
              "                PORT_DIR, BOARD_DIR and others\n"
              "  --unix-ffi    require() finds micropython-lib's unix-ffi packages first\n"
@@ -32,6 +34,7 @@ const struct cli_command cmd_list = {
 struct entry {
     const char *name, *kind, *origin;
     uint64_t addr, size;
+    bool unplaced; // addr and size are not known
     bool shadowed;
 };
 
@@ -168,7 +171,8 @@ static void from_blob(const struct blob *b, struct entries *l)
                                     .kind = m->kind == BLOB_MODULE_STR ? "str" : "mpy",
                                     .origin = "spliced",
                                     .addr = b->addr + BLOB_HEADER + m->offset,
-                                    .size = m->size});
+                                    .size = m->size,
+                                    .unplaced = !b->listed});
     }
 }
 
@@ -186,8 +190,13 @@ static void print_json(const struct firmware_view *v, const struct entries *l,
         json_object(&j, NULL);
         json_strn(&j, "name", e->name, strlen(e->name));
         json_str(&j, "kind", e->kind);
-        json_uint(&j, "size", e->size);
-        json_addr(&j, "address", e->addr);
+        if (e->unplaced) {
+            json_null(&j, "size");
+            json_null(&j, "address");
+        } else {
+            json_uint(&j, "size", e->size);
+            json_addr(&j, "address", e->addr);
+        }
         json_str(&j, "origin", e->origin);
         json_bool(&j, "shadowed", e->shadowed);
         json_object_end(&j);
@@ -201,8 +210,12 @@ static void print_text(const struct entries *l, struct bytes_out *out)
 {
     for (unsigned i = 0; i < l->n; i++) {
         const struct entry *e = &l->at[i];
-        bytes_printf(out, "%s %7" PRIu64 "  0x%08" PRIx64 "  %-7s  ", e->kind, e->size, e->addr,
-                     e->origin);
+        if (e->unplaced) {
+            bytes_printf(out, "%s       -           -  %-7s  ", e->kind, e->origin);
+        } else {
+            bytes_printf(out, "%s %7" PRIu64 "  0x%08" PRIx64 "  %-7s  ", e->kind, e->size, e->addr,
+                         e->origin);
+        }
         for (const char *p = e->name; *p; p++) {
             bytes_put_u8(out, (uint8_t)((unsigned char)*p < ' ' || *p == 0x7f ? '?' : *p));
         }
@@ -291,11 +304,11 @@ static enum diag_code list_manifest(struct cli *cli, const char *file,
     return cli_print(cli, &out);
 }
 
-// A blob alone may have its modules in a file of their own.
+// A blob alone says little of its modules, or nothing: their list does.
 static enum diag_code list_attach(struct cli *cli, const struct firmware_view *v, const char *list)
 {
     struct file f;
-    if (v->image || !v->blob->list.n) {
+    if (v->image || (!list && !v->blob->detached)) {
         return DIAG_OK;
     }
     if (!list) {

@@ -52,7 +52,7 @@ static enum diag_code open_product(struct cli *cli, struct image *base, const st
     return err || product->data ? err : diag_nomem(d);
 }
 
-// A blob whose modules are listed elsewhere: those that it adds to the frozen tables.
+// A blob whose modules are in their list alone: those that it adds to the frozen tables.
 static enum diag_code open_spliced(struct cli *cli, const struct firmware *fw, struct blob *b)
 {
     struct blob_module *modules = ARENA_ARRAY(&cli->arena, struct blob_module, fw->n_modules);
@@ -85,7 +85,7 @@ static enum diag_code open_base(struct cli *cli, const char *name, const char *t
     }
     err = open_product(cli, out->image, out->blob, &product);
     err = err ? err : open_image(cli, &product, type, false, out);
-    return err || !out->blob->list.n ? err : open_spliced(cli, out->fw, out->blob);
+    return err || !out->blob->detached ? err : open_spliced(cli, out->fw, out->blob);
 }
 
 static enum diag_code open_detached(struct cli *cli, const char *name)
@@ -110,7 +110,7 @@ enum diag_code open_file(struct cli *cli, const char *name, const char *type, co
     if (f->size >= BLOB_MAGIC && blob_layout_begins(f->data)) {
         out->kind = OPEN_BLOB;
         err = blob_read(f->data, f->size, f->name, &cli->arena, &cli->diag, &out->blob);
-        if (!err && !base && out->blob->list.n) {
+        if (!err && !base && out->blob->detached) {
             return open_detached(cli, f->name);
         }
         return err || !base ? err : open_base(cli, base, type, out);

@@ -172,6 +172,9 @@ static bool set_key(struct project_parser *p, struct build *b, const char *name,
     if (strcmp(name, "key") == 0) {
         return set_signing_key(p, b, value);
     }
+    if (strcmp(name, "list-modules") == 0) {
+        return set_bool(p, &b->list_modules, value);
+    }
     if (strcmp(name, "detach-modules") == 0) {
         return set_bool(p, &b->splice.detach_modules, value);
     }

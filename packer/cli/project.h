@@ -8,7 +8,7 @@
 //   main = src/main.py        (boot = ...)
 //   key = release-key.pem     (passphrase-file, reserve-signatures = ...)
 //   define = MPY_LIB_DIR=../micropython-lib      (may be repeated)
-//   optimise = 2              (strip, strict, detach-modules = yes; release = X.Y)
+//   optimise = 2              (strip, strict, list-modules, detach-modules = yes; release = X.Y)
 //
 //   [pyboard]                 one section a row; every key above but app, version and counter may
 //   firmware = stock/pybv11.dfu                  be given again for it

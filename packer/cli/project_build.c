@@ -66,8 +66,9 @@ static enum diag_code row_ingredients(struct cli *cli, const struct build *b, st
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         add_text(out, texts[i]);
     }
-    bytes_printf(out, "%d %d %d %" PRIu64 " %" PRIu64 "\n", b->inputs.strip, b->strict,
-                 b->splice.detach_modules, b->splice.counter, b->reserve_signatures);
+    bytes_printf(out, "%d %d %d %d %" PRIu64 " %" PRIu64 "\n", b->inputs.strip, b->strict,
+                 b->list_modules, b->splice.detach_modules, b->splice.counter,
+                 b->reserve_signatures);
     err = add_file(cli, b->firmware, out);
     for (unsigned i = 0; i < b->keys.n && !err; i++) {
         err = add_file(cli, b->keys.items[i], out);
@@ -106,9 +107,9 @@ static bool file_is(const char *name, const uint8_t sha256_wanted[BLOB_DIGEST])
 static bool row_is_unchanged(struct project_row *row, const struct cache_result *stamp)
 {
     const struct build *b = &row->build;
-    bool same = stamp->size == STAMP_SIZE && file_is(b->output, stamp->data) &&
-                (!b->splice.detach_modules ||
-                 file_is(build_list_name(&row->cli, b), stamp->data + BLOB_DIGEST));
+    bool same =
+        stamp->size == STAMP_SIZE && file_is(b->output, stamp->data) &&
+        (!build_lists(b) || file_is(build_list_name(&row->cli, b), stamp->data + BLOB_DIGEST));
     if (same) {
         const uint8_t *p = stamp->data + 2 * BLOB_DIGEST;
         memcpy(row->sha256, stamp->data, BLOB_DIGEST);

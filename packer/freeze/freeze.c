@@ -297,6 +297,7 @@ static enum diag_code make(struct freezer *f, const struct freeze_input *inputs,
     inputs = with_placeholder(f, inputs, &n);
     struct place *modules = ARENA_ARRAY(f->arena, struct place, n);
     out->spans = ARENA_ARRAY(f->arena, struct freeze_span, n);
+    out->name_at = ARENA_ARRAY(f->arena, uint32_t, n);
     enum diag_code err = freeze_possible(f->fw, f->diag);
     err = err ? err : check_names(f, inputs, n);
     if (err) {

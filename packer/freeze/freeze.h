@@ -61,6 +61,7 @@ struct freeze {
     uint32_t n_pointers;
     struct freeze_pointer *pointers; // sorted by at
     struct freeze_span *spans;       // one for each input
+    uint32_t *name_at;               // its name in the list of names, an offset; for each input
     bool executable;                 // holds machine code
     bool relocated_code;             // words of it are pointers
     uint64_t code_shift;             // from where machine code lies to where it runs; 0 by default

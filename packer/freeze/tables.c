@@ -13,6 +13,7 @@ struct entry {
     bool hidden; // keep the place, not the name
     int input;   // index of the input with its content, -1 = stock
     unsigned stock;
+    struct place at; // its name
 };
 
 struct entries {
@@ -87,7 +88,7 @@ static void add_new(struct freeze_tables *t, struct entries *e, enum fw_module_k
 {
     for (unsigned i = 0; i < t->n_inputs; i++) {
         if (t->inputs[i].kind == kind && !t->placed[i]) {
-            add(e, (struct entry){t->inputs[i].name, false, (int)i, 0});
+            add(e, (struct entry){.name = t->inputs[i].name, .input = (int)i});
         }
     }
 }
@@ -102,7 +103,7 @@ static void add_pinned(struct freeze_tables *t, struct entries *e, unsigned stoc
         t->placed[input] = true;
     }
     t->n_replaced += input >= 0 || hidden;
-    add(e, (struct entry){m->name, hidden, input, stock});
+    add(e, (struct entry){.name = m->name, .hidden = hidden, .input = input, .stock = stock});
 }
 
 static void add_stock(struct freeze_tables *t, struct entries *e, unsigned stock)
@@ -111,7 +112,7 @@ static void add_stock(struct freeze_tables *t, struct entries *e, unsigned stock
     if (is_hidden(t, m->name)) {
         t->n_replaced++;
     } else {
-        add(e, (struct entry){m->name, false, -1, stock});
+        add(e, (struct entry){.name = m->name, .input = -1, .stock = stock});
     }
 }
 
@@ -130,7 +131,7 @@ static void add_first(struct freeze_tables *t)
     if (t->n_inputs && is_placeholder(t, last, stock)) {
         t->placed[last] = true;
         t->n_replaced++;
-        add(&t->mpys, (struct entry){t->inputs[last].name, false, (int)last, 0});
+        add(&t->mpys, (struct entry){.name = t->inputs[last].name, .input = (int)last});
     } else {
         add_pinned(t, &t->mpys, 0);
     }
@@ -158,15 +159,15 @@ static void list_entries(struct freeze_tables *t)
 }
 
 // A module's name is also a qstr, as that of its file.
-static void put_names(struct freezer *f, const struct entries *e)
+static void put_names(struct freezer *f, struct entries *e)
 {
     struct bytes_out *out = &f->pieces.part[PART_BYTES];
     for (unsigned i = 0; i < e->n; i++) {
         const char *name = e->items[i].name;
         size_t n = strlen(name);
-        struct place at = pieces_bytes(&f->pieces, name, n + 1);
+        e->items[i].at = pieces_bytes(&f->pieces, name, n + 1);
         if (!e->items[i].hidden) {
-            qstrs_have_text(&f->qstrs, name, n, at);
+            qstrs_have_text(&f->qstrs, name, n, e->items[i].at);
         } else if (!out->failed) {
             put_hidden_name((char *)out->data + out->size - n - 1, n);
         }
@@ -231,6 +232,15 @@ static void set_text_spans(const struct freeze_tables *t, uint32_t texts, struct
             out->spans[t->strs.items[i].input] = (struct freeze_span){at, (uint32_t)size};
         }
         at += (uint32_t)(size ? size : 1) + 1;
+    }
+}
+
+static void set_names(const struct freeze_tables *t, const struct entries *e, struct freeze *out)
+{
+    for (unsigned i = 0; i < e->n; i++) {
+        if (e->items[i].input >= 0) {
+            out->name_at[e->items[i].input] = pieces_offset(&t->f->pieces, e->items[i].at);
+        }
     }
 }
 
@@ -336,6 +346,8 @@ enum diag_code freeze_contents(struct freeze_tables *t, const struct place *modu
     enum diag_code err = texts ? put_texts(t, &sizes, &text) : DIAG_OK;
     pieces_flush(p);
     out->names = pieces_offset(p, t->names);
+    set_names(t, &t->strs, out);
+    set_names(t, &t->mpys, out);
     out->content = pieces_offset(p, content);
     out->str_sizes = texts && !err ? pieces_offset(p, sizes) : FREEZE_NONE;
     out->str_content = texts && !err ? pieces_offset(p, text) : FREEZE_NONE;

@@ -196,7 +196,7 @@ static enum diag_code check_module(const struct firmware *fw, const struct blob_
                : DIAG_OK;
 }
 
-// A blob whose modules are listed elsewhere tells how many they are.
+// A blob whose modules are in their list alone tells how many they are.
 static enum diag_code check_count(const struct firmware *fw, const struct blob *b, struct diag *d)
 {
     uint32_t n = 0;

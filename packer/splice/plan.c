@@ -64,15 +64,21 @@ static enum diag_code freeze_modules(struct planner *p)
     return DIAG_OK;
 }
 
-static enum diag_code detach_list(struct planner *p)
+static enum diag_code make_list(struct planner *p)
 {
     struct bytes_out list;
     bytes_out_init(&list);
-    enum diag_code err = blob_detach(&p->plan->blob, &list, p->diag);
+    enum diag_code err = blob_make_list(&p->plan->blob, &list, p->diag);
     p->plan->list = err ? NULL : arena_dup(p->arena, list.data, list.size);
     p->plan->list_size = list.size;
     bytes_out_free(&list);
     return err;
+}
+
+static int by_name_at(const void *a, const void *b)
+{
+    const struct blob_module *x = a, *y = b;
+    return (x->name_at > y->name_at) - (x->name_at < y->name_at);
 }
 
 static enum diag_code list_modules(struct planner *p)
@@ -86,14 +92,19 @@ static enum diag_code list_modules(struct planner *p)
         }
         list[i].name = m->in.name;
         list[i].kind = m->in.kind == FW_MODULE_STR ? BLOB_MODULE_STR : BLOB_MODULE_MPY;
+        list[i].name_at = p->frozen->name_at[i];
         list[i].offset = p->frozen->spans[i].offset;
         list[i].size = p->frozen->spans[i].size;
         memcpy(list[i].source_sha256, m->source_sha256, BLOB_DIGEST);
         memcpy(list[i].mpy_sha256, m->mpy_sha256, BLOB_DIGEST);
     }
+    if (p->n) {
+        qsort(list, p->n, sizeof *list, by_name_at);
+    }
     p->plan->blob.n_modules = p->n;
     p->plan->blob.modules = list;
-    return p->options->detach_modules ? detach_list(p) : DIAG_OK;
+    p->plan->blob.detached = p->options->detach_modules;
+    return make_list(p);
 }
 
 // Everything that has references: the firmware's list of them, and the payload's replacement.

@@ -24,7 +24,7 @@ struct splice_options {
     const char *app, *app_version; // NULL = ""
     uint64_t counter;
     uint32_t signature_space; // bytes; 0 = default
-    bool detach_modules;      // the list of the modules is a file of its own, see blob_detach
+    bool detach_modules;      // the modules are told in their list alone
     struct blob_base *base;   // digests of the firmware that are being made; NULL = not yet
 };
 
@@ -36,7 +36,7 @@ struct splice_plan {
     uint64_t left;           // bytes that stay free behind it
     unsigned n_references;   // patched references
     uint64_t *module_sizes;  // bytes of each module
-    const uint8_t *list;     // of the modules, where it is detached; else NULL
+    const uint8_t *list;     // of the modules, see blob_make_list
     size_t list_size;
 };
 

@@ -113,7 +113,7 @@ static void try_space(const uint8_t *data, size_t size, struct arena *a)
 // As the list of a blob that names it by its digest: the modules that come out make the same list.
 static void try_list(const uint8_t *data, size_t size, struct arena *a)
 {
-    struct blob b = {.payload_size = 1 << 16, .list = {.size = (uint32_t)size}};
+    struct blob b = {.payload_size = 1 << 16, .detached = true, .list = {.size = (uint32_t)size}};
     struct bytes_out again;
     sha256(data, size, b.list.sha256);
     for (b.list.n = 1; b.list.n < LIST_MAX; b.list.n++) {
@@ -122,27 +122,72 @@ static void try_list(const uint8_t *data, size_t size, struct arena *a)
         }
     }
     if (b.n_modules) {
-        FUZZ_MUST(b.n_modules == b.list.n);
+        FUZZ_MUST(b.listed && b.n_modules == b.list.n);
         bytes_out_init(&again);
-        FUZZ_MUST(!blob_detach(&b, &again, NULL));
+        FUZZ_MUST(!blob_make_list(&b, &again, NULL));
         FUZZ_MUST(again.size == size && memcmp(again.data, data, size) == 0);
         bytes_out_free(&again);
+    }
+}
+
+// A list made of what a blob's records say is one of that blob, as soon as that names it.
+static void try_records(struct blob *b, struct arena *a)
+{
+    const struct blob_list own = b->list;
+    struct bytes_out list;
+    bytes_out_init(&list);
+    if (b->n_modules) {
+        FUZZ_MUST(!blob_make_list(b, &list, NULL));
+        FUZZ_MUST(b->list.n == own.n);
+        b->listed = false;
+        FUZZ_MUST(!blob_attach(b, list.data, list.size, "fuzz", a, NULL) && b->listed);
+        b->list = own;
+        FUZZ_MUST(own.size == list.size || blob_attach(b, list.data, list.size, "fuzz", a, NULL));
+    }
+    bytes_out_free(&list);
+}
+
+// What no fuzzer guesses: as many records as the list counts, where the section has room for them.
+static void fix_count(uint8_t *blob, size_t size)
+{
+    uint64_t at = BLOB_HEADER;
+    for (unsigned s = 0; s < BLOB_MODULES && size >= BLOB_HEADER; s++) {
+        at += ld32(blob + BLOB_AT_SECTIONS + s * BLOB_SECTION_ENTRY);
+    }
+    if (size >= BLOB_HEADER && at + BLOB_LIST_REF <= size) {
+        uint32_t records = ld32(blob + BLOB_AT_SECTIONS + BLOB_MODULES * BLOB_SECTION_ENTRY);
+        st32(blob + at, (records - BLOB_LIST_REF) / BLOB_MODULE_SIZE);
+    }
+}
+
+static void try_blob(const uint8_t *data, size_t size, struct arena *a)
+{
+    struct blob *b;
+    if (!blob_read(data, size, "fuzz", a, NULL, &b)) {
+        try_model(b);
+        try_records(b, a);
+        return;
+    }
+    uint8_t *copy = size ? arena_dup(a, data, size) : NULL;
+    if (copy) {
+        fix_count(copy, size);
+        if (!blob_read(copy, size, "fuzz", a, NULL, &b)) {
+            try_model(b);
+            try_records(b, a);
+        }
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena a;
-    struct blob *b;
     if (size == 0) {
         return 0;
     }
     arena_init(&a, BLOB_MEMORY);
     switch (data[0] % 4) {
     case 0:
-        if (!blob_read(data + 1, size - 1, "fuzz", &a, NULL, &b)) {
-            try_model(b);
-        }
+        try_blob(data + 1, size - 1, &a);
         break;
     case 1:
         try_image(data + 1, size - 1, &a);
@@ -157,52 +202,51 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-// A blob, without its modules when their list is to be had.
-static void seed_blob(struct bytes_out *out, struct bytes_out *list)
+// A blob, and the list of its modules.
+static void seed_both(bool detached, struct bytes_out *out, struct bytes_out *list)
 {
     static const uint8_t bytes[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    static const uint8_t payload[] = "payload\0a.py\0b.py";
     static const struct blob_patch patches[] = {{0x1000, 4, bytes, bytes + 4},
                                                 {0x1104, 2, bytes, bytes + 2}};
     static const struct blob_extent extents[] = {{0x1000, 0x104, BLOB_EXTENT_DATA},
                                                  {0x1104, 0x100, BLOB_EXTENT_FILL_FF},
                                                  {0x1204, 0x10, BLOB_EXTENT_GAP},
                                                  {0x1214, 4, BLOB_EXTENT_DATA}};
-    static const struct blob_module modules[] = {{.name = "a.py", .size = 8},
-                                                 {.name = "b.py", .kind = BLOB_MODULE_MPY}};
+    static const struct blob_module modules[] = {
+        {.name = "a.py", .name_at = 8, .size = 8},
+        {.name = "b.py", .name_at = 13, .kind = BLOB_MODULE_MPY}};
     struct blob b = {.addr = 0x2000,
-                     .payload = bytes,
-                     .payload_size = 8,
+                     .payload = payload,
+                     .payload_size = sizeof payload,
                      .n_patches = 2,
                      .patches = patches,
                      .n_extents = 4,
                      .extents = extents,
                      .n_modules = 2,
                      .modules = modules,
+                     .detached = detached,
                      .undo = bytes,
                      .undo_size = 8,
                      .app = "seed",
                      .signature_space = 104};
-    if (list) {
-        (void)blob_detach(&b, list, NULL);
-    }
-    (void)blob_write(&b, out, NULL);
+    FUZZ_MUST(!blob_make_list(&b, list, NULL) && !blob_write(&b, out, NULL));
+}
+
+static void seed_blob(bool detached, struct bytes_out *out)
+{
+    struct bytes_out list;
+    bytes_out_init(&list);
+    seed_both(detached, out, &list);
+    bytes_out_free(&list);
 }
 
 static void seed_list(struct bytes_out *out)
 {
     struct bytes_out blob;
     bytes_out_init(&blob);
-    seed_blob(&blob, out);
+    seed_both(true, &blob, out);
     bytes_out_free(&blob);
-}
-
-// A blob that has its modules elsewhere.
-static void seed_detached(struct bytes_out *out)
-{
-    struct bytes_out list;
-    bytes_out_init(&list);
-    seed_blob(out, &list);
-    bytes_out_free(&list);
 }
 
 bool fuzz_seed(unsigned i, struct bytes_out *out)
@@ -210,17 +254,17 @@ bool fuzz_seed(unsigned i, struct bytes_out *out)
     bytes_put_u8(out, (uint8_t)i);
     switch (i) {
     case 0:
-        seed_blob(out, NULL);
+        seed_blob(false, out);
         return true;
     case 1: // as a raw image, behind 256 bytes
         bytes_fill(out, 7, 256);
-        seed_blob(out, NULL);
+        seed_blob(false, out);
         return true;
     case 2:
         seed_list(out);
         return true;
     case 4: // begins with a byte that chooses a blob
-        seed_detached(out);
+        seed_blob(true, out);
         return true;
     default:
         return fuzz_image_seed(IMAGE_AUTO, i < 4 ? 0 : i - 4, out);

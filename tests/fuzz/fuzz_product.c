@@ -47,9 +47,9 @@ static bool choose_patch(const struct blob *b, struct image *img, struct blob_pa
 
 static void make_product(const struct image_sample *s, struct product *p)
 {
-    static const uint8_t payload[] = "the payload: what is frozen into the firmware";
+    static const uint8_t payload[] = "m.py\0the payload: what is frozen into the firmware";
     static const char *const keys[] = {"tests/keys/p256.pem", NULL};
-    struct bytes_out base;
+    struct bytes_out base, list;
     struct image *img;
     struct blob_patch patch;
     struct diag d;
@@ -64,6 +64,7 @@ static void make_product(const struct image_sample *s, struct product *p)
                          .signature_space = 104};
     diag_init(&d);
     bytes_out_init(&base);
+    bytes_out_init(&list);
     s->make(&base);
     FUZZ_MUST(!image_read(base.data, base.size, s->name, s->kind, &all.arena, NULL, &img));
     if (!img->base_known) {
@@ -72,6 +73,7 @@ static void make_product(const struct image_sample *s, struct product *p)
     enum diag_code err = blob_set_base(&model, img, &all.arena, &d);
     model.patches = &patch;
     model.n_patches = choose_patch(&model, img, &patch);
+    err = err ? err : blob_make_list(&model, &list, &d);
     err = err ? err : compose_product(img, &model, keys, &all.arena, &d, &p->made);
     // A raw image and its product have no address of their own: the blob's is what counts.
     err = err ? err
@@ -80,6 +82,7 @@ static void make_product(const struct image_sample *s, struct product *p)
     if (!err && !p->image->base_known) {
         image_rebase(p->image, s->base);
     }
+    bytes_out_free(&list);
     p->kind = s->kind;
     if (err) {
         fprintf(stderr, "%s: %s\n", s->name, d.text);

@@ -46,7 +46,7 @@ analyze:
 # they take seconds and here hours. Some ten minutes on a machine that does nothing else.
 VALGRIND_TESTS   ?= !(cut|memory|mutants|shapes)/!(*flip*|*truncat*|*every_byte*|*every_changed*|*damage*|*limit*|*deep*|*large*|*quick*)
 VALGRIND_SCRIPTS ?= $(wildcard tests/golden/cli.test.sh $(patsubst %,tests/%.test.sh, \
-	e2e/build e2e/detached e2e/main_job e2e/modules e2e/native e2e/signatures \
+	e2e/build e2e/main_job e2e/module_list e2e/modules e2e/native e2e/signatures \
 	projects/project projects/production verify/hsm verify/results))
 valgrind:
 	$(MAKE) BUILD=build/valgrind STATIC= all build/valgrind/unit build/valgrind/make_product

@@ -5,7 +5,9 @@
 
 #include "tests/lib/compose.h"
 
-const uint8_t product_payload[] = "the payload: what is frozen into the firmware";
+#define PRODUCT_CODE "the payload: what is frozen into the firmware"
+const uint8_t product_payload[] = PRODUCT_CODE "\0m.py";
+_Static_assert(sizeof PRODUCT_CODE == PRODUCT_NAME, "where the name is");
 const unsigned product_payload_size = sizeof product_payload;
 static const uint8_t product_new[] = {0xde, 0xad, 0xbe, 0xef};
 
@@ -45,6 +47,7 @@ void product_init_fill(struct product *p, enum image_kind kind, uint8_t fill)
     diag_init(&p->diag);
     bytes_out_init(&p->base);
     bytes_out_init(&p->blob);
+    bytes_out_init(&p->list);
     bytes_out_init(&p->file);
     product_base_bytes(bytes, fill);
     struct bytes_out raw = {.data = bytes, .size = sizeof bytes};
@@ -56,7 +59,8 @@ void product_init_fill(struct product *p, enum image_kind kind, uint8_t fill)
         p->patches[i] = (struct blob_patch){PRODUCT_BASE_ADDR + at, 4,
                                             arena_dup(&p->arena, bytes + at, 4), product_new};
     }
-    p->module = (struct blob_module){.name = "m.py", .kind = BLOB_MODULE_MPY, .size = 11};
+    p->module = (struct blob_module){
+        .name = "m.py", .kind = BLOB_MODULE_MPY, .name_at = PRODUCT_NAME, .size = 11};
     p->model = (struct blob){.addr = PRODUCT_BLOB_ADDR,
                              .segment_flags = IMAGE_R | IMAGE_X,
                              .payload_size = product_payload_size,
@@ -81,6 +85,8 @@ void product_make(struct product *p, const char *const *keys)
     for (unsigned i = 0; keys[i]; i++) {
         files[i] = arena_printf(&p->arena, "tests/keys/%s.pem", keys[i]);
     }
+    p->list.size = 0;
+    cr_assert_eq(blob_make_list(&p->model, &p->list, &p->diag), DIAG_OK);
     cr_assert_eq(compose_product(img, &p->model, files, &p->arena, &p->diag, &out), DIAG_OK, "%s",
                  p->diag.text);
     bytes_out_free(&p->blob);
@@ -101,6 +107,7 @@ void product_free(struct product *p)
     arena_free(&p->arena);
     bytes_out_free(&p->base);
     bytes_out_free(&p->blob);
+    bytes_out_free(&p->list);
     bytes_out_free(&p->file);
 }
 

@@ -6,19 +6,26 @@
 #include "format/blob/blob.h"
 #include "verify/host/verify.h"
 
-enum { PRODUCT_BASE_ADDR = 0x8000, PRODUCT_BASE_SIZE = 1100, PRODUCT_BLOB_ADDR = 0x8500 };
+enum {
+    PRODUCT_BASE_ADDR = 0x8000,
+    PRODUCT_BASE_SIZE = 1100,
+    PRODUCT_BLOB_ADDR = 0x8500,
+    PRODUCT_NAME = 46, // where the payload has the module's name
+};
 
 struct product {
     struct arena arena;
     struct diag diag;
     struct bytes_out base; // file
     struct bytes_out blob; // encoded
+    struct bytes_out list; // of the modules, as a file
     struct bytes_out file; // the product
     struct blob model;
     struct blob_patch patches[2];
     struct blob_module module;
 };
 
+// It ends with the module's name.
 extern const uint8_t product_payload[];
 extern const unsigned product_payload_size;
 

@@ -17,10 +17,12 @@ struct fixture {
     struct bytes_out out;
 };
 
-static const uint8_t test_payload[] = "payload bytes";
+#define TEST_CODE "payload bytes"
+static const uint8_t test_payload[] = TEST_CODE "\0a/b.py";
 static const uint8_t test_new[] = {1, 2, 3, 4};
 static struct blob_patch test_patches[2];
 static struct blob_module test_modules[1];
+enum { TEST_NAME = sizeof TEST_CODE }; // its name's place
 
 static void fixture_base(struct fixture *f)
 {
@@ -52,7 +54,8 @@ static void fixture_init(struct fixture *f)
     fixture_base(f);
     test_patches[0] = (struct blob_patch){BASE_ADDR + 16, 4, f->base + 16, test_new};
     test_patches[1] = (struct blob_patch){BASE_ADDR + 698, 4, f->base + 698, test_new};
-    test_modules[0] = (struct blob_module){.name = "a/b.py", .kind = BLOB_MODULE_MPY, .size = 4};
+    test_modules[0] = (struct blob_module){
+        .name = "a/b.py", .kind = BLOB_MODULE_MPY, .name_at = TEST_NAME, .size = 4};
     f->blob = (struct blob){.addr = BLOB_ADDR,
                             .segment_flags = IMAGE_R | IMAGE_X,
                             .payload_size = sizeof test_payload,
@@ -65,6 +68,8 @@ static void fixture_init(struct fixture *f)
                             .counter = 3};
     cr_assert_eq(blob_set_base(&f->blob, &f->image, &f->arena, &f->diag), DIAG_OK);
     bytes_out_init(&f->out);
+    cr_assert_eq(blob_make_list(&f->blob, &f->out, &f->diag), DIAG_OK);
+    f->out.size = 0;
     cr_assert_eq(blob_write(&f->blob, &f->out, &f->diag), DIAG_OK, "%s", f->diag.text);
 }
 
@@ -158,7 +163,7 @@ Test(blob, hostile_headers)
         uint64_t value;
         enum blob_fault fault;
     } cases[] = {
-        {BLOB_AT_VERSION, 2, 2, BLOB_FAULT_VERSION},
+        {BLOB_AT_VERSION, 2, 1, BLOB_FAULT_VERSION},
         {BLOB_AT_HEADER_SIZE, 2, 256, BLOB_FAULT_VERSION},
         {BLOB_AT_FLAGS, 4, 16, BLOB_FAULT_FLAGS},
         {BLOB_AT_FLAGS, 4, 0x80000000, BLOB_FAULT_FLAGS},
@@ -209,12 +214,17 @@ Test(blob, hostile_records)
         {BLOB_PATCHES, 28, 4, 5, BLOB_FAULT_PATCHES},
         {BLOB_PATCHES, 28, 4, UINT32_MAX, BLOB_FAULT_PATCHES},
         {BLOB_PATCHES, 28, 4, 0x80000004, BLOB_FAULT_PATCHES}, // twice the size wraps to 8
-        {BLOB_MODULES, 0, 4, 15, BLOB_FAULT_MODULES},
-        {BLOB_MODULES, 4, 4, 15, BLOB_FAULT_MODULES},
+        // The list: of none, of two; the name: at the payload's end and behind it, empty.
+        {BLOB_MODULES, 0, 4, 0, BLOB_FAULT_MODULES},
+        {BLOB_MODULES, 0, 4, 2, BLOB_FAULT_MODULES},
         {BLOB_MODULES, 0, 4, UINT32_MAX, BLOB_FAULT_MODULES},
-        {BLOB_MODULES, 8, 1, 2, BLOB_FAULT_MODULES},
-        {BLOB_MODULES, 9, 1, 0, BLOB_FAULT_MODULES},
-        {BLOB_MODULES, 9, 1, 7, BLOB_FAULT_MODULES},
+        {BLOB_MODULES, BLOB_LIST_REF, 4, 2 * sizeof test_payload, BLOB_FAULT_MODULES},
+        {BLOB_MODULES, BLOB_LIST_REF, 4, 2 * sizeof test_payload + 2, BLOB_FAULT_MODULES},
+        {BLOB_MODULES, BLOB_LIST_REF, 4, UINT32_MAX, BLOB_FAULT_MODULES},
+        {BLOB_MODULES, BLOB_LIST_REF, 4, 2u * (0u - BLOB_HEADER), BLOB_FAULT_MODULES},
+        {BLOB_MODULES, BLOB_LIST_REF, 4, 2 * (TEST_NAME - 1), BLOB_FAULT_MODULES},
+        {BLOB_MODULES, BLOB_LIST_REF, 4, 2 * (TEST_NAME + 5) + 1, BLOB_SOUND},
+        {BLOB_PAYLOAD, sizeof test_payload - 1, 1, 'x', BLOB_FAULT_MODULES}, // no NUL
         {BLOB_EXTENTS, 0, 8, BASE_ADDR + 1, BLOB_FAULT_EXTENTS},
         {BLOB_EXTENTS, 8, 4, 0, BLOB_FAULT_EXTENTS},
         {BLOB_EXTENTS, 12, 4, 4, BLOB_FAULT_EXTENTS},
@@ -269,7 +279,13 @@ Test(blob, what_cannot_be_written_is_refused)
     f.blob.app = "app";
     test_modules[0].name = "";
     cr_expect_eq(blob_write(&f.blob, &out, NULL), DIAG_NO);
-    test_modules[0].name = "m.py";
+    test_modules[0].name = "b.py"; // the payload has another one there
+    cr_expect_eq(blob_write(&f.blob, &out, NULL), DIAG_INTERNAL);
+    test_modules[0].name = "a/b.py";
+    f.blob.list.n = 2;
+    cr_expect_eq(blob_write(&f.blob, &out, NULL), DIAG_INTERNAL);
+    f.blob.list.n = 1;
+    cr_expect_eq(blob_write(&f.blob, &out, NULL), DIAG_OK);
     test_patches[1].addr = BASE_ADDR; // unsorted
     cr_expect_eq(blob_write(&f.blob, &out, NULL), DIAG_INTERNAL);
     bytes_out_free(&out);

@@ -127,8 +127,9 @@ Test(hostile, signed_but_not_sound)
         enum verify_result result;
     } cases[] = {
         {-1, BLOB_AT_VERSION, 2, 0, VERIFY_MALFORMED},
-        {-1, BLOB_AT_VERSION, 2, 2, VERIFY_MALFORMED},
-        {-1, BLOB_AT_VERSION, 2, 0x101, VERIFY_MALFORMED},
+        {-1, BLOB_AT_VERSION, 2, 1, VERIFY_MALFORMED},
+        {-1, BLOB_AT_VERSION, 2, 3, VERIFY_MALFORMED},
+        {-1, BLOB_AT_VERSION, 2, 0x102, VERIFY_MALFORMED},
         {-1, BLOB_AT_FLAGS, 4, BLOB_FLAGS + 1, VERIFY_MALFORMED},
         {-1, BLOB_AT_FLAGS, 4, 0x80000000 | BLOB_FLAGS, VERIFY_MALFORMED},
         {-1, BLOB_AT_RESERVED, 1, 1, VERIFY_MALFORMED},
@@ -158,14 +159,16 @@ Test(hostile, signed_but_not_sound)
         {BLOB_PATCHES, 28, 4, 5, VERIFY_MALFORMED},
         {BLOB_PATCHES, 28, 4, 0x80000004, VERIFY_MALFORMED},
         {BLOB_PATCHES, 8, 4, UINT32_MAX, VERIFY_MALFORMED},
-        // Modules that reach out of the payload.
-        {BLOB_MODULES, 0, 4, 0xfffffff8, VERIFY_MALFORMED},
-        {BLOB_MODULES, 4, 4, 0x10000, VERIFY_MALFORMED},
-        {BLOB_MODULES, 9, 1, 0, VERIFY_MALFORMED},
-        {BLOB_MODULES, 9, 1, 255, VERIFY_MALFORMED},
-        {BLOB_MODULES, 8, 1, 2, VERIFY_MALFORMED},
-        {BLOB_MODULES, BLOB_MODULE_HEAD, 1, 0, VERIFY_MALFORMED}, // a NUL in a name
-        {BLOB_MODULES, BLOB_MODULE_HEAD + 3, 1, 0, VERIFY_MALFORMED},
+        // Modules: none in a list of some, another number of records, a name out of the payload,
+        // an empty one; another kind is sound.
+        {BLOB_MODULES, 0, 4, 0, VERIFY_MALFORMED},
+        {BLOB_MODULES, 0, 4, 2, VERIFY_MALFORMED},
+        {BLOB_MODULES, 0, 4, UINT32_MAX, VERIFY_MALFORMED},
+        {BLOB_MODULES, BLOB_LIST_REF + 2, 1, 0x10, VERIFY_MALFORMED},
+        {BLOB_MODULES, BLOB_LIST_REF, 4, 0xfffffff8, VERIFY_MALFORMED},
+        {BLOB_MODULES, BLOB_LIST_REF, 4, 2u * (0u - BLOB_HEADER), VERIFY_MALFORMED},
+        {BLOB_MODULES, BLOB_LIST_REF, 4, 2 * (PRODUCT_NAME - 1), VERIFY_MALFORMED},
+        {BLOB_MODULES, BLOB_LIST_REF, 4, 2 * PRODUCT_NAME, VERIFY_VERIFIED},
         // Extents: reaching into the blob, overlapping, of an unknown kind, wrapping.
         {BLOB_EXTENTS, 32 + 8, 4, 0x10000, VERIFY_MALFORMED},
         {BLOB_EXTENTS, 16, 8, PRODUCT_BASE_ADDR + 299, VERIFY_MALFORMED},
@@ -193,80 +196,118 @@ Test(hostile, signed_but_not_sound)
     }
 }
 
-static void detach(struct product *p, struct bytes_out *list)
+static void make_listed(struct product *p, bool detached)
 {
     product_init(p, IMAGE_BIN);
-    bytes_out_init(list);
-    cr_assert_eq(blob_detach(&p->model, list, &p->diag), DIAG_OK);
+    p->model.detached = detached;
     p->model.signature_space = 1024;
     product_make(p, p256);
 }
 
-static enum verify_result check_list(const struct product *p, const struct bytes_out *list)
+static enum verify_result check_list(const struct product *p)
 {
     struct verify_report report;
-    return product_verify_list(p->file.data, p->file.size, p256, list, &report);
+    return product_verify_list(p->file.data, p->file.size, p256, &p->list, &report);
 }
 
-// Modules that are listed elsewhere: a list is what its signed digest says, and a blob either has
-// its modules or names a list of some.
-Test(hostile, detached_lists)
+// A list is what its signed digest says, whether the blob has records of the modules or not.
+Test(hostile, lists)
 {
     static const struct {
         unsigned at, size;
         uint64_t value;
+        bool detached; // only
         enum verify_result alone, with_list;
     } cases[] = {
-        {0, 4, 1, VERIFY_VERIFIED, VERIFY_VERIFIED},
-        {0, 4, 0, VERIFY_MALFORMED, VERIFY_MALFORMED},    // a list of nothing
-        {0, 4, 2, VERIFY_VERIFIED, VERIFY_WRONG_MODULES}, // of more than it holds
-        {0, 4, UINT32_MAX, VERIFY_VERIFIED, VERIFY_WRONG_MODULES},
-        {4, 4, 17, VERIFY_VERIFIED, VERIFY_WRONG_MODULES},  // of another size
-        {8, 1, 0x99, VERIFY_VERIFIED, VERIFY_WRONG_MODULES} // another one
+        {0, 4, 1, false, VERIFY_VERIFIED, VERIFY_VERIFIED},
+        {0, 4, 0, false, VERIFY_MALFORMED, VERIFY_MALFORMED},   // a list of nothing
+        {0, 4, 2, true, VERIFY_VERIFIED, VERIFY_WRONG_MODULES}, // of more than it holds
+        {0, 4, UINT32_MAX, true, VERIFY_VERIFIED, VERIFY_WRONG_MODULES},
+        {4, 4, 17, false, VERIFY_VERIFIED, VERIFY_WRONG_MODULES},   // of another size
+        {8, 1, 0x99, false, VERIFY_VERIFIED, VERIFY_WRONG_MODULES}, // another one
     };
-    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (unsigned i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        const unsigned c = i / 2;
         struct product p;
-        struct bytes_out list;
-        detach(&p, &list);
-        put(p.file.data + AT + section(&p, BLOB_MODULES) + cases[i].at, cases[i].size,
-            cases[i].value);
+        if (cases[c].detached && i % 2 == 0) {
+            continue;
+        }
+        make_listed(&p, i % 2);
+        put(p.file.data + AT + section(&p, BLOB_MODULES) + cases[c].at, cases[c].size,
+            cases[c].value);
         resign(&p);
-        cr_expect_eq(check(&p, p256), cases[i].alone, "case %u", i);
-        cr_expect_eq(check_list(&p, &list), cases[i].with_list, "case %u", i);
-        bytes_out_free(&list);
+        cr_expect_eq(check(&p, p256), cases[c].alone, "case %u", i);
+        cr_expect_eq(check_list(&p), cases[c].with_list, "case %u", i);
         product_free(&p);
     }
 }
 
-// The section takes size bytes of those behind it; those behind are given up for that.
-static enum verify_result with_modules_of(struct product *p, uint32_t size)
+// The record says something else than the list does, which is the very one.
+Test(hostile, records_that_contradict_the_list)
+{
+    static const struct {
+        unsigned at;
+        uint8_t value;
+    } cases[] = {
+        {BLOB_LIST_REF, 2 * PRODUCT_NAME},           // another kind
+        {BLOB_LIST_REF, 2 * (PRODUCT_NAME + 1) + 1}, // another name
+        {BLOB_LIST_REF + 4, 0x99},                   // another source
+        {BLOB_LIST_REF + BLOB_MODULE_SIZE - 1, 0x99},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct product p;
+        make_listed(&p, false);
+        cr_expect_eq(check_list(&p), VERIFY_VERIFIED);
+        p.file.data[AT + section(&p, BLOB_MODULES) + cases[i].at] = cases[i].value;
+        resign(&p);
+        cr_expect_eq(check(&p, p256), VERIFY_VERIFIED, "case %u", i);
+        cr_expect_eq(check_list(&p), VERIFY_WRONG_MODULES, "case %u", i);
+        product_free(&p);
+    }
+}
+
+// The section takes more bytes of the room for signatures: a record like the one before.
+static enum verify_result with_more_modules(struct product *p, uint32_t more, uint8_t name_at)
 {
     uint8_t *entry = p->file.data + AT + BLOB_AT_SECTIONS + BLOB_MODULES * BLOB_SECTION_ENTRY;
-    uint32_t more = size - ld32(entry);
-    put(entry, 4, size);
+    uint8_t *end = p->file.data + AT + section(p, BLOB_EXTENTS);
+    put(entry, 4, ld32(entry) + more);
     entry = p->file.data + AT + BLOB_AT_SIGNATURE_SPACE;
     put(entry, 4, ld32(entry) - more);
-    entry = p->file.data + AT + section(p, BLOB_MODULES) + BLOB_LIST_REF;
-    memmove(entry + more, entry, p->file.size - (size_t)(entry + more - p->file.data));
-    // A record with a name of one byte: the list's and the blob's own form at once.
-    memset(entry, 0, more);
-    if (more > BLOB_MODULE_HEAD) {
-        entry[9] = (uint8_t)(more - BLOB_MODULE_HEAD);
-        memset(entry + BLOB_MODULE_HEAD, 'x', more - BLOB_MODULE_HEAD);
-    }
+    memmove(end + more, end, p->file.size - (size_t)(end + more - p->file.data));
+    memset(end, 0, more);
+    end[0] = (uint8_t)(2 * name_at);
     resign(p);
     return check(p, p256);
 }
 
-Test(hostile, a_list_and_records_at_once)
+Test(hostile, bytes_behind_the_modules)
 {
-    static const uint32_t sizes[] = {1, BLOB_MODULE_HEAD, BLOB_MODULE_HEAD + 1, BLOB_LIST_REF};
-    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    static const struct {
+        bool detached;
+        uint8_t more, n, name_at; // bytes, what the list counts
+        enum verify_result result;
+    } cases[] = {
+        // A list alone: any byte more, and records that are not as many as it counts.
+        {true, 1, 1, PRODUCT_NAME, VERIFY_MALFORMED},
+        {true, BLOB_MODULE_SIZE - 1, 1, PRODUCT_NAME, VERIFY_MALFORMED},
+        {true, BLOB_MODULE_SIZE, 1, PRODUCT_NAME, VERIFY_VERIFIED},
+        {true, BLOB_MODULE_SIZE, 2, PRODUCT_NAME, VERIFY_MALFORMED},
+        {true, BLOB_MODULE_SIZE + 1, 1, PRODUCT_NAME, VERIFY_MALFORMED},
+        {true, BLOB_LIST_REF, 1, PRODUCT_NAME, VERIFY_MALFORMED},
+        // A second record: uncounted, with the same name, with one within that, with one before.
+        {false, BLOB_MODULE_SIZE, 1, PRODUCT_NAME, VERIFY_MALFORMED},
+        {false, BLOB_MODULE_SIZE, 2, PRODUCT_NAME, VERIFY_MALFORMED},
+        {false, BLOB_MODULE_SIZE, 2, PRODUCT_NAME + 3, VERIFY_MALFORMED},
+        {false, BLOB_MODULE_SIZE, 2, PRODUCT_NAME - 5, VERIFY_MALFORMED},
+        {false, BLOB_MODULE_SIZE - 1, 2, PRODUCT_NAME, VERIFY_MALFORMED},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct product p;
-        struct bytes_out list;
-        detach(&p, &list);
-        cr_expect_eq(with_modules_of(&p, BLOB_LIST_REF + sizes[i]), VERIFY_MALFORMED, "case %u", i);
-        bytes_out_free(&list);
+        make_listed(&p, cases[i].detached);
+        put(p.file.data + AT + section(&p, BLOB_MODULES), 4, cases[i].n);
+        cr_expect_eq(with_more_modules(&p, cases[i].more, cases[i].name_at), cases[i].result,
+                     "case %u", i);
         product_free(&p);
     }
 }
@@ -472,6 +513,7 @@ Test(hostile, empty_sections)
         struct product p;
         product_init(&p, IMAGE_BIN);
         p.model.n_modules = i & 1;
+        p.model.detached = !(i & 4); // without a payload there are no names
         p.model.n_patches = i & 2;
         p.module.size = 0;
         p.model.payload_size = i & 4 ? product_payload_size : 0;
@@ -542,6 +584,7 @@ Test(hostile, the_blob_in_a_payload_is_no_way_out)
     product_init(&outer, IMAGE_BIN);
     outer.model.payload = inner.blob.data;
     outer.model.payload_size = (uint32_t)inner.blob.size;
+    outer.module.name_at += BLOB_HEADER; // its name is the inner one's
     product_make(&outer, p384);
     cr_assert_eq(check(&outer, p384), VERIFY_VERIFIED);
     for (unsigned i = 0; i < BLOB_HEADER; i += 5) { // what is there belongs to no base

@@ -361,6 +361,7 @@ Test(verify, blob_in_a_payload)
     product_init(&outer, IMAGE_BIN);
     outer.model.payload = inner.blob.data;
     outer.model.payload_size = (uint32_t)inner.blob.size;
+    outer.module.name_at += BLOB_HEADER; // its name is the inner one's
     product_make(&outer, p384);
     cr_expect_eq(product_verify(outer.file.data, outer.file.size, p384, &report), VERIFY_VERIFIED);
     cr_expect_eq(check(&outer.file, p256), VERIFY_UNTRUSTED_KEY);

@@ -60,6 +60,12 @@ static enum diag_code make_model(struct made *m)
 {
     static const uint8_t new_bytes[4] = {1, 2, 3, 4};
     struct blob *b = &m->model;
+    struct bytes_out list;
+    uint8_t *payload = arena_calloc(&m->arena, PAYLOAD, 1);
+    if (!payload) {
+        return diag_nomem(&m->diag);
+    }
+    memcpy(payload, "m.py", 5);
     for (unsigned i = 0; i < N_PATCHES; i++) {
         size_t at = (m->size - 2048) / N_PATCHES * i + 1024;
         m->patches[i] = (struct blob_patch){BASE_ADDR + at, 4, m->bytes + at, new_bytes};
@@ -67,7 +73,7 @@ static enum diag_code make_model(struct made *m)
     m->module = (struct blob_module){.name = "m.py", .kind = BLOB_MODULE_STR, .size = PAYLOAD};
     *b = (struct blob){.addr = (BASE_ADDR + m->size + 0xfff) & ~(uint64_t)0xfff,
                        .segment_flags = IMAGE_R | IMAGE_X,
-                       .payload = arena_calloc(&m->arena, PAYLOAD, 1),
+                       .payload = payload,
                        .payload_size = PAYLOAD,
                        .n_patches = N_PATCHES,
                        .patches = m->patches,
@@ -75,7 +81,10 @@ static enum diag_code make_model(struct made *m)
                        .modules = &m->module,
                        .counter = 3,
                        .signature_space = ROOM};
-    return blob_set_base(b, m->image, &m->arena, &m->diag);
+    bytes_out_init(&list);
+    enum diag_code err = blob_make_list(b, &list, &m->diag);
+    bytes_out_free(&list);
+    return err ? err : blob_set_base(b, m->image, &m->arena, &m->diag);
 }
 
 static enum diag_code make_file(struct made *m, const char *name, const struct bytes_out *bytes)

@@ -53,6 +53,33 @@ static void command_json_signatures(struct json *j, const struct verify_report *
     json_array_end(j);
 }
 
+// Without the list there are the first bytes of the digests of the sources, or no modules at all.
+static void command_json_modules(struct json *j, const struct blob *b)
+{
+    if (b->list.n) {
+        json_object(j, "module_list");
+        json_uint(j, "modules", b->list.n);
+        json_hex(j, "sha256", b->list.sha256, BLOB_DIGEST);
+        json_bool(j, "proven", b->listed);
+        json_object_end(j);
+    }
+    json_array(j, "modules");
+    for (uint32_t i = 0; i < b->n_modules; i++) {
+        const struct blob_module *m = &b->modules[i];
+        json_object(j, NULL);
+        json_str(j, "name", m->name);
+        json_str(j, "kind", m->kind == BLOB_MODULE_MPY ? "mpy" : "str");
+        if (b->listed) {
+            json_hex(j, "source_sha256", m->source_sha256, BLOB_DIGEST);
+            json_hex(j, "mpy_sha256", m->mpy_sha256, BLOB_DIGEST);
+        } else {
+            json_hex(j, "source_sha256_128", m->source_sha256, BLOB_MODULE_TAG);
+        }
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
 // Nothing of an unproven blob is shown as if it were true: only a verified one is described.
 static void command_json_blob(struct json *j, const struct blob *b)
 {
@@ -66,23 +93,7 @@ static void command_json_blob(struct json *j, const struct blob *b)
     json_uint(j, "space_size", b->base_space_size);
     json_object_end(j);
     json_uint(j, "patches", b->n_patches);
-    if (b->list.n) {
-        json_object(j, "module_list");
-        json_uint(j, "modules", b->list.n);
-        json_hex(j, "sha256", b->list.sha256, BLOB_DIGEST);
-        json_bool(j, "proven", b->n_modules != 0);
-        json_object_end(j);
-    }
-    json_array(j, "modules");
-    for (uint32_t i = 0; i < b->n_modules; i++) {
-        json_object(j, NULL);
-        json_str(j, "name", b->modules[i].name);
-        json_str(j, "kind", b->modules[i].kind == BLOB_MODULE_MPY ? "mpy" : "str");
-        json_hex(j, "source_sha256", b->modules[i].source_sha256, BLOB_DIGEST);
-        json_hex(j, "mpy_sha256", b->modules[i].mpy_sha256, BLOB_DIGEST);
-        json_object_end(j);
-    }
-    json_array_end(j);
+    command_json_modules(j, b);
 }
 
 static void command_json(const struct verify_args *args, const struct verify_report *r,
@@ -168,10 +179,10 @@ static void command_report(const struct verify_args *args, const struct verify_r
     bytes_put_u8(out, ' ');
     command_text(out, b->app_version);
     bytes_printf(out, "\n  counter    %" PRIu64 "\n  modules    %u, patches %u\n", b->counter,
-                 (unsigned)(b->list.n ? b->list.n : b->n_modules), (unsigned)b->n_patches);
+                 (unsigned)b->list.n, (unsigned)b->n_patches);
     if (b->list.n) {
         bytes_printf(out, "  list       %s, SHA-256 ",
-                     b->n_modules ? "proven" : "not given (--modules)");
+                     b->listed ? "proven" : "not given (--modules)");
         command_hex(out, b->list.sha256);
         bytes_put_u8(out, '\n');
     }

@@ -26,8 +26,8 @@ struct verify_args {
     "  -f BASE            it must be made from this firmware file\n"                               \
     "  --base SHA256      it must be made from the firmware file, or address space, with this "    \
     "digest\n"                                                                                     \
-    "  --modules LIST     the list of modules that build --detach-modules kept out of the\n"       \
-    "                     product; it must be the signed one\n"                                    \
+    "  --modules LIST     the list of modules with their digests that build --list-modules or\n"   \
+    "                     --detach-modules wrote; it must be the signed one\n"                     \
     "  --min-counter N    refuse anything with a lower counter\n"                                  \
     "  --require N        signatures by N of the keys are needed; 1 by default\n"                  \
     "  --no-other-signatures\n"                                                                    \

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# --detach-modules: the list of the modules is a file beside the product, as well proven as before.
+# The modules as a product tells them: by short records in flash, by the list that --list-modules writes
+# beside it, or by the list alone (--detach-modules).
 . "$(dirname "$0")/../lib/script.sh"
 stock=$(hub_firmware primehub 2>"$work/why") || skip "$(tail -1 "$work/why")"
 key=(-k "$PWD/tests/keys/p256.pem")
@@ -15,6 +16,23 @@ mv product first && mv product.modules first.modules
 expect 0 mpy-freeze build -f stock.bin -o product src "${key[@]}" --detach-modules --json
 cmp first product && cmp first.modules product.modules || wrong "not the same bytes again"
 grep -q '"modules_detached": true' out || wrong "$(cat out)"
+
+# By default: names, kinds, and what the sources' digests begin with. The list is the same in both forms.
+expect 0 mpy-verify full "${pub[@]}" --json
+grep -q '"proven": false' out && ! grep -q mpy_sha256 out || wrong "$(cat out)"
+diff <(sed -n 's/.*"source_sha256_128": "\(.*\)"/\1/p' out) \
+    <(cd src && sha256sum patrol.py robot/{__init__,control,path}.py | cut -c 1-32) || wrong "digests of the sources"
+[ ! -e full.modules ] || wrong "a list that nobody asked for"
+expect 0 mpy-freeze build -f stock.bin -o listed src "${key[@]}" --list-modules --json
+grep -q '"modules_detached": false' out && grep -q '"modules_listed": true' out || wrong "$(cat out)"
+cmp listed full && cmp listed.modules product.modules || wrong "--list-modules makes another product or list"
+expect 0 mpy-verify listed "${pub[@]}" --modules listed.modules --json
+grep -q '"proven": true' out && ! grep -q source_sha256_128 out || wrong "$(cat out)"
+diff <(sed -n 's/.*"source_sha256": "\(.*\)",/\1/p' out) \
+    <(cd src && sha256sum patrol.py robot/{__init__,control,path}.py | cut -c 1-64) || wrong "digests in the list"
+sed -n 's/.*"mpy_sha256": "\(.*\)"/\1/p' out >mpy.sums
+expect 0 mpy-freeze extract listed -d again
+diff mpy.sums <(cd again && sha256sum patrol.mpy robot/{__init__,control,path}.mpy | cut -c 1-64) || wrong "digests of .mpy files"
 
 # Proven with the list and without it; all modules are told either way.
 for program in "mpy-freeze verify" mpy-verify; do
@@ -58,13 +76,28 @@ expect 1 mpy-freeze extract app.frz -d c
 expect 0 mpy-freeze extract app.frz -d c -f stock.bin
 [ "$(find c -type f | wc -l)" = 4 ] && ! diff -r a c | grep -v '^Only in a' || wrong "extract of a blob"
 
+# With records it tells the names by itself; where the modules lie, the list tells.
+expect 0 mpy-freeze pack -f stock.bin -o short.frz src "${key[@]}" --list-modules
+cmp short.frz.modules product.modules || wrong "pack writes another list"
+expect 0 mpy-freeze list short.frz --json
+[ "$(grep -c '"address": null' out)" = 4 ] || wrong "$(cat out)"
+expect 0 mpy-freeze list short.frz
+diff <(awk '{print $1, $NF}' out) <(awk '/spliced/ {print $1, $NF}' full.list) || wrong "names of a blob"
+expect 0 mpy-freeze list short.frz --modules short.frz.modules
+diff <(awk '{print $3, $NF}' out | grep -v 0x) /dev/null || wrong "$(cat out)"
+expect 1 mpy-freeze list short.frz --modules other.modules
+expect 0 mpy-freeze extract short.frz -d d -f stock.bin
+diff -r c d || wrong "extract of a blob with records"
+
 # What cannot be: no name to write beside, a list that would replace an input.
-expect 2 mpy-freeze pack -f stock.bin -o - src --detach-modules
 cp stock.bin y.modules
-expect 2 mpy-freeze build -f y.modules -o y src --detach-modules
 mkdir x.modules
-expect 4 mpy-freeze build -f stock.bin -o x src --detach-modules
-[ ! -e x ] || wrong "a product without its list"
+for option in --detach-modules --list-modules; do
+    expect 2 mpy-freeze pack -f stock.bin -o - src $option
+    expect 2 mpy-freeze build -f y.modules -o y src $option
+    expect 4 mpy-freeze build -f stock.bin -o x src $option
+    [ ! -e x ] || wrong "a product without its list"
+done
 
 # In a project; a list that is gone or changed is made again.
 printf '[product]\ninputs = src\nkey = %s\ndetach-modules = yes\n[one]\nfirmware = stock.bin\noutput = one\n' "${key[1]}" >mpy-freeze.ini
@@ -74,5 +107,12 @@ expect 0 mpy-freeze build && grep -q '^one *unchanged' out || wrong "$(cat out)"
 rm one.modules
 expect 0 mpy-freeze build && cmp one.modules product.modules || wrong "the list is not made again"
 sed -i 's/= yes/= no/' mpy-freeze.ini
+rm one.modules
 expect 0 mpy-freeze build && cmp one full || wrong "detach-modules = no"
+[ ! -e one.modules ] || wrong "a list that nobody asked for"
+sed -i 's/^detach-modules = no/list-modules = yes/' mpy-freeze.ini
+expect 0 mpy-freeze build && cmp one full && cmp one.modules product.modules || wrong "list-modules = yes"
+expect 0 mpy-freeze build && grep -q '^one *unchanged' out || wrong "$(cat out)"
+: >one.modules
+expect 0 mpy-freeze build && cmp one.modules product.modules || wrong "the list is not made again"
 [ $failures -eq 0 ]
