@@ -142,10 +142,22 @@ static enum diag_code elf_read_phdrs(struct elf *e, struct image *img, struct by
     return in->failed;
 }
 
+// As many sections as e_shnum cannot say are counted by the first one's sh_size (gABI, "Sections").
+static void elf_count_sections(struct elf *e, const struct bytes_in *in)
+{
+    unsigned size = e->is64 ? 64 : 40;
+    if (e->shoff && !e->shnum && in_range(e->shoff, size, in->size)) {
+        const uint8_t *p = in->data + e->shoff;
+        uint64_t n = e->is64 ? ld64(p + 32) : ld32(p + 20);
+        e->shnum = n >= SHN_LORESERVE && n <= UINT32_MAX ? (unsigned)n : 0;
+    }
+}
+
 // Sections serve to find symbols and to tell padding from content; a file without them is fine.
 static enum diag_code elf_read_sections(struct elf *e, struct image *img, struct bytes_in *in)
 {
     unsigned size = e->is64 ? 64 : 40;
+    elf_count_sections(e, in);
     if (!e->shnum) {
         return DIAG_OK;
     }

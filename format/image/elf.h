@@ -33,6 +33,7 @@ enum {
     SHT_ARM_ATTRIBUTES = 0x70000003,
     SHF_ALLOC = 2,
     SHN_UNDEF = 0,
+    SHN_LORESERVE = 0xff00,
     EM_386 = 3,
     EM_ARM = 40,
     EM_X86_64 = 62,

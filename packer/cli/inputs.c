@@ -16,7 +16,7 @@
 
 enum {
     FOLDER_DEPTH_MAX = 32, // also ends loops of symbolic links
-    INPUTS_MAX = 65536,    // frozen tables of that size fit no device
+    INPUTS_MAX = 65536,    // the name of each is a qstr, and qstrs have numbers of 16 bits
     SMALL_INT_BITS = 31,   // what upstream compiles for by default
 };
 

@@ -141,6 +141,17 @@ for i in range(2000):
 mkdir "$work/many" && mv "$work"/many_*.py "$work/many"
 build "0" '' "$work/many"
 [ "$(runs 'import many_1999, many_0; print(many_1999.X, many_0.X)')" = "1999 0" ] || wrong "2,000 modules: $(runs 'import many_1999')"
+python3 -c '
+import os, sys
+os.mkdir(sys.argv[1])
+os.chdir(sys.argv[1])
+for i in range(100000):
+    if i % 50000 == 0:  # a file may have so many names
+        first = "m%d.py" % i
+        open(first, "w").write("X = 1\n")
+    else:
+        os.link(first, "m%d.py" % i)' "$work/legion"
+build 2 'more than 65536 modules' "$work/legion"
 # A version that a vendor writes in its own way: sys.implementation tells the release.
 sed 's/v1\.\([0-9]*\)\.\([0-9]*\)+/v1.\1.\2_/g' "$stock" >"$work/vendor"
 mpy-freeze info "$work/vendor" | grep -Eq 'MicroPython +1\.[0-9.]+_' || wrong "the vendor's version is not shown"

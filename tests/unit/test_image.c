@@ -578,6 +578,108 @@ Test(image, elf_symbols_and_relocations)
     close_work(&w);
 }
 
+// The ELF file with n more sections than it has, all empty; e_shnum cannot say that.
+static void add_sections(const struct bytes_out *elf, unsigned n, struct bytes_out *out)
+{
+    enum { SHDR = 64, SH_SIZE = 32, E_SHOFF = 40, E_SHNUM = 60 };
+    uint64_t table = ld64(elf->data + E_SHOFF);
+    unsigned old = ld16(elf->data + E_SHNUM);
+    bytes_out_init(out);
+    bytes_put(out, elf->data, elf->size);
+    bytes_put(out, elf->data + table, (size_t)old * SHDR);
+    bytes_fill(out, 0, (size_t)n * SHDR);
+    st64(out->data + E_SHOFF, elf->size);
+    st16(out->data + E_SHNUM, 0);
+    st64(out->data + elf->size + SH_SIZE, old + n);
+}
+
+Test(image, elf_with_more_sections_than_16_bits_count)
+{
+    const struct image_sample *s = sample("elf-x64-pie");
+    struct work few, many = {0};
+    open_sample(&few, s);
+    add_sections(&few.file, 65600, &many.file);
+    cr_assert_eq(open_bytes(&many, s, many.file.data, many.file.size), DIAG_OK, "%s",
+                 many.diag.text);
+    cr_expect(same_as(many.image, many.file.data, many.file.size));
+    cr_expect_eq(many.image->n_symbols, few.image->n_symbols);
+    cr_expect_eq(many.image->n_segments, few.image->n_segments);
+    cr_expect_eq(image_read(many.file.data, many.file.size - 1, s->name, IMAGE_AUTO, &many.arena,
+                            &many.diag, &many.image),
+                 DIAG_MALFORMED);
+    cr_expect_str_eq(many.diag.field, "section headers");
+    close_work(&few);
+    close_work(&many);
+}
+
+// Blocks that state to be more than any file holds are believed in nothing.
+Test(image, uf2_of_4294967295_blocks_is_cut_off)
+{
+    struct work w = {0};
+    const struct image_sample *s = sample("uf2");
+    s->make(&w.file);
+    for (size_t at = 0; at < w.file.size; at += 512) {
+        st32(w.file.data + at + 24, UINT32_MAX);
+    }
+    cr_assert_eq(open_bytes(&w, s, w.file.data, w.file.size), DIAG_MALFORMED);
+    cr_expect_str_eq(w.diag.field, "numBlocks");
+    close_work(&w);
+}
+
+static void put_hex_record(struct bytes_out *out, unsigned type, unsigned offset,
+                           const uint8_t *data, unsigned n)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    uint8_t record[4 + 16 + 1] = {(uint8_t)n, (uint8_t)(offset >> 8), (uint8_t)offset,
+                                  (uint8_t)type};
+    char text[sizeof record * 2 + 2] = ":";
+    memcpy(record + 4, data, n);
+    for (unsigned i = 0; i < n + 4; i++) {
+        record[n + 4] = (uint8_t)(record[n + 4] - record[i]);
+    }
+    for (unsigned i = 0; i < n + 5; i++) {
+        text[1 + 2 * i] = digits[record[i] >> 4];
+        text[2 + 2 * i] = digits[record[i] & 15];
+    }
+    text[1 + 2 * (n + 5)] = '\n';
+    bytes_put(out, text, 2 * (n + 5) + 2);
+}
+
+// size bytes in records of 16; what a disassembler or a full flash dump comes to.
+static void put_hex(struct bytes_out *out, uint32_t size)
+{
+    uint8_t data[16];
+    for (uint32_t at = 0; at < size; at += sizeof data) {
+        if (at % 0x10000 == 0) {
+            put_hex_record(out, 4, 0, (uint8_t[]){(uint8_t)(at >> 24), (uint8_t)(at >> 16)}, 2);
+        }
+        for (unsigned i = 0; i < sizeof data; i++) {
+            data[i] = (uint8_t)((at + i) * 2654435761u >> 24);
+        }
+        put_hex_record(out, 0, at & 0xffff, data, sizeof data);
+    }
+    put_hex_record(out, 1, 0, data, 0);
+}
+
+Test(image, a_large_hex_file_of_100_mb)
+{
+    enum { SIZE = 36 << 20 };
+    struct work w = {0};
+    bytes_out_init(&w.file);
+    put_hex(&w.file, SIZE);
+    cr_assert_gt(w.file.size, 100000000);
+    arena_init(&w.arena, 512 << 20);
+    diag_init(&w.diag);
+    cr_assert_eq(
+        image_read(w.file.data, w.file.size, "hex", IMAGE_AUTO, &w.arena, &w.diag, &w.image),
+        DIAG_OK, "%s", w.diag.text);
+    cr_expect_eq(w.image->kind, IMAGE_IHEX);
+    cr_expect_eq(w.image->n_segments, 1);
+    cr_expect_eq(w.image->segments[0].size, SIZE);
+    cr_expect_eq(w.image->segments[0].data[SIZE - 1], (uint8_t)((SIZE - 1) * 2654435761u >> 24));
+    close_work(&w);
+}
+
 Test(image, headers_are_not_in_the_address_space)
 {
     struct work w;
