@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "format/task.h"
+#include "format/temporary.h"
 
 void file_process(void)
 {
@@ -116,8 +117,9 @@ enum diag_code file_read(const char *name, struct arena *a, struct diag *d, stru
     return err;
 }
 
-static bool file_put(int fd, const uint8_t *data, size_t size)
+bool file_put(int fd, const void *from, size_t size)
 {
+    const uint8_t *data = from;
     while (size) {
         ssize_t n = write(fd, data, size);
         if (n < 0 && errno == EINTR) {
@@ -149,26 +151,6 @@ static enum diag_code file_to_stdout(const void *data, size_t size, bool binary,
                                                : file_error(d, "<stdout>", "cannot write");
 }
 
-// Makes an empty file beside name; its path goes to temp.
-static int file_temp(const char *name, enum file_mode mode, char *temp, size_t size)
-{
-    const char *slash = strrchr(name, '/');
-    int dir = slash ? (int)(slash - name + 1) : 0;
-    for (unsigned try = 0; try < 100; try++) {
-        int n =
-            snprintf(temp, size, "%.*s.%.100s.%ld.%u", dir, name, name + dir, (long)getpid(), try);
-        if (n < 0 || (size_t)n >= size) {
-            errno = ENAMETOOLONG;
-            return -1;
-        }
-        int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
-        if (fd >= 0 || errno != EEXIST) {
-            return fd;
-        }
-    }
-    return -1;
-}
-
 // The rename reaches the disk with its folder. A folder that cannot be synced is not an error of
 // the file: some file systems refuse it.
 static void file_sync_folder(const char *name)
@@ -187,54 +169,15 @@ static void file_sync_folder(const char *name)
     }
 }
 
-struct file_temporary { // a file that is not in place yet
-    char path[4096];
-    int fd;    // -1 = there is none
-    int error; // errno of the first failure, 0 = none
-};
-
-static void file_temporary_open(struct file_temporary *t, const char *name, enum file_mode mode)
-{
-    t->fd = file_temp(name, mode, t->path, sizeof t->path);
-    t->error = t->fd < 0 ? errno : 0;
-}
-
-static void file_temporary_fill(struct file_temporary *t, const void *data, size_t size)
-{
-    if (t->fd >= 0 && (!file_put(t->fd, data, size) || fsync(t->fd) != 0)) {
-        t->error = errno ? errno : EIO;
-    }
-}
-
-static void file_temporary_remove(struct file_temporary *t)
-{
-    if (t->fd >= 0) {
-        close(t->fd);
-        unlink(t->path);
-        t->fd = -1;
-    }
-}
-
-// Gives the temporary file its name, in place of what has it or, if fresh, only if nothing has.
-static enum diag_code file_temporary_install(struct file_temporary *t, const char *name, bool fresh,
-                                             struct diag *d)
+// Puts the new file in place, on the disk, too.
+static enum diag_code file_settle(struct temporary *t, bool fresh, struct diag *d)
 {
     bool made = t->fd >= 0;
-    if (made && close(t->fd) != 0 && !t->error) {
-        t->error = errno;
-    }
-    t->fd = -1;
-    if (!t->error && (fresh ? link(t->path, name) : rename(t->path, name)) != 0) {
-        t->error = errno;
-    }
-    if (made && (t->error || fresh)) {
-        unlink(t->path);
-    }
-    if (t->error) {
+    if (!temporary_install(t, fresh)) {
         errno = t->error;
-        return file_error(d, name, made ? "cannot write" : "cannot create");
+        return file_error(d, t->name, made ? "cannot write" : "cannot create");
     }
-    file_sync_folder(name);
+    file_sync_folder(t->name);
     return DIAG_OK;
 }
 
@@ -246,13 +189,18 @@ bool file_is_stdout(const char *name)
            strcmp(name, "/dev/fd/1") == 0 || strcmp(name, "/proc/self/fd/1") == 0;
 }
 
+static struct temporary file_temporary(const char *name, const void *data, size_t size,
+                                       enum file_mode mode)
+{
+    return (struct temporary){.name = name, .data = data, .size = size, .mode = mode, .fd = -1};
+}
+
 static enum diag_code file_install(const char *name, const void *data, size_t size,
                                    enum file_mode mode, bool fresh, struct diag *d)
 {
-    struct file_temporary t;
-    file_temporary_open(&t, name, mode);
-    file_temporary_fill(&t, data, size);
-    return file_temporary_install(&t, name, fresh, d);
+    struct temporary t = file_temporary(name, data, size, mode);
+    temporary_write(&t);
+    return file_settle(&t, fresh, d);
 }
 
 // A folder, a device or a pipe (/dev/null, /dev/stdout): none can be replaced by a rename.
@@ -295,27 +243,22 @@ enum diag_code file_write(const char *name, const void *data, size_t size, enum 
 }
 
 struct file_pending {
-    const char *name;
-    const void *data;
-    size_t size;
-    enum file_mode mode;
+    struct temporary temporary;
     bool binary;
     bool begun; // else everything is left to the commit
-    struct file_temporary temporary;
     struct task *task;
 };
 
 static void file_pending_run(void *argument)
 {
     struct file_pending *p = argument;
-    file_temporary_open(&p->temporary, p->name, p->mode);
-    file_temporary_fill(&p->temporary, p->data, p->size);
+    temporary_write(&p->temporary);
 }
 
 static void file_pending_end(void *argument)
 {
     struct file_pending *p = argument;
-    file_temporary_remove(&p->temporary);
+    temporary_drop(&p->temporary);
 }
 
 struct file_pending *file_begin(const char *name, const void *data, size_t size,
@@ -326,9 +269,8 @@ struct file_pending *file_begin(const char *name, const void *data, size_t size,
     if (!p) {
         return NULL;
     }
-    *p = (struct file_pending){
-        .name = name, .data = data, .size = size, .mode = mode, .binary = binary};
-    p->temporary.fd = -1;
+    p->temporary = file_temporary(name, data, size, mode);
+    p->binary = binary;
     p->begun = !file_is_stdout(name) && !file_is_special(name, &special);
     if (p->begun) {
         p->task = task_start(a, file_pending_run, file_pending_end, p);
@@ -343,17 +285,18 @@ enum diag_code file_commit(struct file_pending *p, struct diag *d)
         return diag_nomem(d);
     }
     if (!p->begun) {
-        return file_write(p->name, p->data, p->size, p->mode, p->binary, d);
+        const struct temporary *t = &p->temporary;
+        return file_write(t->name, t->data, t->size, (enum file_mode)t->mode, p->binary, d);
     }
     task_wait(p->task);
-    return file_temporary_install(&p->temporary, p->name, false, d);
+    return file_settle(&p->temporary, false, d);
 }
 
 void file_drop(struct file_pending *p)
 {
     if (p && p->begun) {
         task_wait(p->task);
-        file_temporary_remove(&p->temporary);
+        temporary_drop(&p->temporary);
     }
 }
 

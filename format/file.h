@@ -1,5 +1,5 @@
 // Whole files in and out. Reading happens once; writing is atomic: a temporary file in the same
-// folder, fsync, rename. "-" is standard input or output.
+// folder (temporary.h), fsync, rename. "-" is standard input or output.
 #ifndef FORMAT_FILE_H
 #define FORMAT_FILE_H
 
@@ -32,6 +32,8 @@ void file_process(void);
 // errno is ETIMEDOUT after FILE_WRITER_MS. A writer who is there may take his time. started:
 // something was read before.
 ptrdiff_t file_get(int fd, void *data, size_t size, bool started);
+// write() of all the data; false: errno says why.
+bool file_put(int fd, const void *data, size_t size);
 // True if name means standard output.
 bool file_is_stdout(const char *name);
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/temporary.h"
 #include "packer/cli/arch_flags.h"
 #include "packer/compiler/release.h"
 
@@ -261,7 +262,6 @@ static enum cross_parsed cross_check(struct cli *cli, struct cross *x)
     if (!cross_outputs_fit(x)) {
         return cross_refuse(cli, "multiple input files");
     }
-    x->process = (long)getpid();
     x->options.cache = x->inputs.n > 1 ? compiler_cache_new(&cli->arena) : NULL;
     if (!x->arch && x->release->arch_host) {
         x->arch = "host";
@@ -314,22 +314,6 @@ static enum diag_code cross_os_error(struct cross_failure *f, const char *name, 
     return diag_set(&f->diag, DIAG_IO, name, "%s: %s", what, strerror(f->os_error));
 }
 
-static bool cross_put(int fd, const uint8_t *p, size_t n)
-{
-    while (n) {
-        ssize_t done = write(fd, p, n);
-        if (done < 0 && errno == EINTR) {
-            continue;
-        }
-        if (done <= 0) {
-            return false;
-        }
-        p += done;
-        n -= (size_t)done;
-    }
-    return true;
-}
-
 static enum diag_code cross_overwrite(const char *name, const struct bytes_out *out,
                                       struct cross_failure *f)
 {
@@ -338,7 +322,7 @@ static enum diag_code cross_overwrite(const char *name, const struct bytes_out *
     if (fd < 0) {
         return cross_os_error(f, name, "cannot write");
     }
-    bool ok = fcntl(fd, F_SETFL, O_WRONLY) == 0 && cross_put(fd, out->data, out->size);
+    bool ok = fcntl(fd, F_SETFL, O_WRONLY) == 0 && file_put(fd, out->data, out->size);
     return close(fd) == 0 && ok ? DIAG_OK : cross_os_error(f, name, "cannot write");
 }
 
@@ -367,28 +351,23 @@ static bool cross_touch(const char *name, const struct bytes_out *out)
 
 // Regular files appear whole or not at all. They can be made again, so nothing is synced. A file in
 // a folder that takes no other is written in place.
-static enum diag_code cross_install(const struct cross *x, const char *name, bool exists,
-                                    const struct bytes_out *out, struct cross_failure *f)
+static enum diag_code cross_install(const char *name, bool exists, const struct bytes_out *out,
+                                    struct cross_failure *f)
 {
-    char temp[CROSS_PATH_MAX];
-    int n = snprintf(temp, sizeof temp, "%s.%ld.tmp", name, x->process);
-    if (n < 0 || n >= (int)sizeof temp) {
-        errno = ENAMETOOLONG;
-        return cross_os_error(f, name, "cannot write");
-    }
-    int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, CROSS_MODE);
-    if (fd < 0 && exists && (errno == EACCES || errno == EPERM)) {
+    struct temporary t = {.name = name,
+                          .data = out->data,
+                          .size = out->size,
+                          .mode = CROSS_MODE,
+                          .named = true,
+                          .unsynced = true};
+    temporary_write(&t);
+    bool made = t.fd >= 0;
+    if (!made && exists && (t.error == EACCES || t.error == EPERM)) {
         return cross_overwrite(name, out, f);
     }
-    if (fd < 0) {
+    if (!temporary_install(&t, false)) {
+        errno = t.error;
         return cross_os_error(f, name, "cannot write");
-    }
-    bool ok = cross_put(fd, out->data, out->size);
-    ok = close(fd) == 0 && ok && rename(temp, name) == 0;
-    if (!ok) {
-        cross_os_error(f, name, "cannot write");
-        unlink(temp);
-        return DIAG_IO;
     }
     return DIAG_OK;
 }
@@ -409,7 +388,7 @@ static enum diag_code cross_write(const struct cross *x, const char *name,
     if (exists && (uint64_t)st.st_size == out->size && cross_touch(name, out)) {
         return DIAG_OK;
     }
-    return cross_install(x, name, exists, out, f);
+    return cross_install(name, exists, out, f);
 }
 
 static enum diag_code cross_read(const char *input, struct arena *a, struct cross_failure *f,

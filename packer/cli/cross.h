@@ -16,7 +16,6 @@ struct cross {
     bool machine_code;  // -X emit=native or viper
     bool version, help; // asked for
     bool into_folder;   // output is one
-    long process;       // our number, for temporary names
     struct cli_list inputs;
 };
 

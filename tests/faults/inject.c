@@ -10,8 +10,11 @@
 // temporary file that was there before the fork, which its name tells by the process id in it,
 // stays the process's own: the copies neither take it away nor move it.
 //
-// FAULT_KIND: malloc (calloc, realloc and posix_memalign, too), read, write, fsync, rename, open,
-// close, stat (fstat, too).
+// FAULT_KIND: malloc (calloc, realloc and posix_memalign, too), read, write, fsync, rename, link
+// (linkat, too), open, close, stat (fstat, too).
+//
+// FAULT_UNNAMED=none is a file system without unnamed files, FAULT_UNNAMED=stuck one, or a system
+// without /proc, where they cannot be given a name.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -38,11 +41,13 @@ static const char *kind;
 static long fail_at, seen, live;
 static int ready; // set once main's program runs: the loader's own calls do not count
 static int fork_all, is_copy;
+static const char *unnamed;
 static char own[32]; // what the names of the process's own temporary files have in them
 
 __attribute__((constructor)) static void inject_start(void)
 {
     kind = getenv("FAULT_KIND");
+    unnamed = getenv("FAULT_UNNAMED");
     const char *at = getenv("FAULT_AT");
     fork_all = at && strcmp(at, "all") == 0;
     fail_at = at && !fork_all ? atol(at) : 0;
@@ -236,6 +241,42 @@ int rename(const char *from, const char *to)
     return inject("rename", EACCES) ? -1 : real(from, to);
 }
 
+int link(const char *from, const char *to)
+{
+    int (*real)(const char *, const char *) = dlsym(RTLD_NEXT, "link");
+    return inject("link", EACCES) ? -1 : real(from, to);
+}
+
+// In place of a link to an unnamed file, which is the process's own and can be linked only once.
+static int inject_twin(const char *from, const char *to)
+{
+    static char data[65536];
+    int in = open(from, O_RDONLY), out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    int error = errno;
+    for (ssize_t n; out >= 0 && (n = read(in, data, sizeof data)) > 0;) {
+        if (write(out, data, (size_t)n) != n) {
+            _exit(INJECT_LEAK);
+        }
+    }
+    close(in);
+    close(out);
+    errno = error;
+    return out < 0 ? -1 : 0;
+}
+
+int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
+{
+    int (*real)(int, const char *, int, const char *, int) = dlsym(RTLD_NEXT, "linkat");
+    if (inject("link", EACCES)) {
+        return -1;
+    }
+    if (unnamed && strcmp(unnamed, "stuck") == 0) {
+        errno = ENOENT;
+        return -1;
+    }
+    return is_copy ? inject_twin(from, to) : real(from_dir, from, to_dir, to, flags);
+}
+
 int unlink(const char *name)
 {
     int (*real)(const char *) = dlsym(RTLD_NEXT, "unlink");
@@ -259,7 +300,11 @@ int open(const char *name, int flags, ...)
     int (*real)(const char *, int, ...) = dlsym(RTLD_NEXT, "open");
     va_list args;
     va_start(args, flags);
-    mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;
     va_end(args);
+    if ((flags & O_TMPFILE) == O_TMPFILE && unnamed && strcmp(unnamed, "none") == 0) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
     return inject("open", EACCES) ? -1 : real(name, flags, mode);
 }
