@@ -5,8 +5,8 @@
 . "$(dirname "$0")/../lib/script.sh"
 set -e -o pipefail
 needs python3
-# With sanitizers it takes minutes and finds nothing that the sample does not.
-if ! grep -q __asan_init "$BUILD/unit"; then
+# With sanitizers, or counts for coverage, it takes minutes and finds nothing that the sample does not.
+if ! grep -qE '__asan_init|__gcov_init' "$BUILD/unit"; then
     export MPY_FREEZE_ALL_FLIPS=1
 fi
 nice "$BUILD/unit" -j2 --filter 'verify/flips_*' 2>&1 | tail -5
