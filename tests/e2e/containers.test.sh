@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Containers against other people's readers: images and products of every kind are made, and esptool,
-# objcopy and readelf, and libraries for Intel HEX, Universal Hex and UF2 must see in them what we
-# see. Stock files are written back byte for byte.
+# objcopy and readelf, dfu-suffix, and libraries for Intel HEX, Universal Hex and UF2 must see in them
+# what we see; and what they write is read here. Stock files are written back byte for byte.
 . "$(dirname "$0")/../lib/script.sh"
 skipped=()
 
@@ -92,6 +92,12 @@ fi
 if command -v dfu-suffix >/dev/null; then
     for f in "$work"/dfuse*.base "$work"/dfuse*.product; do
         dfu-suffix -c "$f" >"$work/out" 2>&1 || wrong "dfu-suffix $(basename "$f"): $(tail -1 "$work/out")"
+        # Its suffix is ours, byte for byte.
+        read -r vendor product device < <(tail -c 16 "$f" | od -An -tx2 -N6 | awk '{ print $3, $2, $1 }')
+        cp "$f" "$work/again.dfu"
+        dfu-suffix -D "$work/again.dfu" >"$work/out" 2>&1 &&
+            dfu-suffix -a "$work/again.dfu" -S 0x011a -v "0x$vendor" -p "0x$product" -d "0x$device" >>"$work/out" 2>&1 &&
+            cmp "$f" "$work/again.dfu" || wrong "dfu-suffix writes another suffix: $(basename "$f"): $(tail -1 "$work/out")"
     done
 else
     skipped+=("dfu-suffix is missing")
@@ -156,6 +162,7 @@ for f in glob.glob(work + '/uf2*.product'):
         wrong(f, 'uf2utils does not see the added bytes')
 sys.exit(failures != 0)
 P
+    "$tools/bin/python" tests/e2e/foreign.py "$work" || wrong "what other tools write is read as something else"
 fi
 
 # Stock files: read, and written back through the same container.

@@ -10,7 +10,7 @@ for job in "$@"; do
     build) packages="$packages gcc make libc6-dev pkg-config zlib1g-dev libmbedtls-dev nettle-dev libxxhash-dev libinih-dev" ;;
     demo) packages="$packages ca-certificates xz-utils unzip npm" ;;
     test) packages="$packages ca-certificates libcriterion-dev openssl python3 xz-utils unzip npm qemu-user binutils" ;;
-    ci) packages="$packages clang clang-format clang-tidy cppcheck gcc-arm-none-eabi libclang-rt-dev python3-venv python3-pip" ;;
+    ci) packages="$packages clang clang-format clang-tidy cppcheck gcc-arm-none-eabi dfu-util libclang-rt-dev python3-venv python3-pip" ;;
     *) echo "deps.sh: unknown job $job: build, demo, test and ci are known" >&2; exit 2 ;;
     esac
 done
