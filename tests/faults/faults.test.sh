@@ -96,6 +96,7 @@ unset FAULT_UNNAMED
 
 # Builds that are killed, KILLS of them; what is left of their temporary files is counted in $left.
 kills() {
+    local new=0
     left=0
     for ((i = 0; i < ${KILLS:-200}; i++)); do
         cp "$work/old" "$work/out/product"
@@ -107,11 +108,12 @@ kills() {
         wait $pid 2>/dev/null
         cmp -s "$work/out/product" "$work/old" || cmp -s "$work/out/product" "$work/good" ||
             wrong "killed build left a product that is neither the old nor the new one"
+        cmp -s "$work/out/product" "$work/old" || new=$((new + 1))
         rm -f "$work/out/product"
         [ -z "$(ls -A "$work/out")" ] || left=$((left + 1))
         rm -f "$work"/out/* "$work"/out/.[!.]*
     done
-    echo "${KILLS:-200} builds killed $1: $left left a temporary file"
+    echo "${KILLS:-200} builds killed $1: $new had come to the new product, $left left a temporary file"
 }
 
 start=$(date +%s%N)
