@@ -188,6 +188,9 @@ bool mapped_scan(struct scan *s, const struct image_segment *data);
 // protect.c: whether machine code runs from the flash behind data, an address of constants of an
 // Espressif chip
 void protect_scan(struct scan *s, uint64_t data);
+// pmp.c: whether a RISC-V image lets code in a range of addresses run; FW_UNKNOWN where it does not
+// show
+enum fw_tri pmp_allows_running(const struct scan *s, uint64_t from, uint64_t to);
 enum diag_code symbol_confirm(struct scan *s); // symbol.c
 enum diag_code raw_scan(struct scan *s);       // raw.c
 enum diag_code region_scan(struct scan *s);    // region.c
