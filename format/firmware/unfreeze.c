@@ -321,6 +321,20 @@ static enum diag_code unfreeze_native(struct unfreeze_walk *w, const struct unfr
     return err ? err : unfreeze_children(w, c, raw->children, n, depth);
 }
 
+// The children of a viper function in a blob of ours end with a null pointer.
+static enum diag_code unfreeze_viper_children(struct unfreeze *u, uint64_t table, uint64_t *n)
+{
+    uint64_t child = table;
+    enum diag_code err = DIAG_OK;
+    if (table && !u->frozen->spliced) {
+        return unfreeze_fail(u, table, "viper code", "has children; their number is not stored");
+    }
+    for (; table && child && *n < u->budget && !err; *n += child != 0) {
+        err = unfreeze_word(u, table + *n * u->fw->ptr, "child", &child);
+    }
+    return err;
+}
+
 // Viper and assembler functions have no prelude: without a stored length they end where the next
 // thing begins, see unfreeze_ends.
 static enum diag_code unfreeze_machine(struct unfreeze_walk *w, const struct unfreeze_raw *raw,
@@ -356,11 +370,11 @@ static enum diag_code unfreeze_machine(struct unfreeze_walk *w, const struct unf
         c->size = (uint32_t)raw->len;
         return unfreeze_children(w, c, raw->children, raw->n_children, depth);
     }
-    if (raw->children) {
-        return unfreeze_fail(u, c->at, "viper code", "has children; their number is not stored");
-    }
     struct unfreeze_fun f = {.code = c, .addr = c->at};
-    return unfreeze_push(w, &f);
+    uint64_t n = 0;
+    err = unfreeze_viper_children(u, raw->children, &n);
+    err = err ? err : unfreeze_push(w, &f);
+    return err ? err : unfreeze_children(w, c, raw->children, n, depth);
 }
 
 static enum diag_code unfreeze_raw_code(struct unfreeze_walk *w, uint64_t addr, unsigned depth,

@@ -159,6 +159,8 @@ static enum diag_code make_children(struct freezer *f, const struct mpy_code *c,
     }
     if (c->kind == MPY_CODE_NATIVE) {
         pieces_pointer_data(&f->pieces, fun_data, mpy_machine(c)->prelude_offset);
+    } else if (c->kind == MPY_CODE_VIPER && f->fw->save != FW_YES) {
+        pieces_word(&f->pieces, 0); // for readers: nothing else tells how many they are
     }
     *at = pieces_share(&f->pieces, *at);
     return DIAG_OK;

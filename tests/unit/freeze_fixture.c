@@ -232,7 +232,7 @@ struct image *fix_stock(struct fix *x)
 static struct fw_module first_module(struct fix *x, const struct image *img)
 {
     unsigned ptr = x->fw.ptr;
-    struct fw_module m = {.kind = FW_MODULE_MPY, .name = "pkg/m.py"};
+    struct fw_module m = {.kind = FW_MODULE_MPY, .name = "pkg/m.py", .spliced = !x->stock};
     image_word(img, fix_at(x->out->content), ptr, &m.addr);
     image_word(img, m.addr, ptr, &m.qstr_table);
     image_word(img, m.addr + ptr, ptr, &m.obj_table);

@@ -23,6 +23,7 @@ struct fix {
     struct firmware fw;
     enum freeze_pools pools;
     struct freeze *out;
+    bool stock; // what is read back is not known to be from a blob
 };
 
 // Release 1.23 or later, 32 bits, REPR_A, f32, MPZ with 16-bit digits, immediates, no SAVE.

@@ -42,6 +42,8 @@ static struct mpy_code plain = {.kind = MPY_CODE_NATIVE,
 static struct mpy_code viper = {.kind = MPY_CODE_VIPER,
                                 .data = viper_bytes,
                                 .size = sizeof viper_bytes,
+                                .n_children = 1,
+                                .children = native_children,
                                 .machine = &(struct mpy_machine){0}};
 static struct mpy_code assembler = {.kind = MPY_CODE_ASM,
                                     .data = asm_bytes,
@@ -138,6 +140,21 @@ Test(unfreeze_native, every_kind_in_every_layout)
         cr_expect_geq(m->n_qstr, 5, "layout %u", bits);
         cr_expect_geq(m->n_obj, 2, "layout %u", bits);
         cr_expect_str_eq(m->qstrs[4].data, "extra", "layout %u", bits);
+    }
+}
+
+// Only a blob of ours says where the children of viper code end, unless the firmware stores it.
+Test(unfreeze_native, children_of_stock_viper_code_are_read_where_their_number_is_stored)
+{
+    for (unsigned bits = 0; bits < 8; bits++) {
+        struct mpy_module *m;
+        set_layout(bits);
+        cr_assert_eq(freeze_root(&body), DIAG_OK, "layout %u: %s", bits, x.diag.text);
+        x.stock = true;
+        enum diag_code err = fix_unfreeze(&x, &x.arena, &x.diag, &m);
+        cr_assert_eq(err, bits & 4 ? DIAG_OK : DIAG_MALFORMED, "layout %u", bits);
+        cr_assert(!err || strstr(x.diag.text, "number is not stored"), "%s", x.diag.text);
+        x.stock = false;
     }
 }
 
