@@ -119,15 +119,30 @@ static size_t space_run(const uint8_t *p, size_t n, uint8_t value)
     return i;
 }
 
+// The first byte from p[i] on that fills, or n: eight bytes at a time. What is taken from a byte
+// above its zero may only mark bytes above that one.
+static size_t space_next_fill(const uint8_t *p, size_t i, size_t n)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    for (; n - i >= sizeof ones; i += sizeof ones) {
+        uint64_t w = ld64(p + i), fills = (((w - ones) & ~w) | ((~w - ones) & w)) & tops;
+        if (fills) {
+            return i + (size_t)__builtin_ctzll(fills) / 8;
+        }
+    }
+    while (i < n && !space_byte_fills(p[i])) {
+        i++;
+    }
+    return i;
+}
+
 // Data, and in it what space_push would make data of: single short fills with data behind them,
 // which code is full of.
 static size_t space_data(const uint8_t *p, size_t n)
 {
     size_t i = 1;
     for (;;) {
-        while (i < n && !space_byte_fills(p[i])) {
-            i++;
-        }
+        i = space_next_fill(p, i, n);
         size_t run = i < n ? space_run(p + i, n - i, p[i]) : 0;
         if (i + run == n || run >= SPACE_FILL_MIN || space_byte_fills(p[i + run])) {
             return i;

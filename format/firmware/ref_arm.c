@@ -61,18 +61,15 @@ static bool is_movt(const uint8_t *p, unsigned *rd, uint16_t *half)
     return is_move(p, 0x03400000, rd, half);
 }
 
-static unsigned first_movw(const uint8_t *p)
+static uint64_t movws_in(const uint8_t *p)
 {
-    uint32_t any = 0;
-    for (unsigned i = 0; i < REF_PAIR_BLOCK; i += 4) // compilers make vector code of this
-        any |= (ld32(p + i) & 0x0ff00000) == 0x03000000;
-    for (unsigned i = 0; any && i < REF_PAIR_BLOCK; i += 4)
-        if ((ld32(p + i) & 0x0ff00000) == 0x03000000)
-            return i;
-    return REF_PAIR_BLOCK;
+    uint8_t hit[MARKS_BLOCK];
+    for (unsigned i = 0; i < MARKS_BLOCK; i++)
+        hit[i] = (ld32(p + 4 * i) & 0x0ff00000) == 0x03000000;
+    return marks_pack(hit);
 }
 
-static const struct ref_pair moves = {4, first_movw, is_movw, is_movt};
+static const struct ref_pair moves = {4, movws_in, is_movw, is_movt};
 
 // --- position-independent code
 

@@ -25,18 +25,31 @@ static void pair_from(struct ref_sweep *r, const struct view_span *span, const s
     }
 }
 
+// At which of the places from offset at on a movw may begin.
+static uint64_t movws_at(const struct view_span *span, const struct ref_pair *set, uint64_t at)
+{
+    uint64_t found = 0;
+    if (in_range(at, MARKS_BLOCK * set->align, span->size))
+        found = set->movws(span->data + at);
+    else
+        for (unsigned i = 0; in_range(at + (uint64_t)i * set->align, 4, span->size); i++)
+            found |= UINT64_C(1) << i;
+    return found;
+}
+
 void ref_pairs(struct ref_sweep *r, const struct view_span *span, const struct ref_pair *set)
 {
     struct sieve lows = {{0}};
     uint64_t start = -span->run & (set->align - 1);
     for (unsigned i = 0; i < r->n; i++)
         sieve_put(&lows, r->targets[i].addr & 0xffff);
-    for (uint64_t at = start; in_range(at, 4, span->size); at += set->align) {
-        unsigned rd, skip;
-        uint16_t low;
-        while (in_range(at, REF_PAIR_BLOCK + 4, span->size) && (skip = set->first(span->data + at)))
-            at += skip;
-        if (set->movw(span->data + at, &rd, &low) && sieve_may_hold(&lows, low))
-            pair_from(r, span, set, at, rd, low);
-    }
+    for (uint64_t at = start; in_range(at, 4, span->size); at += MARKS_BLOCK * set->align)
+        for (uint64_t movws = movws_at(span, set, at); movws; movws &= movws - 1) {
+            uint64_t movw = at + marks_first(movws) * set->align;
+            unsigned rd;
+            uint16_t low;
+            if (in_range(movw, 4, span->size) && set->movw(span->data + movw, &rd, &low) &&
+                sieve_may_hold(&lows, low))
+                pair_from(r, span, set, movw, rd, low);
+        }
 }

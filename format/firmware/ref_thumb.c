@@ -114,18 +114,15 @@ static bool is_movt(const uint8_t *p, unsigned *rd, uint16_t *half)
     return is_move(p, 0xf2c0, rd, half);
 }
 
-static unsigned first_movw(const uint8_t *p)
+static uint64_t movws_in(const uint8_t *p)
 {
-    uint16_t any = 0;
-    for (unsigned i = 0; i < REF_PAIR_BLOCK; i += 2) // compilers make vector code of this
-        any |= (ld16(p + i) & 0xfbf0) == 0xf240;
-    for (unsigned i = 0; any && i < REF_PAIR_BLOCK; i += 2)
-        if ((ld16(p + i) & 0xfbf0) == 0xf240)
-            return i;
-    return REF_PAIR_BLOCK;
+    uint8_t hit[MARKS_BLOCK];
+    for (unsigned i = 0; i < MARKS_BLOCK; i++)
+        hit[i] = (ld16(p + 2 * i) & 0xfbf0) == 0xf240;
+    return marks_pack(hit);
 }
 
-static const struct ref_pair moves = {2, first_movw, is_movw, is_movt};
+static const struct ref_pair moves = {2, movws_in, is_movw, is_movt};
 
 // --- flow
 
@@ -203,10 +200,28 @@ static bool step(const struct view *v, uint64_t at, struct flow_step *s)
     return true;
 }
 
+static bool is_call(const uint8_t *p)
+{
+    return (ld16(p) & 0xf800) == 0xf000 && (ld16(p + 2) & 0xd000) == 0xd000;
+}
+
+static uint64_t calls_in(const uint8_t *p)
+{
+    uint8_t hit[MARKS_BLOCK];
+    for (unsigned i = 0; i < MARKS_BLOCK; i++)
+        hit[i] = ((ld16(p + 2 * i) & 0xf800) == 0xf000) & ((ld16(p + 2 * i + 2) & 0xd000) == 0xd000);
+    return marks_pack(hit);
+}
+
 static uint64_t next_call(const uint8_t *p, uint64_t at, uint64_t n)
 {
+    for (; in_range(at, 2 * MARKS_BLOCK + 2, n); at += 2 * MARKS_BLOCK) {
+        uint64_t calls = calls_in(p + at);
+        if (calls)
+            return at + 2 * marks_first(calls);
+    }
     for (; in_range(at, 4, n); at += 2)
-        if ((p[at + 1] & 0xf8) == 0xf0 && (p[at + 3] & 0xd0) == 0xd0)
+        if (is_call(p + at))
             return at;
     return n;
 }

@@ -6,6 +6,7 @@
 //
 // Facts: GCC's section anchors (-fsection-anchors); Arm Architecture Reference Manual, encodings of
 // LDR, LDRB, ADD and SUB with immediates.
+#include "format/firmware/marks.h"
 #include "format/firmware/scan.h"
 
 enum {
@@ -214,18 +215,34 @@ static bool is_begin(const struct anchors *a, uint64_t *start, uint64_t at)
     return begins;
 }
 
-enum { LOADS_BLOCK = 8 };
-
-// Does something in a block of halfwords begin like a load of a literal? Compilers make vector code
-// of this.
-static bool has_load(const uint8_t *p)
+// Which of MARKS_BLOCK halfwords begin like a load of a literal.
+static uint64_t loads_in(const uint8_t *p)
 {
-    uint16_t any = 0;
-    for (unsigned i = 0; i < LOADS_BLOCK; i++) {
+    uint8_t hit[MARKS_BLOCK];
+    for (unsigned i = 0; i < MARKS_BLOCK; i++) {
         uint16_t hw = ld16(p + 2 * i);
-        any |= ((hw & 0xf800) == 0x4800) | ((hw & 0xff7f) == 0xf85f);
+        hit[i] = ((hw & 0xf800) == 0x4800) | ((hw & 0xff7f) == 0xf85f);
     }
-    return any;
+    return marks_pack(hit);
+}
+
+static uint64_t loads_at(const struct view_span *s, uint64_t at)
+{
+    uint8_t rest[2 * MARKS_BLOCK] = {0};
+    if (in_range(at, sizeof rest, s->size))
+        return loads_in(s->data + at);
+    memcpy(rest, s->data + at, (size_t)(s->size - at));
+    return loads_in(rest);
+}
+
+// Every instruction from a load of an anchor on, until the anchor is gone; where that is.
+static uint64_t follow(struct anchors *a, uint64_t at)
+{
+    const struct view_span *s = a->span;
+    a->last = s->run + at;
+    while (in_range(at, 4, s->size) && s->run + at - a->last < ANCHOR_LIVE)
+        at = step(a, at);
+    return at;
 }
 
 // Nearly all code holds no anchor. So only loads of literals are looked at, until one loads what is
@@ -233,22 +250,17 @@ static bool has_load(const uint8_t *p)
 void ref_thumb_anchors(struct ref_sweep *r, const struct view_span *span)
 {
     struct anchors a = {.r = r, .span = span};
-    uint64_t start = span->run & 1;
+    uint64_t start = span->run & 1, next;
+    uint64_t end = span->size < 4 ? 0 : span->size - 3; // of what may begin an instruction
     sift(&a);
-    const uint8_t *data = span->data;
-    uint64_t end = span->size < 4 ? 0 : span->size - 3;
-    for (uint64_t at = start; at < end;) {
-        uint16_t i = ld16(data + at);
-        bool load = (i & 0xf800) == 0x4800 || (i & 0xff7f) == 0xf85f;
-        if (!load || !may_load(&a, at) || !is_begin(&a, &start, at)) {
-            at += 2;
-            while (at + 2 * LOADS_BLOCK < end && !has_load(data + at))
-                at += 2 * LOADS_BLOCK;
-            continue;
+    for (uint64_t at = start; at < end; at = next) {
+        next = at + 2 * MARKS_BLOCK;
+        for (uint64_t loads = loads_at(span, at); loads; loads &= loads - 1) {
+            uint64_t load = at + 2 * marks_first(loads);
+            if (load < end && may_load(&a, load) && is_begin(&a, &start, load)) {
+                start = next = follow(&a, load);
+                break;
+            }
         }
-        a.last = span->run + at;
-        while (in_range(at, 4, span->size) && span->run + at - a.last < ANCHOR_LIVE)
-            at = step(&a, at);
-        start = at;
     }
 }

@@ -1,4 +1,5 @@
 // The address space as the running firmware sees it, and the index of its pointers.
+#include "format/firmware/marks.h"
 #include "format/firmware/scan.h"
 
 enum {
@@ -220,21 +221,33 @@ static void index_relocs(struct index_pass *p)
     }
 }
 
+// Which of MARKS_BLOCK words may hold an address: low, or one of the last bytes behind it.
+static uint64_t pointers_in(const uint8_t *p, uint32_t low, uint32_t last)
+{
+    uint8_t hit[MARKS_BLOCK];
+    for (unsigned i = 0; i < MARKS_BLOCK; i++)
+        hit[i] = ld32(p + 4 * i) - low <= last;
+    return marks_pack(hit);
+}
+
 static void index_span(struct index_pass *p, const struct view_span *s)
 {
     unsigned ptr = p->v->ptr;
-    uint64_t skip = (ptr - s->run % ptr) % ptr, low = p->v->low, width = p->v->high - low;
+    uint64_t at = (ptr - s->run % ptr) % ptr, low = p->v->low, width = p->v->high - low;
+    uint32_t last = width - 1 < UINT32_MAX ? (uint32_t)(width - 1) : UINT32_MAX;
     const uint8_t *data = s->data;
-    uint64_t end = s->size < ptr ? 0 : s->size - ptr + 1;
-    if (ptr == 4) { // every word of an image comes by here, twice
-        for (uint64_t at = skip; at < end; at += 4)
-            if (ld32(data + at) - low < width)
-                index_word(p, s->pos + (uint32_t)at, ld32(data + at));
-        return;
+    for (; ptr == 4 && in_range(at, 4 * MARKS_BLOCK, s->size); at += 4 * MARKS_BLOCK) {
+        uint64_t found = pointers_in(data + at, (uint32_t)low, last);
+        for (; found; found &= found - 1) {
+            uint64_t word = at + 4 * marks_first(found);
+            index_word(p, s->pos + (uint32_t)word, ld32(data + word));
+        }
     }
-    for (uint64_t at = skip; at < end; at += 8)
-        if (ld64(data + at) - low < width)
-            index_word(p, s->pos + (uint32_t)at, ld64(data + at));
+    for (; in_range(at, ptr, s->size); at += ptr) {
+        uint64_t value = ptr == 4 ? ld32(data + at) : ld64(data + at);
+        if (value - low < width)
+            index_word(p, s->pos + (uint32_t)at, value);
+    }
 }
 
 static void index_all(struct index_pass *p)
@@ -288,13 +301,18 @@ bool view_users(const struct view *v, uint64_t value, uint32_t *i, uint64_t *at)
     return false;
 }
 
+// Looks for the first byte of the needle that is not 0: images are full of zeros.
 const uint8_t *bytes_find(const uint8_t *p, size_t size, const void *needle, size_t n)
 {
-    const uint8_t *first = needle, *end = p + size;
+    const uint8_t *bytes = needle, *end = p + size;
+    size_t k = 0;
+    while (k + 1 < n && !bytes[k])
+        k++;
     while ((size_t)(end - p) >= n) {
-        p = memchr(p, *first, (size_t)(end - p) - n + 1);
+        p = memchr(p + k, bytes[k], (size_t)(end - p) - n + 1);
         if (!p)
             return NULL;
+        p -= k;
         if (memcmp(p, needle, n) == 0)
             return p;
         p++;

@@ -22,6 +22,24 @@ static bool check_add_label(struct check_fun *f, uint32_t at, uint32_t *n)
     return true;
 }
 
+static bool check_add_labels(struct check_fun *f, uint32_t *n)
+{
+    for (uint32_t k = 0; k <= f->size / 8; k++) {
+        for (unsigned bits = f->jumps[k]; bits; bits &= bits - 1) {
+            uint32_t at = 8 * k + (uint32_t)__builtin_ctz(bits);
+            mpy_insn_decode(f->bytes, f->size, at, f->code->v5, &f->i);
+            if (f->i.target < 0 || f->i.target >= f->size) {
+                return check_wrong(f, "jumps to %lld, outside of the function",
+                                   (long long)f->i.target);
+            }
+            if (!check_add_label(f, (uint32_t)f->i.target, n)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 // Instructions first, then where they jump to.
 static bool check_scan(struct check_fun *f)
 {
@@ -38,19 +56,11 @@ static bool check_scan(struct check_fun *f)
                 f->bytes[at]);
         }
         f->begins[at / 8] |= (uint8_t)(1 << at % 8);
+        f->jumps[at / 8] |= (uint8_t)((f->i.info->jumped != NULL) << at % 8);
     }
     f->label_at[0] = ++n;
-    for (uint32_t at = 0; at < f->size; at += f->i.size) {
-        mpy_insn_decode(f->bytes, f->size, at, f->code->v5, &f->i);
-        if (!f->i.info->jumped) {
-            continue;
-        }
-        if (f->i.target < 0 || f->i.target >= f->size) {
-            return check_wrong(f, "jumps to %lld, outside of the function", (long long)f->i.target);
-        }
-        if (!check_add_label(f, (uint32_t)f->i.target, &n)) {
-            return false;
-        }
+    if (!check_add_labels(f, &n)) {
+        return false;
     }
     f->labels = ARENA_ARRAY(f->work.arena, struct check_label, n);
     f->pending = ARENA_ARRAY(f->work.arena, uint32_t, n);
@@ -144,8 +154,9 @@ static bool check_bytecode(struct check_fun *f)
     f->size = f->code->size - f->p.code;
     f->work.left = CHECK_WORK_BASE + (uint64_t)CHECK_WORK_PER_BYTE * f->size;
     f->begins = arena_calloc(f->work.arena, f->size / 8 + 1, 1);
+    f->jumps = arena_calloc(f->work.arena, f->size / 8 + 1, 1);
     f->label_at = ARENA_ARRAY(f->work.arena, uint32_t, (size_t)f->size + 1);
-    f->nomem = !f->begins || !f->label_at;
+    f->nomem = !f->begins || !f->jumps || !f->label_at;
     return !f->nomem && check_scan(f) && check_paths(f);
 }
 

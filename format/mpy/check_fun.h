@@ -64,6 +64,7 @@ struct check_fun {
     const uint8_t *bytes; // the instructions
     uint32_t size;
     uint8_t *begins;    // one bit a byte: an instruction begins here
+    uint8_t *jumps;     // the same: one that may jump
     uint32_t *label_at; // index + 1 into labels, or 0
     struct check_label *labels;
     uint32_t *pending, n_pending; // heap of offsets of labels that are reached and not passed

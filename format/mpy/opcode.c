@@ -6,22 +6,19 @@ static const struct mpy_op_info mpy_ops[] = {
 #include "format/mpy/opcode.def"
 };
 
-enum { MPY_OPS = sizeof mpy_ops / sizeof *mpy_ops };
+enum { // rows of the table
+#define OP(name, first, count, arg, before, after, jumped) MPY_ROW_##name,
+#include "format/mpy/opcode.def"
+};
 
-// The table is sorted by first byte.
 const struct mpy_op_info *mpy_op_info(uint8_t byte)
 {
-    unsigned low = 0, high = MPY_OPS;
-    while (high - low > 1) {
-        unsigned mid = (low + high) / 2;
-        if (mpy_ops[mid].first <= byte) {
-            low = mid;
-        } else {
-            high = mid;
-        }
-    }
-    const struct mpy_op_info *op = &mpy_ops[low];
-    return byte >= op->first && byte - op->first < op->count ? op : NULL;
+    static const uint8_t rows[256] = { // + 1; 0 = none
+#define OP(name, first, count, arg, before, after, jumped)                                         \
+    [first ... (first) + (count)-1] = MPY_ROW_##name + 1,
+#include "format/mpy/opcode.def"
+    };
+    return rows[byte] ? &mpy_ops[rows[byte] - 1] : NULL;
 }
 
 const char *mpy_unary_name(unsigned op)

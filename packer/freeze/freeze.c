@@ -242,6 +242,17 @@ static int by_offset(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+// They nearly always stand in order: only machine code is relocated out of it.
+static bool in_order(const struct freeze *out)
+{
+    for (uint32_t i = 1; i < out->n_pointers; i++) {
+        if (out->pointers[i - 1].at > out->pointers[i].at) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum diag_code finish(struct freezer *f, struct freeze *out)
 {
     struct pieces *p = &f->pieces;
@@ -259,7 +270,9 @@ static enum diag_code finish(struct freezer *f, struct freeze *out)
     out->pointers = p->pointers;
     out->executable = f->executable;
     out->relocated_code = f->relocated_code;
-    qsort(out->pointers, out->n_pointers, sizeof *out->pointers, by_offset);
+    if (!in_order(out)) {
+        qsort(out->pointers, out->n_pointers, sizeof *out->pointers, by_offset);
+    }
     return DIAG_OK;
 }
 

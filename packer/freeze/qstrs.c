@@ -113,14 +113,29 @@ uint32_t qstrs_add(struct qstrs *q, const char *s, size_t n)
 }
 
 struct sort_item { // what qsort needs to see of an entry
+    uint64_t key;
     const struct qstr_entry *e;
     uint32_t index;
 };
 
+// Eight characters as a number: nearly all texts differ in them. Where there are fewer, zeros stand
+// for the rest, as no text ends with less than that.
+static uint64_t sort_key(const char *s, uint32_t n, bool from_end)
+{
+    uint64_t key = 0;
+    for (uint32_t i = 0; i < sizeof key; i++) {
+        key = key << 8 | (i < n ? (uint8_t)s[from_end ? n - 1 - i : i] : 0);
+    }
+    return key;
+}
+
 static int by_text(const void *a, const void *b)
 {
-    const struct qstr_entry *x = ((const struct sort_item *)a)->e,
-                            *y = ((const struct sort_item *)b)->e;
+    const struct sort_item *v = a, *w = b;
+    const struct qstr_entry *x = v->e, *y = w->e;
+    if (v->key != w->key) {
+        return v->key < w->key ? -1 : 1;
+    }
     int c = memcmp(x->data, y->data, x->len < y->len ? x->len : y->len);
     return c ? c : (x->len > y->len) - (x->len < y->len);
 }
@@ -139,7 +154,8 @@ static void order_pools(struct qstrs *q, bool sorted)
     for (int nul = sorted ? 1 : 0; nul >= 0; nul--) {
         for (uint32_t i = q->n_stock; i < q->n; i++) {
             if (!sorted || has_nul(&q->entries[i]) == (nul == 1)) {
-                items[n++] = (struct sort_item){&q->entries[i], i};
+                const struct qstr_entry *e = &q->entries[i];
+                items[n++] = (struct sort_item){sort_key(e->data, e->len, false), e, i};
             }
         }
         q->n_nul = nul ? n : q->n_nul;
@@ -203,6 +219,7 @@ static struct place write_lengths(const struct qstrs *q, struct pieces *p, uint3
 }
 
 struct text { // of a new qstr, or one that the payload has already
+    uint64_t key;
     const char *data;
     uint32_t len, index;
     const struct place *at; // of the latter, else NULL
@@ -213,6 +230,9 @@ static int by_end(const void *a, const void *b)
 {
     const struct text *x = a, *y = b;
     uint32_t n = x->len < y->len ? x->len : y->len;
+    if (x->key != y->key) {
+        return x->key < y->key ? -1 : 1;
+    }
     for (uint32_t i = 1; i <= n; i++) {
         int c = (uint8_t)x->data[x->len - i] - (uint8_t)y->data[y->len - i];
         if (c) {
@@ -232,11 +252,12 @@ static struct text *list_texts(const struct qstrs *q, uint32_t from, uint32_t n)
     struct text *texts = ARENA_ARRAY(q->arena, struct text, n + q->n_written);
     for (uint32_t i = 0; i < n; i++) {
         const struct qstr_entry *e = &q->entries[q->sorted[from + i]];
-        texts[i] = (struct text){e->data, e->len, i, NULL};
+        texts[i] = (struct text){sort_key(e->data, e->len, true), e->data, e->len, i, NULL};
     }
     for (uint32_t i = 0; i < q->n_written; i++) {
         const struct qstrs_text *w = &q->written[i];
-        texts[n + i] = (struct text){w->data, w->len, 0, &w->at};
+        texts[n + i] =
+            (struct text){sort_key(w->data, w->len, true), w->data, w->len, 0, &w->at};
     }
     qsort(texts, n + q->n_written, sizeof *texts, by_end);
     return texts;

@@ -162,12 +162,16 @@ static enum diag_code wrong(struct diag *d, const char *name, const char *why)
     return err;
 }
 
-static const struct fw_module *find_module(const struct firmware *fw, const struct blob_module *m)
+// Both have the modules in the same order, so the search begins at *next, behind the last one found.
+static const struct fw_module *find_module(const struct firmware *fw, const struct blob_module *m,
+                                           unsigned *next)
 {
     enum fw_module_kind kind = m->kind == BLOB_MODULE_STR ? FW_MODULE_STR : FW_MODULE_MPY;
     for (unsigned i = 0; i < fw->n_modules; i++) {
-        if (fw->modules[i].kind == kind && !strcmp(fw->modules[i].name, m->name)) {
-            return &fw->modules[i];
+        unsigned at = (*next + i) % fw->n_modules;
+        if (fw->modules[at].kind == kind && !strcmp(fw->modules[at].name, m->name)) {
+            *next = at + 1;
+            return &fw->modules[at];
         }
     }
     return NULL;
@@ -175,12 +179,12 @@ static const struct fw_module *find_module(const struct firmware *fw, const stru
 
 // Finds a module of the blob in the product and, deep, reads its code, constants and names back.
 static enum diag_code check_module(const struct firmware *fw, const struct blob_module *m,
-                                   bool deep, struct arena *a, struct diag *d)
+                                   bool deep, unsigned *next, struct arena *a, struct diag *d)
 {
     struct diag inner;
     struct mpy_module *tree;
     diag_init(&inner);
-    const struct fw_module *found = find_module(fw, m);
+    const struct fw_module *found = find_module(fw, m, next);
     if (!found) {
         return wrong(d, fw->image->name, arena_printf(a, "it does not show %s", m->name));
     }
@@ -219,8 +223,9 @@ static enum diag_code check_tables(struct image *img, const struct blob *b, stru
     }
     err = check_count(fw, b, d);
     uint32_t step = b->n_modules / DEEP_CHECKS + 1;
+    unsigned next = 0;
     for (uint32_t i = 0; i < b->n_modules && !err; i++) {
-        err = check_module(fw, &b->modules[i], i % step == 0, a, d);
+        err = check_module(fw, &b->modules[i], i % step == 0, &next, a, d);
     }
     return err;
 }
