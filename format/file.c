@@ -91,6 +91,11 @@ static enum diag_code file_drain(int fd, size_t hint, struct arena *a, struct di
     return DIAG_OK;
 }
 
+static struct file_id file_id_of(const struct stat *st)
+{
+    return (struct file_id){(uint64_t)st->st_dev, (uint64_t)st->st_ino, S_ISREG(st->st_mode)};
+}
+
 enum diag_code file_read(const char *name, struct arena *a, struct diag *d, struct file *out)
 {
     bool is_stdin = strcmp(name, "-") == 0;
@@ -109,6 +114,7 @@ enum diag_code file_read(const char *name, struct arena *a, struct diag *d, stru
         err = diag_set(d, DIAG_IO, name, "has %lld bytes, at most %d are allowed",
                        (long long)st.st_size, FILE_LIMIT);
     } else {
+        out->id = is_stdin ? out->id : file_id_of(&st);
         err = file_drain(fd, S_ISREG(st.st_mode) ? (size_t)st.st_size : 0, a, d, out);
     }
     if (!is_stdin) {
@@ -306,11 +312,20 @@ enum diag_code file_create(const char *name, const void *data, size_t size, enum
     return file_install(name, data, size, mode, true, d);
 }
 
+struct file_id file_identify(const char *name)
+{
+    struct stat st;
+    return strcmp(name, "-") != 0 && stat(name, &st) == 0 ? file_id_of(&st) : (struct file_id){0};
+}
+
+bool file_id_same(struct file_id a, struct file_id b)
+{
+    return a.known && b.known && a.device == b.device && a.inode == b.inode;
+}
+
 bool file_same(const char *a, const char *b)
 {
-    struct stat x, y;
-    return strcmp(a, "-") != 0 && strcmp(b, "-") != 0 && stat(a, &x) == 0 && stat(b, &y) == 0 &&
-           S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+    return file_id_same(file_identify(a), file_identify(b));
 }
 
 enum file_mode file_mode_of(const char *name)

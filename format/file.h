@@ -16,10 +16,16 @@ enum {
     FILE_PAD = 16,          // NULs after the data, for those who look ahead
 };
 
+struct file_id { // which file it is, by whatever name
+    uint64_t device, inode;
+    bool known; // it is a regular one that exists
+};
+
 struct file {
     const char *name; // as given; "<stdin>" for "-"
     uint8_t *data;    // FILE_PAD NULs follow data[size - 1]
     size_t size;
+    struct file_id id;
 };
 
 // What a process may be started with, and what its files must not suffer from: a standard stream
@@ -65,6 +71,9 @@ void file_drop(struct file_pending *p);
 // The same as file_write, but fails with DIAG_IO if name exists.
 enum diag_code file_create(const char *name, const void *data, size_t size, enum file_mode mode,
                            struct diag *d);
+// The file that a name leads to; never known for "-".
+struct file_id file_identify(const char *name);
+bool file_id_same(struct file_id a, struct file_id b);
 // True if both names lead to the same existing file.
 bool file_same(const char *a, const char *b);
 // The permission bits of an existing file, or FILE_DATA's.

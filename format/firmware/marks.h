@@ -1,6 +1,6 @@
-// The inside of the scan: which of many places have a form that few have. The test goes over a block
-// of places at a time and stores a byte for each, without a branch, so that compilers make vector
-// code of it; then only the places that passed are looked at.
+// The inside of the scan: which of many places have a form that few have. The test goes over a
+// block of places at a time and stores a byte for each, without a branch, so that compilers make
+// vector code of it; then only the places that passed are looked at.
 #ifndef FORMAT_FIRMWARE_MARKS_H
 #define FORMAT_FIRMWARE_MARKS_H
 

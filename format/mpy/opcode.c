@@ -6,16 +6,17 @@ static const struct mpy_op_info mpy_ops[] = {
 #include "format/mpy/opcode.def"
 };
 
-enum { // rows of the table
+enum { // rows of mpy_ops
 #define OP(name, first, count, arg, before, after, jumped) MPY_ROW_##name,
 #include "format/mpy/opcode.def"
 };
 
 const struct mpy_op_info *mpy_op_info(uint8_t byte)
 {
-    static const uint8_t rows[256] = { // + 1; 0 = none
+    // The row of each byte + 1; 0 = none.
+    static const uint8_t rows[256] = {
 #define OP(name, first, count, arg, before, after, jumped)                                         \
-    [first ... (first) + (count)-1] = MPY_ROW_##name + 1,
+    [first...(first) + (count)-1] = MPY_ROW_##name + 1,
 #include "format/mpy/opcode.def"
     };
     return rows[byte] ? &mpy_ops[rows[byte] - 1] : NULL;

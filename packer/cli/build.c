@@ -121,20 +121,31 @@ static enum diag_code check_output(struct cli *cli, const struct build *b, const
     err = err ? err : cli_distinct_all(cli, output, &b->keys);
     err = err ? err : cli_distinct_all(cli, output, &b->args);
     err = err ? err : cli_distinct_all(cli, output, &b->list.manifests);
-    for (unsigned i = 0; i < b->list.n && !err; i++) {
-        err = cli_distinct(cli, output, b->list.items[i].path);
-    }
     return err;
 }
 
-static enum diag_code check_outputs(struct cli *cli, const struct build *b)
+// The same for the inputs that were loaded.
+static enum diag_code check_loaded(struct cli *cli, const struct build *b, const char *output)
 {
-    enum diag_code err = check_output(cli, b, b->output);
+    const struct file_id id = file_identify(output);
+    for (unsigned i = 0; i < b->list.n; i++) {
+        if (file_id_same(id, b->list.items[i].id)) {
+            return cli_replaces(cli, output);
+        }
+    }
+    return DIAG_OK;
+}
+
+typedef enum diag_code output_check(struct cli *cli, const struct build *b, const char *output);
+
+static enum diag_code check_outputs(struct cli *cli, const struct build *b, output_check *check)
+{
+    enum diag_code err = check(cli, b, b->output);
     if (err || !build_lists(b)) {
         return err;
     }
     const char *name = build_list_name(cli, b);
-    return name ? check_output(cli, b, name) : diag_nomem(&cli->diag);
+    return name ? check(cli, b, name) : diag_nomem(&cli->diag);
 }
 
 enum diag_code build_check(struct cli *cli, struct build *b)
@@ -155,7 +166,7 @@ enum diag_code build_check(struct cli *cli, struct build *b)
         return cli_usage_error(cli, "%s writes OUTPUT.modules: -o needs a name",
                                b->list_modules ? "--list-modules" : "--detach-modules");
     }
-    enum diag_code err = check_outputs(cli, b);
+    enum diag_code err = check_outputs(cli, b, check_output);
     err = err ? err : build_type(cli, b->type, &b->kind);
     err = err ? err : parse_region(cli, b);
     err = err ? err : parse_opt_level(cli, b);
@@ -257,8 +268,9 @@ enum diag_code build_settle(struct cli *cli, struct build *b)
 
 enum diag_code build_blob(struct cli *cli, struct build *b)
 {
-    enum diag_code err = check_outputs(cli, b); // now that the inputs are listed
+    enum diag_code err = check_outputs(cli, b, check_output); // now that manifests were read
     err = err ? err : inputs_load(cli, &b->list, b->ahead, b->fw, &b->inputs, &b->modules);
+    err = err ? err : check_outputs(cli, b, check_loaded);
     err = err ? err : production_check(cli, b->fw, b->modules, b->list.n, &b->production);
     err = err ? err : production_report(cli, &b->production, b->strict, b->quiet);
     err = err ? err

@@ -134,12 +134,14 @@ enum diag_code cli_parse(struct cli *cli, const struct cli_command *cmd, int arg
     return err;
 }
 
+enum diag_code cli_replaces(struct cli *cli, const char *output)
+{
+    return cli_usage_error(cli, "the output %s would replace an input", output);
+}
+
 enum diag_code cli_distinct(struct cli *cli, const char *output, const char *input)
 {
-    if (input && output && file_same(output, input)) {
-        return cli_usage_error(cli, "the output %s would replace an input", output);
-    }
-    return DIAG_OK;
+    return input && output && file_same(output, input) ? cli_replaces(cli, output) : DIAG_OK;
 }
 
 enum diag_code cli_distinct_all(struct cli *cli, const char *output, const struct cli_list *inputs)

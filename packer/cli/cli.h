@@ -54,7 +54,9 @@ enum diag_code cli_append(struct cli *cli, struct cli_list *list, const char *it
 enum diag_code cli_usage_error(struct cli *cli, const char *fmt, ...) DIAG_PRINTF(2, 3);
 // Writes out to standard output and frees it. Errors: DIAG_IO, DIAG_NOMEM.
 enum diag_code cli_print(struct cli *cli, struct bytes_out *out);
-// Refuses an output that is an input. Both may be NULL: not given. Errors: DIAG_USAGE.
+// Refuses an output that is an input. Both may be NULL: not given. Errors: DIAG_USAGE. cli_replaces
+// is that error.
+enum diag_code cli_replaces(struct cli *cli, const char *output);
 enum diag_code cli_distinct(struct cli *cli, const char *output, const char *input);
 enum diag_code cli_distinct_all(struct cli *cli, const char *output, const struct cli_list *inputs);
 

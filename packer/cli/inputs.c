@@ -390,15 +390,15 @@ static enum diag_code hash_mpy(struct cli *cli, struct splice_module *module)
 }
 
 // fw and options are for scripts.
-static enum diag_code load(struct cli *cli, const struct input_file *input,
-                           const struct firmware *fw, const struct input_options *options,
-                           struct splice_module *module)
+static enum diag_code load(struct cli *cli, struct input_file *input, const struct firmware *fw,
+                           const struct input_options *options, struct splice_module *module)
 {
     struct file file;
     enum diag_code err = file_read(input->path, &cli->arena, &cli->diag, &file);
     if (err) {
         return err;
     }
+    input->id = file.id;
     module->in.name = input->name;
     module->in.file = input->path;
     module->in.kind = input->kind == INPUT_TEXT ? FW_MODULE_STR : FW_MODULE_MPY;
@@ -421,7 +421,7 @@ static enum diag_code load(struct cli *cli, const struct input_file *input,
 
 struct inputs_ahead {
     struct cli cli; // an arena of its own: tasks share none
-    const struct input_list *list;
+    struct input_list *list;
     struct splice_module *modules; // without a name: not loaded
     unsigned failed;               // the first one that could not be loaded, if err
     enum diag_code err;
@@ -431,7 +431,7 @@ struct inputs_ahead {
 static enum diag_code ahead_load(struct inputs_ahead *h)
 {
     for (unsigned i = 0; i < h->list->n; i++) {
-        const struct input_file *input = &h->list->items[i];
+        struct input_file *input = &h->list->items[i];
         h->failed = i;
         enum diag_code err = input->kind == INPUT_SCRIPT
                                  ? DIAG_OK
@@ -457,7 +457,7 @@ static void ahead_end(void *argument)
     arena_free(&((struct inputs_ahead *)argument)->cli.arena);
 }
 
-struct inputs_ahead *inputs_begin(struct cli *cli, const struct input_list *list)
+struct inputs_ahead *inputs_begin(struct cli *cli, struct input_list *list)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < list->n; i++) {
@@ -475,9 +475,9 @@ struct inputs_ahead *inputs_begin(struct cli *cli, const struct input_list *list
     return h->task ? h : NULL;
 }
 
-enum diag_code inputs_load(struct cli *cli, const struct input_list *list,
-                           struct inputs_ahead *ahead, const struct firmware *fw,
-                           const struct input_options *options, struct splice_module **out)
+enum diag_code inputs_load(struct cli *cli, struct input_list *list, struct inputs_ahead *ahead,
+                           const struct firmware *fw, const struct input_options *options,
+                           struct splice_module **out)
 {
     if (ahead) {
         task_join(ahead->task);

@@ -15,6 +15,7 @@ struct input_file {
     const char *path;
     enum input_kind kind;
     int opt;                            // optimisation level, -1 = the command's
+    struct file_id id;                  // of the file that was loaded
     const struct manifest_file *listed; // in a manifest, or NULL
 };
 
@@ -44,10 +45,10 @@ enum diag_code inputs_add_as(struct cli *cli, struct input_list *list, const cha
                              const char *name);
 // Begins to load those that are the same for every firmware, .mpy files and texts, on a task, while
 // the firmware is looked at. NULL: there are none, or there is no memory.
-struct inputs_ahead *inputs_begin(struct cli *cli, const struct input_list *list);
+struct inputs_ahead *inputs_begin(struct cli *cli, struct input_list *list);
 // Reads, compiles and hashes them for a firmware. ahead: what was begun, may be NULL.
-enum diag_code inputs_load(struct cli *cli, const struct input_list *list,
-                           struct inputs_ahead *ahead, const struct firmware *fw,
-                           const struct input_options *options, struct splice_module **out);
+enum diag_code inputs_load(struct cli *cli, struct input_list *list, struct inputs_ahead *ahead,
+                           const struct firmware *fw, const struct input_options *options,
+                           struct splice_module **out);
 
 #endif

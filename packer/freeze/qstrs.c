@@ -256,8 +256,7 @@ static struct text *list_texts(const struct qstrs *q, uint32_t from, uint32_t n)
     }
     for (uint32_t i = 0; i < q->n_written; i++) {
         const struct qstrs_text *w = &q->written[i];
-        texts[n + i] =
-            (struct text){sort_key(w->data, w->len, true), w->data, w->len, 0, &w->at};
+        texts[n + i] = (struct text){sort_key(w->data, w->len, true), w->data, w->len, 0, &w->at};
     }
     qsort(texts, n + q->n_written, sizeof *texts, by_end);
     return texts;

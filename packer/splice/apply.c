@@ -117,6 +117,37 @@ static enum diag_code check_base(const struct splice_parts *p, struct arena *a, 
     return err ? err : compare_base(img, p->blob, d);
 }
 
+static enum diag_code put_blob(struct image *img, const struct blob *b, struct bytes_out *file,
+                               struct diag *d)
+{
+    enum diag_code err = poke(img, b, false, d);
+    return err ? err
+               : image_with(img, b->addr, b->layout.bytes, b->layout.size, b->segment_flags, file,
+                            d);
+}
+
+// The same where the bytes of the base stay in place: they are changed in the product's memory.
+static enum diag_code put_in_place(const struct splice_parts *p, struct image *img,
+                                   struct bytes_out *product, struct diag *d)
+{
+    struct bytes_out file;
+    bytes_reserve(product, p->base_size + p->blob->layout.size);
+    bytes_put(product, p->base, p->base_size);
+    if (product->failed) {
+        return diag_nomem(d);
+    }
+    bytes_out_init_over(&file, product->data, product->cap);
+    image_lend(img, product->data);
+    enum diag_code err = put_blob(img, p->blob, &file, d);
+    if (!file.lent) { // that memory was too small
+        bytes_out_free(product);
+        *product = file;
+    } else {
+        product->size = file.size;
+    }
+    return err;
+}
+
 static enum diag_code put_in(const struct splice_parts *p, struct arena *a, struct diag *d,
                              struct bytes_out *product)
 {
@@ -129,10 +160,7 @@ static enum diag_code put_in(const struct splice_parts *p, struct arena *a, stru
     if (!img->base_known && b->n_extents) {
         image_rebase(img, b->extents[0].addr);
     }
-    err = poke(img, b, false, d);
-    return err ? err
-               : image_with(img, b->addr, b->layout.bytes, b->layout.size, b->segment_flags,
-                            product, d);
+    return image_in_place(img) ? put_in_place(p, img, product, d) : put_blob(img, b, product, d);
 }
 
 enum diag_code splice_make(const struct splice_parts *p, struct arena *a, struct diag *d,
@@ -162,7 +190,8 @@ static enum diag_code wrong(struct diag *d, const char *name, const char *why)
     return err;
 }
 
-// Both have the modules in the same order, so the search begins at *next, behind the last one found.
+// Both have the modules in the same order, so the search begins at *next, behind the last one
+// found.
 static const struct fw_module *find_module(const struct firmware *fw, const struct blob_module *m,
                                            unsigned *next)
 {
