@@ -36,6 +36,9 @@ static void freeze_names(const char *const *names, unsigned n)
         in[i] = fix_module_of(&x, names[i], NULL, 0, NULL, 0);
     }
     cr_assert_eq(fix_freeze(&x, in, n), DIAG_OK, "%s", x.diag.text);
+    for (unsigned i = 0; i < n; i++) {
+        cr_expect_str_eq(fix_str(&x, fix_at(x.out->name_at[i])), names[i]);
+    }
 }
 
 // The i-th name of the new list.
