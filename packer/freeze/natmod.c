@@ -138,19 +138,43 @@ static struct place put_record(struct natmod *n)
     return at;
 }
 
-enum diag_code freeze_natmod(struct freezer *f, const struct mpy_code *c, struct place *text,
-                             struct place *record)
+// Espressif chips with a window for code and one for constants read that for code by whole words
+// only (ESP-IDF, "Memory Types"). Xtensa natmods keep their constants apart from it, others do not.
+static bool has_constants_in_code(const struct freezer *f)
 {
-    struct natmod n = {.f = f, .code = c};
+    const struct image *img = f->fw->image;
+    return img && img->window && img->code_window != img->data_window &&
+           f->fw->isa != IMAGE_ISA_XTENSA;
+}
+
+static enum diag_code check_natmod(struct freezer *f, const struct mpy_code *c)
+{
     if (mpy_machine(c)->bss_size) {
         return freeze_refuse(f, DIAG_NO,
                              "a native module with %u bytes of variables (.bss) cannot run in "
                              "place: it needs RAM of its own; keep it as an .mpy file",
                              mpy_machine(c)->bss_size);
     }
+    if (has_constants_in_code(f)) {
+        return freeze_refuse(f, DIAG_NO,
+                             "a native module has its constants within its code, and this chip "
+                             "reads flash that it runs by whole words only; keep it as an .mpy "
+                             "file");
+    }
     if ((uint64_t)c->size + mpy_machine(c)->rodata_size + mpy_machine(c)->relocs_size >
         MPY_NATMOD_MAX) {
         return freeze_refuse(f, DIAG_NO, "a native module of more than %d bytes", MPY_NATMOD_MAX);
+    }
+    return DIAG_OK;
+}
+
+enum diag_code freeze_natmod(struct freezer *f, const struct mpy_code *c, struct place *text,
+                             struct place *record)
+{
+    struct natmod n = {.f = f, .code = c};
+    enum diag_code err = check_natmod(f, c);
+    if (err) {
+        return err;
     }
     n.seen = ARENA_ARRAY(f->arena, bool, (size_t)c->size + mpy_machine(c)->rodata_size);
     n.text = pieces_code(&f->pieces, c->data, c->size, NATMOD_ALIGN);
@@ -163,7 +187,7 @@ enum diag_code freeze_natmod(struct freezer *f, const struct mpy_code *c, struct
         return DIAG_OK;
     }
     f->relocated_code = true;
-    enum diag_code err = relocate_all(&n);
+    err = relocate_all(&n);
     if (!err) {
         *record = put_record(&n);
     }

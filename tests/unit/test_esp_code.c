@@ -171,7 +171,14 @@ Test(esp_code, words_of_a_native_module_name_its_text_where_it_runs)
             continue;
         }
         esp_begin(&b, &cases[i].esp);
-        cr_assert_eq(plan_root(&b, &natmod, &plan), DIAG_OK, "case %u: %s", i, b.diag.text);
+        enum diag_code err = plan_root(&b, &natmod, &plan);
+        if (b.fw->isa == IMAGE_ISA_RV32 && cases[i].shift) { // constants lie among the code
+            cr_assert_eq(err, DIAG_NO, "case %u", i);
+            cr_assert(strstr(b.diag.text, "whole words"), "case %u: %s", i, b.diag.text);
+            esp_end(&b);
+            continue;
+        }
+        cr_assert_eq(err, DIAG_OK, "case %u: %s", i, b.diag.text);
         struct image *img = esp_product(&b, plan, &product);
         struct mpy_module *m = read_back(&b, img, &module);
         uint64_t run = word(img, module->code + 4), at = run - cases[i].shift;
