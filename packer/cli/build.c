@@ -109,8 +109,7 @@ const char *build_list_name(struct cli *cli, const struct build *b)
     return arena_printf(&cli->arena, "%s.modules", b->output);
 }
 
-// No output may be one of the inputs, as far as they are known.
-static enum diag_code check_output(struct cli *cli, const struct build *b, const char *output)
+enum diag_code build_spares(struct cli *cli, const struct build *b, const char *output)
 {
     const char *const files[] = {b->firmware,        b->boot,  b->main,
                                  b->passphrase_file, b->board, b->project};
@@ -166,7 +165,7 @@ enum diag_code build_check(struct cli *cli, struct build *b)
         return cli_usage_error(cli, "%s writes OUTPUT.modules: -o needs a name",
                                b->list_modules ? "--list-modules" : "--detach-modules");
     }
-    enum diag_code err = check_outputs(cli, b, check_output);
+    enum diag_code err = check_outputs(cli, b, build_spares);
     err = err ? err : build_type(cli, b->type, &b->kind);
     err = err ? err : parse_region(cli, b);
     err = err ? err : parse_opt_level(cli, b);
@@ -268,7 +267,7 @@ enum diag_code build_settle(struct cli *cli, struct build *b)
 
 enum diag_code build_blob(struct cli *cli, struct build *b)
 {
-    enum diag_code err = check_outputs(cli, b, check_output); // now that manifests were read
+    enum diag_code err = check_outputs(cli, b, build_spares); // now that manifests were read
     err = err ? err : inputs_load(cli, &b->list, b->ahead, b->fw, &b->inputs, &b->modules);
     err = err ? err : check_outputs(cli, b, check_loaded);
     err = err ? err : production_check(cli, b->fw, b->modules, b->list.n, &b->production);

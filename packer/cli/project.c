@@ -234,23 +234,54 @@ static enum diag_code project_empty(struct cli *cli, const char *file)
     return DIAG_MALFORMED;
 }
 
-// No output is the project's file, another row's output or its firmware: rows are built side by
-// side.
+enum { ROW_OUTPUTS = 2 }; // the product and the list of its modules
+
+// The places of what a row writes; their number, 0 without memory.
+static unsigned row_outputs(struct cli *cli, const struct build *b, const char *places[ROW_OUTPUTS])
+{
+    const char *list = build_lists(b) ? build_list_name(cli, b) : b->output;
+    places[0] = path_norm(&cli->arena, b->output);
+    places[1] = list ? path_norm(&cli->arena, list) : NULL;
+    return !places[0] || !places[1] ? 0 : build_lists(b) ? 2 : 1;
+}
+
+static bool rows_collide(const char *const *places, unsigned n, const char *const *others,
+                         unsigned n_others)
+{
+    for (unsigned i = 0; i < n; i++) {
+        for (unsigned k = 0; k < n_others; k++) {
+            if (strcmp(places[i], others[k]) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// Nothing that a row writes is the project's file, or read or written by another row: rows are
+// built side by side.
 static enum diag_code project_distinct(struct cli *cli, const struct project *p, unsigned row)
 {
-    const struct build *b = &p->rows[row].build;
-    const char *place = path_norm(&cli->arena, b->output);
-    enum diag_code err = cli_distinct(cli, b->output, p->file);
-    for (unsigned k = 0; k < p->n && !err; k++) {
+    const char *mine[ROW_OUTPUTS], *theirs[ROW_OUTPUTS];
+    enum diag_code err = DIAG_OK;
+    unsigned n = row_outputs(cli, &p->rows[row].build, mine);
+    for (unsigned i = 0; i < n && !err; i++) {
+        err = cli_distinct(cli, mine[i], p->file);
+    }
+    for (unsigned k = 0; k < p->n && !err && n; k++) {
         const struct build *other = &p->rows[k].build;
-        if (k < row && strcmp(path_norm(&cli->arena, other->output), place) == 0) {
+        unsigned n_theirs = row_outputs(cli, other, theirs);
+        if (k < row && rows_collide(mine, n, theirs, n_theirs)) {
             return diag_set(&cli->diag, DIAG_MALFORMED, p->file,
                             "[%s] and [%s] have the same output", p->rows[k].name,
                             p->rows[row].name);
         }
-        err = other->firmware ? cli_distinct(cli, b->output, other->firmware) : DIAG_OK;
+        for (unsigned i = 0; i < n && !err; i++) {
+            err = build_spares(cli, other, mine[i]);
+        }
+        err = n_theirs ? err : diag_nomem(&cli->diag);
     }
-    return err;
+    return n ? err : diag_nomem(&cli->diag);
 }
 
 // Every row needs a firmware and something to freeze; its product has a place of its own.
@@ -360,10 +391,10 @@ enum diag_code project_read(struct cli *cli, const struct project_options *o, st
         return diag_set_text(&cli->diag, DIAG_MALFORMED, p->file, line > 0 ? (uint32_t)line : 0, 0,
                              "%s", parser.problem[0] ? parser.problem : "not a 'key = value' line");
     }
+    project_override(p, o);
     err = project_check(cli, p);
     err = err ? err : project_select(cli, p, o->only);
     if (!err) {
-        project_override(p, o);
         *out = p;
     }
     return err;

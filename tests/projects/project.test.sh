@@ -98,14 +98,24 @@ printf '[product]\ninputs = %0250d\n' 1 | ini :2 "a line of 259 characters"
 printf '[product]\napp = x\n' | ini "" "no row: nothing says what to build"
 printf '[product]\ninputs = src\n[a]\nfirmware = f\noutput = out/x\n[b]\nfirmware = f\noutput = ./out/../out/x\n' |
     ini "" "[a] and [b] have the same output"
-# No row's product takes the place of the project's file or of a firmware: rows are built side by side.
+for key in detach-modules list-modules; do
+    for row in x.modules ./X/../x.modules; do
+        printf '[product]\ninputs = src\nfirmware = f\n[a]\noutput = x\n%s = yes\n[b]\noutput = %s\n' $key $row |
+            ini "" "[a] and [b] have the same output"
+        printf '[product]\ninputs = src\nfirmware = f\n[a]\noutput = %s\n[b]\noutput = x\n%s = yes\n' $row $key |
+            ini "" "[a] and [b] have the same output"
+    done
+done
+# Nothing that a row writes takes the place of the project's file, or of what another row reads: rows
+# are built side by side.
 cp "$stock" one.base && cp "$stock" two.base
-for output in two.base x.ini; do
-    printf '[product]\ninputs = src\n[a]\nfirmware = one.base\noutput = %s\n[b]\nfirmware = two.base\noutput = y\n' $output >x.ini
+echo 'X = 1' >main.py
+for output in two.base x.ini main.py; do
+    printf '[product]\ninputs = src\n[a]\nfirmware = one.base\noutput = %s\n[b]\nfirmware = two.base\nmain = main.py\noutput = y\n' $output >x.ini
     cp x.ini x.before
     mpy-freeze build --project x.ini >"$work/out" 2>"$work/err" && wrong "the output $output is built"
     grep -q "the output $output would replace an input" "$work/err" || wrong "$output: $(cat "$work/err")"
-    cmp -s x.ini x.before && cmp -s two.base "$stock" || wrong "$output was replaced"
+    cmp -s x.ini x.before && cmp -s two.base "$stock" && [ "$(cat main.py)" = 'X = 1' ] || wrong "$output was replaced"
 done
 mpy-freeze build nobody >/dev/null 2>&1
 [ $? -eq 2 ] || wrong "an unknown row is no usage error"
