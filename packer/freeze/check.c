@@ -1,8 +1,10 @@
 // Whether a firmware can run a module at all.
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "format/mpy/dis.h"
+#include "format/mpy/prelude.h"
 #include "packer/freeze/internal.h"
 
 enum diag_code freeze_refuse(struct freezer *f, enum diag_code code, const char *fmt, ...)
@@ -77,6 +79,32 @@ static enum diag_code check_qstr_lengths(struct freezer *f, const struct mpy_mod
     return DIAG_OK;
 }
 
+static bool is_named(const struct mpy_qstr *q, const char *name)
+{
+    return q->len == strlen(name) && memcmp(q->data, name, q->len) == 0;
+}
+
+// A body is known by its name, in the product by whoever reads it: "<module>" or, merged out of
+// several files, that of the file. A natmod's has none.
+static enum diag_code check_body(struct freezer *f, const struct mpy_module *m)
+{
+    struct mpy_prelude p;
+    if (m->root->kind == MPY_CODE_VIPER) {
+        return DIAG_OK;
+    }
+    if (m->root->kind == MPY_CODE_ASM || mpy_prelude_of(m->root, &p) || p.name >= m->n_qstr) {
+        return freeze_refuse(f, DIAG_MALFORMED, "its body is not that of a module");
+    }
+    const struct mpy_qstr *q = &m->qstrs[p.name];
+    if (p.name == 0 || is_named(q, "<module>") || is_named(q, f->input->name)) {
+        return DIAG_OK;
+    }
+    freeze_refuse(f, DIAG_MALFORMED, "its body is called '%.*s'; that of a module is '<module>'",
+                  (int)(q->len < 40 ? q->len : 40), q->data);
+    diag_help(f->diag, "give the script itself, or a file that mpy-cross made");
+    return DIAG_MALFORMED;
+}
+
 enum diag_code freeze_check(struct freezer *f, const struct mpy_module *m)
 {
     if (m->v5) {
@@ -98,6 +126,7 @@ enum diag_code freeze_check(struct freezer *f, const struct mpy_module *m)
                   f->fw->small_int_bits);
         return err;
     }
-    enum diag_code err = has_machine_code(m->root) ? check_native(f, m) : DIAG_OK;
+    enum diag_code err = check_body(f, m);
+    err = err || !has_machine_code(m->root) ? err : check_native(f, m);
     return err ? err : check_qstr_lengths(f, m);
 }

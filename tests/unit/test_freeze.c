@@ -453,6 +453,26 @@ static enum diag_code freeze_native(enum mpy_arch arch, unsigned sub_version, ui
     return fix_freeze(&x, &in, 1);
 }
 
+// Frozen modules are known by the names of their bodies: one with another name would not be found
+// in the product.
+Test(freeze, bodies_that_bear_no_name_of_a_module_are_refused)
+{
+    static const char *const names[] = {"<module>", "other"};
+    static const uint8_t codes[][5] = {{0x08, 0x02, 0x01, 0x51, 0x63},
+                                       {0x08, 0x02, 0x02, 0x51, 0x63}};
+    struct freeze_input in = fix_module_of(&x, "m.py", NULL, 0, names, 2);
+    struct mpy_code *code = (struct mpy_code *)in.mpy->root;
+    code->data = codes[0];
+    cr_assert_eq(fix_freeze(&x, &in, 1), DIAG_OK, "%s", x.diag.text);
+    code->data = codes[1];
+    cr_assert_eq(fix_freeze(&x, &in, 1), DIAG_MALFORMED);
+    cr_expect(strstr(x.diag.text, "'other'"), "%s", x.diag.text);
+    code->kind = MPY_CODE_ASM;
+    diag_init(&x.diag);
+    cr_assert_eq(fix_freeze(&x, &in, 1), DIAG_MALFORMED);
+    cr_expect(strstr(x.diag.text, "not that of a module"), "%s", x.diag.text);
+}
+
 Test(freeze, files_of_version_5_are_refused)
 {
     struct freeze_input in = fix_module_of(&x, "m.py", NULL, 0, NULL, 0);

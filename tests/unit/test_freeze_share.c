@@ -33,8 +33,9 @@ static struct mpy_code code_of(const uint8_t *data, uint32_t size)
 // Two modules with this code; the addresses of what their proto functions point to.
 static void freeze_twice(struct mpy_code *one, struct mpy_code *other, uint64_t at[2])
 {
-    struct freeze_input in[] = {fix_module_of(&x, "a.py", NULL, 0, NULL, 0),
-                                fix_module_of(&x, "b.py", NULL, 0, NULL, 0)};
+    static const char *const name[] = {"<module>"};
+    struct freeze_input in[] = {fix_module_of(&x, "a.py", NULL, 0, name, 1),
+                                fix_module_of(&x, "b.py", NULL, 0, name, 1)};
     ((struct mpy_module *)in[0].mpy)->root = one;
     ((struct mpy_module *)in[1].mpy)->root = other;
     cr_assert_eq(fix_freeze(&x, in, 2), DIAG_OK, "%s", x.diag.text);
