@@ -3,8 +3,8 @@
 # can make inputs by itself, fuzz_seed (see fuzz.h). Files here that are not fuzz_*.c are shared.
 #
 # What was found lies in $(FUZZ_DIR)/found; `make fuzz-run` runs the seeds and FUZZ_INPUTS (files or
-# folders) through all targets without a fuzzer. For AFL++: make fuzz-afl, then
-# afl-fuzz -i build/afl/seeds/NAME -o OUT -- build/afl/NAME @@.
+# folders) through all targets without a fuzzer; `make fuzz-reach` says what the inputs reach. For
+# AFL++: make fuzz-afl, then afl-fuzz -i build/afl/seeds/NAME -o OUT -- build/afl/NAME.
 FUZZ_TIME ?= 60
 # 0 = another seed every run; a fixed one makes runs comparable.
 FUZZ_SEED ?= 0
@@ -22,16 +22,18 @@ FUZZ_LIMITS := -timeout=120 -rss_limit_mb=2048 -malloc_limit_mb=512 -max_len=983
 FUZZ_STILL := $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 FUZZ_SHARED := $(filter-out tests/fuzz/fuzz_%.c tests/fuzz/driver.c,$(wildcard tests/fuzz/*.c)) \
-               tests/unit/image_make.c $(wildcard tests/lib/*.c)
+               tests/unit/image_make.c tests/unit/firmware_fixture.c $(wildcard tests/lib/*.c)
 
 # Within the sub-makes BUILD is the folder and FUZZ_LINK what makes a program of a target.
 $(BUILD)/libfuzz.a: $(call obj,$(FUZZ_SHARED))
 $(BUILD)/target-%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_DRIVER) $(BUILD)/libfuzz.a $(BUILD)/libpacker.a $(BUILD)/libverify.a $(BUILD)/libformat.a
 	$(CC) $(SAN) $(FUZZ_LINK) $(LDFLAGS) -o $@ $^ $(LIBS) $(PACKER_LIBS)
 
-fuzz-build:
+fuzz-plain:
 	$(MAKE) -s BUILD=$(FUZZ_DIR)/run CC=$(FUZZ_CC) CFLAGS='-O1 -g' FUZZ_DRIVER=$(FUZZ_DIR)/run/tests/fuzz/driver.o \
 	  $(FUZZ:%=$(FUZZ_DIR)/run/target-%)
+
+fuzz-build: fuzz-plain
 	$(MAKE) -s BUILD=$(FUZZ_DIR)/san CC=$(FUZZ_CC) CFLAGS='-O1 -g' SANITIZE=fuzzer-no-link,address,undefined \
 	  FUZZ_LINK=-fsanitize=fuzzer $(FUZZ:%=$(FUZZ_DIR)/san/target-%)
 
@@ -51,10 +53,20 @@ fuzz-run: fuzz-build
 	  $(FUZZ_DIR)/run/target-$$t --seeds $(FUZZ_DIR)/seeds/$$t && \
 	  $(FUZZ_DIR)/run/target-$$t $(FUZZ_DIR)/seeds/$$t $(FUZZ_INPUTS) || exit 1; done
 
-fuzz-afl:
-	$(MAKE) -s BUILD=build/afl CC=afl-clang-fast CFLAGS='-O1 -g' FUZZ_DRIVER=build/afl/tests/fuzz/driver.o \
-	  $(FUZZ:%=build/afl/target-%)
+# afl-clang-fast brings a main of its own, which runs many inputs in one process; the seeds are
+# written by the other build.
+fuzz-afl: fuzz-plain
+	$(MAKE) -s BUILD=build/afl CC=afl-clang-fast CFLAGS='-O1 -g' FUZZ_LINK=-fsanitize=fuzzer $(FUZZ:%=build/afl/target-%)
 	@for t in $(FUZZ); do cp build/afl/target-$$t build/afl/$$t && mkdir -p build/afl/seeds/$$t && \
-	  build/afl/$$t --seeds build/afl/seeds/$$t || exit 1; done
+	  $(FUZZ_DIR)/run/target-$$t --seeds build/afl/seeds/$$t || exit 1; done
 
-.PHONY: fuzz fuzz-build fuzz-run fuzz-afl
+# What seeds and kept inputs of each target reach in the files that it is meant for (reach.txt); the
+# functions that no input enters are listed in $(FUZZ_REACH)/NAME.missed. FUZZ_INPUTS: folders like
+# $(FUZZ_DIR)/corpus to run, too.
+FUZZ_REACH := $(FUZZ_DIR)/reach
+fuzz-reach:
+	$(MAKE) -s BUILD=$(FUZZ_REACH) CC=$(FUZZ_CC) CFLAGS='-O1 -g -fprofile-instr-generate -fcoverage-mapping' \
+	  LDFLAGS=-fprofile-instr-generate FUZZ_DRIVER=$(FUZZ_REACH)/tests/fuzz/driver.o $(FUZZ:%=$(FUZZ_REACH)/target-%)
+	@for t in $(FUZZ); do tests/fuzz/reach.sh $(FUZZ_REACH) $$t $(wildcard $(FUZZ_DIR)/corpus) $(FUZZ_INPUTS) || exit 1; done
+
+.PHONY: fuzz fuzz-plain fuzz-build fuzz-run fuzz-afl fuzz-reach

@@ -1,21 +1,15 @@
-// End to end over made-up firmware: a script is compiled, frozen, signed and spliced; the product
-// verifies, unsplices to the base, and a mutated product must not verify. The first bytes choose
-// the firmware's layout and the mutation, the rest is the script.
+// End to end over made-up firmware in every container: a script, a text or a .mpy file is frozen,
+// signed and spliced; the product verifies, unsplices to the base, its module is read back, and a
+// mutated product must not verify. The first bytes choose the firmware's layout, the container, the
+// kind of input and the mutation; the rest is the input.
 #include "tests/fuzz/fuzz.h"
 
 #include "packer/compiler/compiler.h"
-#include "packer/sign/sign.h"
-#include "packer/splice/splice.h"
+#include "tests/lib/mpy_mutate.h"
 #include "tests/lib/synth.h"
 #include "verify/host/verify.h"
 
-enum { BUILD_MEMORY = 256 << 20, BUILD_HEAD = 8 };
-
-bool fuzz_seed(unsigned i, struct bytes_out *out)
-{
-    const char head[BUILD_HEAD] = {(char)i, (char)(i + 16), (char)(i * 37), 0, (char)(i * 91), 8};
-    return fuzz_script_seed(i, head, sizeof head, out);
-}
+enum { BUILD_MEMORY = 256 << 20, BUILD_HEAD = 8, BUILD_MPY = 0x20, BUILD_TEXT = 0x40 };
 
 // A key of this run; what it signs is thrown away.
 static struct sign_key *build_key;
@@ -52,14 +46,40 @@ static struct synth_spec choose_spec(const uint8_t *head)
     spec.float_kind = spec.repr == FW_REPR_C ? FW_FLOAT_F32 : FW_FLOAT_NONE + (head[2] >> 4) % 3;
     spec.immediates = head[1] & 0x10;
     spec.save = head[1] & 0x20;
+    spec.movw = spec.isa == IMAGE_ISA_THUMB && head[1] & 0x40;
+    spec.sources = head[1] & 0x80;
+    spec.arch = fuzz_arch(spec.isa);
     return spec;
+}
+
+// Containers that any machine has, and a full-flash image of each family of ESP32.
+static bool choose_base(const uint8_t *head, struct arena *a, struct synth_spec *spec,
+                        struct fuzz_base *base)
+{
+    static const enum image_kind kinds[] = {IMAGE_BIN, IMAGE_UF2, IMAGE_DFUSE, IMAGE_IHEX,
+                                            IMAGE_ELF};
+    static const struct synth_esp flashes[] = {{5, "v5.2.2", false, SYNTH_MAPPER},
+                                               {9, "v5.2.2", true, SYNTH_MAPPER},
+                                               {0, "v4.4.4", false, SYNTH_MAPPER}};
+    enum { KINDS = sizeof kinds / sizeof *kinds };
+    unsigned choice = head[3] >> 2 & 7;
+    struct synth s;
+    if (choice >= KINDS) {
+        *spec = synth_default();
+        spec->esp = &flashes[choice - KINDS];
+        spec->isa = spec->esp->chip == 5 ? IMAGE_ISA_RV32 : IMAGE_ISA_XTENSA;
+    }
+    synth_make(spec, &s);
+    bool ok = fuzz_base(&s.image, choice < KINDS ? kinds[choice] : IMAGE_AUTO, spec->isa, a, base);
+    bytes_out_free(&s.image);
+    return ok;
 }
 
 struct job {
     struct arena arena;
     struct diag diag;
-    struct synth base;
-    struct bytes_out blob, product, back;
+    struct fuzz_base base;
+    struct bytes_out product, back;
 };
 
 static bool is_verified(struct job *j, const uint8_t *data, size_t size)
@@ -67,8 +87,8 @@ static bool is_verified(struct job *j, const uint8_t *data, size_t size)
     struct verify_report report;
     const struct verify_request rq = {.data = data,
                                       .size = size,
-                                      .name = "product.bin",
-                                      .kind = IMAGE_BIN,
+                                      .name = "product",
+                                      .kind = j->base.kind,
                                       .n_keys = 1,
                                       .keys = &build_public};
     return !verify_image(&rq, &j->arena, &j->diag, &report) && report.result == VERIFY_VERIFIED;
@@ -80,73 +100,76 @@ static void mutate(struct job *j, const uint8_t *head)
     size_t at = (head[4] | (size_t)head[5] << 8 | (size_t)head[6] << 16) % j->product.size;
     uint8_t flip = head[7] ? head[7] : 1;
     j->product.data[at] ^= flip;
-    if (is_verified(j, j->product.data, j->product.size)) {
-        abort();
-    }
+    FUZZ_MUST(!is_verified(j, j->product.data, j->product.size));
     j->product.data[at] ^= flip;
 }
 
-static void prove(struct job *j, const uint8_t *head)
+// What was frozen is a module of the product.
+static void read_back(struct job *j, const struct freeze_input *in)
+{
+    const struct firmware *fw =
+        fuzz_scan(j->product.data, j->product.size, j->base.kind, &j->arena);
+    struct mpy_module *m;
+    bool found = false;
+    for (unsigned i = 0; i < fw->n_modules; i++) {
+        if (fw->modules[i].spliced && fw->modules[i].kind == in->kind) {
+            found = true;
+            FUZZ_MUST(in->kind == FW_MODULE_STR ||
+                      !firmware_unfreeze(fw, &fw->modules[i], &j->arena, &j->diag, &m));
+        }
+    }
+    FUZZ_MUST(found);
+}
+
+static void prove(struct job *j, const struct freeze_input *in, const uint8_t *head)
 {
     struct blob *taken;
     diag_init(&j->diag);
-    if (!is_verified(j, j->product.data, j->product.size)) {
-        abort(); // a product that was just built verifies
-    }
-    if (splice_remove(j->product.data, j->product.size, "product.bin", IMAGE_BIN, &j->arena,
-                      &j->diag, &taken, &j->back) ||
-        j->back.size != j->base.image.size ||
-        memcmp(j->back.data, j->base.image.data, j->back.size) != 0) {
-        abort(); // unsplice gives the base bit for bit
-    }
+    FUZZ_MUST(is_verified(j, j->product.data, j->product.size));
+    FUZZ_MUST(!splice_remove(j->product.data, j->product.size, "product", j->base.kind, &j->arena,
+                             &j->diag, &taken, &j->back));
+    FUZZ_MUST(j->back.size == j->base.file.size &&
+              memcmp(j->back.data, j->base.file.data, j->back.size) == 0);
+    read_back(j, in);
     mutate(j, head);
 }
 
-static enum diag_code build(struct job *j, const struct mpy_module *mpy)
+// The input as a module, as build takes it: a .mpy file is checked before.
+static bool load(struct job *j, const struct synth_spec *spec, const uint8_t *data, size_t size,
+                 struct freeze_input *in)
 {
-    struct image *image;
-    struct firmware *fw;
-    struct splice_plan *plan;
-    struct blob *blob;
-    const struct splice_module in = {
-        .in = {.kind = FW_MODULE_MPY, .name = "fuzz.py", .file = "fuzz.py", .mpy = mpy}};
-    enum diag_code err = image_read(j->base.image.data, j->base.image.size, "base.bin", IMAGE_BIN,
-                                    &j->arena, &j->diag, &image);
-    if (err || firmware_scan(image, &j->diag, &fw)) {
-        abort(); // the base is right
+    struct mpy_module *mpy = NULL;
+    char release[16];
+    const uint8_t *rest = data + BUILD_HEAD;
+    size -= BUILD_HEAD;
+    *in = (struct freeze_input){.kind = FW_MODULE_MPY, .name = "fuzz.py", .file = "fuzz"};
+    if (data[3] & BUILD_TEXT) {
+        in->kind = FW_MODULE_STR;
+        in->text = rest;
+        in->text_size = (uint32_t)size;
+        return true;
     }
-    err = splice_plan(fw, &in, 1, &(struct splice_options){0}, &j->arena, &j->diag, &plan);
-    err = err ? err : blob_write(&plan->blob, &j->blob, &j->diag);
-    err = err ? err : sign_blob(j->blob.data, j->blob.size, build_key, &j->diag);
-    err = err ? err : blob_read(j->blob.data, j->blob.size, "blob", &j->arena, &j->diag, &blob);
-    err = err ? err
-              : splice_apply(j->base.image.data, j->base.image.size, "base.bin", IMAGE_BIN, blob,
-                             &j->arena, &j->diag, &j->product);
-    if (err == DIAG_INTERNAL) {
-        abort(); // the product did not prove right
-    }
-    return err;
+    snprintf(release, sizeof release, "1.%u", spec->minor);
+    const struct compiler_options options = {.release = compiler_release_find(release),
+                                             .opt_level = data[3] & 3,
+                                             .max_depth = FUZZ_DEPTH,
+                                             .small_int_bits = spec->repr == FW_REPR_B ? 30 : 31};
+    bool ok = data[3] & BUILD_MPY
+                  ? fuzz_load_mpy(rest, size, in->name, &j->arena, &mpy)
+                  : !compiler_tree(rest, size, "fuzz.py", &options, &j->arena, &j->diag, &mpy);
+    in->mpy = mpy;
+    return ok;
 }
 
 static void run(struct job *j, const uint8_t *data, size_t size)
 {
-    struct mpy_module *mpy;
+    struct freeze_input in;
     struct synth_spec spec = choose_spec(data);
-    char release[16];
-    snprintf(release, sizeof release, "1.%u", spec.minor);
-    const struct compiler_options options = {.release = compiler_release_find(release),
-                                             .opt_level = data[3] & 3,
-                                             .max_depth = FUZZ_DEPTH,
-                                             .small_int_bits = spec.repr == FW_REPR_B ? 30 : 31};
-    if (compiler_tree(data + BUILD_HEAD, size - BUILD_HEAD, "fuzz.py", &options, &j->arena,
-                      &j->diag, &mpy)) {
-        return;
+    if (choose_base(data, &j->arena, &spec, &j->base) && load(j, &spec, data, size, &in) &&
+        !fuzz_splice(&j->base, &in, build_key, &j->arena, &j->diag, &j->product)) {
+        prove(j, &in, data);
     }
-    synth_make(&spec, &j->base);
-    if (!build(j, mpy)) {
-        prove(j, data);
-    }
-    bytes_out_free(&j->base.image);
+    bytes_out_free(&j->base.file);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -160,10 +183,40 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     memset(&j, 0, sizeof j);
     arena_init(&j.arena, BUILD_MEMORY);
+    diag_init(&j.diag);
     run(&j, data, size);
     arena_free(&j.arena);
-    bytes_out_free(&j.blob);
     bytes_out_free(&j.product);
     bytes_out_free(&j.back);
     return 0;
+}
+
+// Behind the head of a .mpy file as in fuzz_mpy.c.
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+    if (size > BUILD_HEAD && data[3] & BUILD_MPY && seed % 4) {
+        return BUILD_HEAD +
+               fuzz_mpy_mutate(data + BUILD_HEAD, size - BUILD_HEAD, max - BUILD_HEAD, seed);
+    }
+    return LLVMFuzzerMutate ? LLVMFuzzerMutate(data, size, max) : size;
+}
+
+// Scripts in all containers, then .mpy files for the release that they are of, then a text.
+bool fuzz_seed(unsigned i, struct bytes_out *out)
+{
+    enum { SCRIPTS = 40, MACHINES = 32, SUBS = 4 };
+    static const uint8_t minors[SUBS] = {19, 20, 22, 23}; // the first of each sub-version
+    char head[BUILD_HEAD] = {
+        (char)i, (char)(i + 16), (char)(i * 37), (char)(i % 8 << 2), (char)(i * 91), 8};
+    if (i < SCRIPTS) {
+        return fuzz_script_seed(i % 10, head, sizeof head, out);
+    }
+    i -= SCRIPTS;
+    if (i < MACHINES) {
+        head[0] = (char)(minors[i / 2 % SUBS] - 19);
+        head[1] = (char)(i / 8 | (i & 1 ? 0x20 : 0));
+    }
+    head[3] = (char)(BUILD_MPY | (i < MACHINES ? 0 : i % 8 << 2));
+    bytes_put(out, head, sizeof head);
+    return fuzz_mpy_seed(i, out);
 }

@@ -5,7 +5,7 @@
 #include "packer/sign/sign.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { KEYS_MEMORY = 64 << 20 };
+enum { KEYS_MEMORY = 64 << 20, KEYS_SIGNATURE = 1024 };
 
 static void try_public(const uint8_t *data, size_t size)
 {
@@ -16,6 +16,30 @@ static void try_public(const uint8_t *data, size_t size)
         FUZZ_MUST(verify_key_spki(key, spki) > 0);
         verify_key_free(key);
     }
+}
+
+// A key that was read signs, or says why not; its public part is the same key.
+static void try_signing(const struct sign_key *key)
+{
+    struct bytes_out blob, pem;
+    struct verify_key *public;
+    struct diag d;
+    const struct blob b = {.addr = 0x2000, .signature_space = KEYS_SIGNATURE};
+    diag_init(&d);
+    bytes_out_init(&blob);
+    bytes_out_init(&pem);
+    FUZZ_MUST(!blob_write(&b, &blob, NULL));
+    FUZZ_MUST(!sign_blob(blob.data, blob.size, key, &d) || d.text[0]);
+    if (!sign_public_pem(key, &pem, &d)) {
+        bytes_put_u8(&pem, 0);
+        FUZZ_MUST(!verify_key_parse(pem.data, pem.size - 1, "public", &d, &public));
+        FUZZ_MUST(memcmp(verify_key_id(public), sign_key_id(key), BLOB_DIGEST) == 0);
+        FUZZ_MUST(verify_key_algorithm(public) == sign_key_algorithm(key));
+        (void)verify_key_published(public);
+        verify_key_free(public);
+    }
+    bytes_out_free(&blob);
+    bytes_out_free(&pem);
 }
 
 // What was read can be written, and is read again as the same key.
@@ -33,6 +57,7 @@ static void try_private(const uint8_t *data, size_t size, struct arena *a)
     FUZZ_MUST(!sign_key_parse(pem.data, pem.size - 1, "again", &none, a, NULL, &again));
     FUZZ_MUST(memcmp(sign_key_id(key), sign_key_id(again), BLOB_DIGEST) == 0);
     sign_key_free(again);
+    try_signing(key);
     sign_key_free(key);
     bytes_out_free(&pem);
 }
@@ -83,23 +108,39 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
+// A file of the keys that tests have, public or private by its name.
+static void seed_file(const char *name, struct bytes_out *out)
+{
+    char path[64];
+    uint8_t text[4096];
+    snprintf(path, sizeof path, "tests/keys/%s", name);
+    FILE *f = fopen(path, "rb");
+    FUZZ_MUST(f);
+    size_t n = fread(text, 1, sizeof text, f);
+    fclose(f);
+    bytes_put_u8(out, !strstr(name, "pub") && !strstr(name, "cert"));
+    bytes_put(out, text, n);
+}
+
 bool fuzz_seed(unsigned i, struct bytes_out *out)
 {
+    static const char *const files[] = {"p256.pem",     "p384.pem",     "rsa3072.pem",
+                                        "p256.pub.pem", "p384.pub.pem", "rsa3072.pub.pem"};
+    static const uint8_t signature[] = {2, 0x30, 6, 2, 1, 1, 2, 1, 1};
     struct arena a;
     struct sign_key *key;
-    static const uint8_t der[] = {0x30, 6, 2, 1, 1, 2, 1, 1};
-    if (i > 4) {
-        return false;
-    }
-    arena_init(&a, KEYS_MEMORY);
-    bytes_put_u8(out, (uint8_t)(i == 4 ? 2 : i > 0));
-    if (i == 4) {
-        bytes_put(out, der, sizeof der);
-    } else if (!sign_key_generate(i == 3 ? BLOB_ECDSA_P384 : BLOB_ECDSA_P256, &a, NULL, &key)) {
-        (void)(i == 0 ? sign_public_pem(key, out, NULL)
-                      : sign_key_pem(key, i == 2 ? "seed" : NULL, out, NULL));
+    enum { FILES = sizeof files / sizeof *files };
+    if (i < FILES) {
+        seed_file(files[i], out);
+    } else if (i == FILES) {
+        bytes_put(out, signature, sizeof signature);
+    } else if (i == FILES + 1) { // the passphrase that is given
+        arena_init(&a, KEYS_MEMORY);
+        FUZZ_MUST(!sign_key_generate(BLOB_ECDSA_P256, &a, NULL, &key));
+        bytes_put_u8(out, 1);
+        (void)sign_key_pem(key, "seed", out, NULL);
         sign_key_free(key);
+        arena_free(&a);
     }
-    arena_free(&a);
-    return true;
+    return i < FILES + 2;
 }

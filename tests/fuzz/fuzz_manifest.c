@@ -1,6 +1,6 @@
 // Fuzz target: a manifest, parsed and run in a folder of its own with a few files. Slashes are
-// taken out: a manifest may read all that the user may, and the rest of the disk is not what is
-// tested here.
+// taken out, but those between blanks, which are operators: a manifest may read all that the user
+// may, and the rest of the disk is not what is tested here.
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,15 +16,69 @@
 static const char *const seeds[] = {
     "metadata(version='1', description=\"d\")\nadd_library('l', '.')\nrequire('lib', library='l', "
     "x=1)\nmodule('a.py', opt=3)\npackage('lib', ('b.py',))\nfreeze('.', 'a.py')\n",
-    "import os, sys\nfrom pathlib import Path\nfor p in sorted(Path('.').rglob('*.py')):\n"
-    "    freeze(str(p.parent), p.name, opt=1 if p.stem != 'a' else None)\n",
-    "def f(a, *b, c=1, **d):\n    try:\n        return [x for x in b if x % 2][::-1] + [a, c]\n"
-    "    except (ValueError, KeyError) as e:\n        raise\n    finally:\n        d['k'] = {1, "
-    "2}\n"
-    "print(f(1, *range(9), c=f'{2:>4}'), '%05.1f %r' % (1.5, 'x'), '{0!r:^9}'.format('y'))\n",
-    "options.defaults(a=True)\nif options.a and not options.b:\n    include(('lib', 'lib'), q=2)\n"
-    "x = y = 0\nwhile x < 5:\n    x += 1\n    if x == 3: continue\nelse:\n    y = x << 2 | 1\n"
-    "assert 'a,b'.split(',') == ['a', 'b'] and os.path.splitext('a.b') == ('a', '.b'), y\n",
+    "import os, sys\nfrom pathlib import Path\nfor p in sorted(Path('.').rglob('*.py')):\n    "
+    "freeze(str(p.parent), p.name, opt=1 if p.stem != 'a' else None)\n",
+    "def f(a, *b, c=1, **d):\n    try:\n        return [x for x in b if x % 2][::-1] + [a, c]\n    "
+    "except (ValueError, KeyError) as e:\n        raise\n    finally:\n        d['k'] = {1, "
+    "2}\nprint(f(1, *range(9), c=f'{2:>4}'), '%05.1f %r' % (1.5, 'x'), '{0!r:^9}'.format('y'))\n",
+    "options.defaults(a=True)\nif options.a and not options.b:\n    include(('lib', 'lib'), "
+    "q=2)\nx = y = 0\nwhile x < 5:\n    x += 1\n    if x == 3: continue\nelse:\n    y = x << 2 | "
+    "1\nassert 'a,b'.split(',') == ['a', 'b'] and os.path.splitext('a.b') == ('a', '.b'), y\n",
+    // texts
+    "t = 'One two'\nprint(t.capitalize(), t.center(9, '*'), t.ljust(9), t.rjust(9), "
+    "t.zfill(9))\nprint(t.count('o'), t.find('t'), t.rfind('o'), t.index('O'), t.rindex('o'), "
+    "t[1:-1], t[0])\nprint(t.endswith('o'), t.startswith(('O', 'x')), t.lower(), t.upper(), "
+    "t.title())\nprint(t.partition(' '), t.rpartition(' '), t.rsplit(' ', 1), t.split(), "
+    "t.splitlines())\nprint(t.strip('O'), t.lstrip(), t.rstrip(), t.replace('o', '00', 1), "
+    "'-'.join(list(t)))\nprint(t.removeprefix('One'), t.removesuffix('two'), 'o' in t, t * 2, t < "
+    "'P', t + 'x')\n",
+    "for t in ('1', 'a', 'A', ' ', '', '\\u00e9_'):\n    print(t.isalnum(), t.isalpha(), "
+    "t.isdigit(), t.isidentifier(), t.islower(), t.isspace(), "
+    "t.isupper())\nprint('{:>+8.2f}|{:#x}|{:08b}|{!r:^9}|{a}|{b}'.format(1.5, 1234, 5, 'x', a=[1], "
+    "b=1))\n",
+    "print('%s %r %d %5.1f %x %o %c %% %-5s| %(a)s' % ('a',) if 0 else '%(a)s' % {'a': "
+    "1})\nprint('%s %r %d %5.1f %x %o %%' % ('a', 'b', 3, 2.5, 255, 8), f'{3:05d} "
+    "{2.5!s:>6}')\nprint(f'{1e9:.1f} {0.5:6.2f} {True!r} {[1, (2,), {3: None}]} {-0.0}')\n",
+    // containers and functions
+    "a = [3, 1, 2]\na.append(4)\na.extend((5, 6))\na.insert(0, "
+    "9)\na.remove(9)\na.sort(reverse=True)\na.reverse()\nprint(a.index(2), a.count(1), a.pop(), "
+    "a.copy(), a == [1], 3 in a)\nx = [4, 5]\nx[0] = 7\nx += [1]\ndel a\nx.clear()\ns = {1, "
+    "2}\ns.add(3)\ns.update([4])\ns.discard(9)\ns.remove(4)\nprint(s.union({5}), s | {6}, s & {1}, "
+    "s - {1})\nd = {'a': 1}\nd['b'] = 2\nd.setdefault('c', 3)\nd.update({'d': 4}, "
+    "e=5)\nprint(d.get('x', 0), d.pop('b'), list(d.keys()), list(d.values()), list(d.items()), d | "
+    "{}, d == {}, 'a' in d)\nt = (1, 2)\nprint(t.index(2), t.count(1), t + t, t * 2, t < (3,))\nx, "
+    "y = [1] + [2]\n",
+    "print(all([1]), any([0]), bool(1), dict([('a', 1)], b=2), list(enumerate('ab', "
+    "1)))\nprint(list(filter(None, [0, 1])), list(map(str, [1])), float('1.5'), int('ff', 16), "
+    "len('a'))\nprint(max(1, 2), min([3, 4]), repr('x'), list(reversed([1])), "
+    "set([1]))\nprint(sum([1, 2]), tuple('ab'), list(zip('ab', [1, 2])), "
+    "sorted('ba'))\nprint(isinstance(1, (int, str)), getattr('a', 'upper')(), hasattr('a', 'x'), 2 "
+    "** 8, -7 % 2)\nprint(7 % -3, 7 / 2, 1.5 - 0.5, ~1, -1.5, 1 << 9, 9 >> 1, 6 & 3, 6 | 1, 6 ^ "
+    "3, 1 < 2 <= 3)\nprint([i * j for i in range(3) if i for j in (1, 2)], {i: 1 for i in 'a'}, {i "
+    "for i in 'a'})\nprint((lambda a, *b, c=1, **d: (a, b, c, d))(1, 2, c=3, e=4), 1 if 0 else "
+    "2)\n",
+    // paths
+    "import os\nimport glob\nfrom os.path import join, exists\nfrom pathlib import Path\np = "
+    "Path('lib')\nprint(p.exists(), p.is_dir(), (p / 'b.py').is_file(), p.resolve(), "
+    "p.absolute().name)\nprint(p.as_posix(), sorted(p.glob('*.py')), list(p.iterdir()), "
+    "p.joinpath('b.py').relative_to('lib'))\nprint(p.parent, p.name, p.stem, p.suffix, p.parts, "
+    "Path.cwd(), p == Path('lib'), p < Path('m'))\n",
+    "import os, sys, glob\nprint(os.getcwd(), os.getenv('HOME', 'x'), os.listdir('.'), os.sep, "
+    "os.environ.get('A'), sys.version_info, sys.platform)\nfor d, e, f in os.walk('lib'):\n    "
+    "print(d, e, f)\nq = os.path\nprint(q.join('a', 'b'), q.exists('a.py'), q.isdir('lib'), "
+    "q.isfile('a.py'), q.isabs('a'), q.dirname('a'), q.basename('a'), q.abspath('a'), "
+    "q.realpath('lib'), q.normpath('.'), q.splitext('a.b'), q.split('a'), q.relpath('lib'), "
+    "q.normcase('a'), q.expanduser('~'))\nprint(glob.glob('*.py'), glob.glob('**', "
+    "recursive=True), list(glob.iglob('[a-l]?.*')))\n",
+    // what manifests declare, and what goes wrong
+    "metadata(version='1.0', description='d', author='a', license='MIT', pypi='p')\nm = "
+    "metadata()\nprint(m.version, m.description, m.license, m.author, m.pypi, "
+    "m.pypi_publish)\nc_module('lib')\nfreeze_as_str('lib')\nfreeze_as_mpy('.', 'a.py', "
+    "opt=2)\nfreeze_mpy('lib')\nprint(convert_path('lib'))\n",
+    "def f(n):\n    global g\n    g = n\n    raise ValueError('x', n)\ntry:\n    f(1)\nexcept "
+    "(KeyError, ValueError) as e:\n    print(e, e.args)\nelse:\n    pass\nfinally:\n    del g\nfor "
+    "i, (a, b, c) in enumerate([(1, 2, 3)]):\n    break\nwhile not i:\n    i += 1\nassert "
+    "isinstance(b, int), 'no'\n",
 };
 
 bool fuzz_seed(unsigned i, struct bytes_out *out)
@@ -68,6 +122,7 @@ static void enter(void)
     put("a.py", "x = 1\n", 6);
     put("lib/manifest.py", "metadata(version='1')\nmodule('b.py')\n", 37);
     put("lib/b.py", "", 0);
+    put("lib/micropython.mk", "", 0); // a C module
     atexit(leave);
 }
 
@@ -87,7 +142,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     for (size_t i = 0; i < size; i++) {
-        text[i] = (char)(data[i] == '/' ? '_' : data[i]);
+        bool divides = i > 0 && i + 1 < size && data[i - 1] == ' ' && data[i + 1] == ' ';
+        text[i] = (char)(data[i] == '/' && !divides ? '_' : data[i]);
     }
     put("manifest.py", text, size);
     free(text);

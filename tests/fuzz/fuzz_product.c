@@ -26,9 +26,6 @@ static struct {
     struct product at[PRODUCTS];
 } all;
 
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max) __attribute__((weak));
-
 // Four bytes of the first stretch that has them.
 static bool choose_patch(const struct blob *b, struct image *img, struct blob_patch *patch)
 {

@@ -45,6 +45,12 @@ static void fuzz_look(const struct image *img, uint64_t at)
     }
     (void)image_run_to_addr(img, at);
     (void)image_at(img, at);
+    (void)image_room(img, at, UINT64_MAX);
+    (void)image_room(img, at, 1 << 20);
+    (void)image_code_address(img, at, FUZZ_RUN, at + 1);
+    if (image_elsewhere(img, &v)) {
+        FUZZ_MUST(v < img->file_size);
+    }
 }
 
 // A place for a run: behind one of the segments, or anywhere.
@@ -56,8 +62,31 @@ static uint64_t fuzz_place(const struct image *img, const uint8_t *data, size_t 
     return at & 0x100 ? at : (s->run + s->mem_size + (at >> 16 & 0xfff)) / granule * granule;
 }
 
+// As a verifier does: the run is taken out, the base comes back, and adding it once more to the
+// base gives the product.
+static void fuzz_take(const struct bytes_out *product, const struct bytes_out *base,
+                      const struct bytes_out *undo, enum image_kind kind, uint64_t at,
+                      const uint8_t *run, uint64_t n)
+{
+    struct arena a;
+    struct bytes_out taken, with;
+    struct diag d;
+    diag_init(&d);
+    arena_init(&a, FUZZ_MEMORY);
+    bytes_out_init(&taken);
+    bytes_out_init(&with);
+    struct image *img = fuzz_read(&a, product->data, product->size, kind);
+    FUZZ_MUST(!image_take(img, at, n, undo->data, undo->size, &taken, &d));
+    FUZZ_MUST(fuzz_same(img, base->data, base->size));
+    FUZZ_MUST(!image_with(img, at, run, n, IMAGE_R | IMAGE_X, &with, &d));
+    FUZZ_MUST(with.size == product->size && !memcmp(with.data, product->data, with.size));
+    arena_free(&a);
+    bytes_out_free(&taken);
+    bytes_out_free(&with);
+}
+
 // Undo, add, write, read again, remove: the base must come back.
-static void fuzz_splice(struct image *img, const uint8_t *data, size_t size, uint64_t at)
+static void fuzz_add(struct image *img, uint64_t at)
 {
     struct bytes_out undo, base, product;
     struct arena a;
@@ -69,8 +98,6 @@ static void fuzz_splice(struct image *img, const uint8_t *data, size_t size, uin
     bytes_out_init(&base);
     bytes_out_init(&product);
     arena_init(&a, FUZZ_MEMORY);
-    (void)data;
-    (void)size;
     FUZZ_MUST(!image_write(img, &base, NULL));
     enum diag_code planned = image_undo(img, at, n, &undo, NULL);
     if (!planned && image_add(img, at, run, n, IMAGE_R | IMAGE_X, NULL) == DIAG_OK) {
@@ -79,6 +106,7 @@ static void fuzz_splice(struct image *img, const uint8_t *data, size_t size, uin
         // A raw image may be taken for another thing only if it was before.
         FUZZ_MUST(again);
         FUZZ_MUST(image_bytes(again, at, n) && !memcmp(image_bytes(again, at, n), run, n));
+        fuzz_take(&product, &base, &undo, img->kind, at, run, n);
         struct diag d;
         diag_init(&d);
         FUZZ_MUST(!image_remove(again, at, n, undo.data, undo.size, &d));
@@ -98,6 +126,20 @@ static void fuzz_convert(const struct image *img)
         bytes_out_init(&out);
         (void)image_convert(img, &to, &out, NULL);
         bytes_out_free(&out);
+    }
+}
+
+// Bytes that are overwritten are the image's own from then on, and nobody else's.
+static void fuzz_poke(struct image *img, const uint8_t *data, size_t size)
+{
+    const struct image_segment *s = &img->segments[size % img->n_segments];
+    uint8_t was = s->size ? *s->data : 0, now = (uint8_t)~was, first = *data;
+    uint64_t addr = s->addr;
+    if (s->size) {
+        FUZZ_MUST(!image_poke(img, addr, &now, 1, NULL));
+        FUZZ_MUST(*image_bytes(img, addr, 1) == now && *data == first);
+        FUZZ_MUST(!image_poke(img, addr, &was, 1, NULL));
+        FUZZ_MUST(fuzz_same(img, data, size));
     }
 }
 
@@ -122,7 +164,8 @@ void fuzz_image(const uint8_t *data, size_t size, enum image_kind kind)
         FUZZ_MUST(fuzz_same(img, data, size));
         fuzz_look(img, at);
         fuzz_convert(img);
-        fuzz_splice(img, data, size, at);
+        fuzz_poke(img, data, size);
+        fuzz_add(img, at);
         fuzz_undo(data, size, img);
     }
     arena_free(&a);

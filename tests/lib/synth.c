@@ -7,7 +7,7 @@ enum {
     SYNTH_FUNCTIONS = 40, // of mp_fun_table
     SYNTH_FILLERS = 64,   // functions that do nothing: the scan counts return instructions
     SYNTH_TYPE_SIZE = 64,
-    SYNTH_ABI = 6 | 3 << 8, // .mpy version 6.3, no native code
+    SYNTH_ABI = 6 | 3 << 8, // .mpy version 6.3
     SYNTH_ARCH = 10,        // bits below the architecture of native code
 };
 
@@ -371,7 +371,7 @@ static uint32_t put_str_obj(struct make *m, const char *text)
 
 static int32_t abi_of(const struct synth_spec *spec)
 {
-    int32_t arch = !spec->esp                         ? MPY_ARCH_NONE
+    int32_t arch = !spec->esp                         ? (int32_t)spec->arch
                    : spec->isa == IMAGE_ISA_RV32      ? MPY_ARCH_RV32IMC
                    : spec->esp->chip == SYNTH_ESP8266 ? MPY_ARCH_XTENSA
                                                       : MPY_ARCH_XTENSAWIN;

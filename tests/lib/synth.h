@@ -12,6 +12,7 @@ enum synth_frozen { SYNTH_MODULES, SYNTH_SOURCES, SYNTH_NOTHING }; // what is fr
 struct synth_spec {
     unsigned minor;         // release 1.minor: 19 to 29
     enum image_machine isa; // thumb, arm, rv32 or xtensa
+    enum mpy_arch arch;     // of machine code that a raw image runs, NONE by default
     unsigned hash_bytes, len_bytes;
     enum fw_repr repr; // A, B or C
     enum fw_float float_kind;
