@@ -20,8 +20,7 @@ const char *blob_fault_text(enum blob_fault f)
         [BLOB_FAULT_EXTENTS] = "extents overlap, are unsorted, reach into the blob, or are cut off",
         [BLOB_FAULT_PATCHES] = "patches overlap, are unsorted, reach into the blob, or are cut off",
         [BLOB_FAULT_PATCH_PLACE] = "a patch lies outside the base",
-        [BLOB_FAULT_MODULES] = "not as many modules as counted, or the payload does not have a "
-                               "module's name where it must",
+        [BLOB_FAULT_MODULES] = "modules are not as counted, or a name is not in its place",
         [BLOB_FAULT_SIGNATURES] = "broken, unknown or repeated signature",
     };
     return f < BLOB_FAULTS ? text[f] : "broken";
