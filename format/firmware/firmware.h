@@ -142,6 +142,7 @@ struct firmware {
     enum fw_tri immediate_objs, save, settrace, native;
     enum fw_tri debug_names;                  // 1.19-1.22: raw code keeps fun_data_len
     unsigned qstr_hash_bytes, qstr_len_bytes; // 0..2, 1..2
+    bool qstr_sorted_word;                    // pools have a word is_sorted before qstrs[]
     unsigned n_pools;
     struct fw_qstr_pool *pools; // [0] is the first (static) pool
     unsigned n_qstrs;

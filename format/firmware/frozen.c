@@ -17,7 +17,6 @@ enum {
     FROZEN_SLOTS_MAX = 8 * FROZEN_MODULES_MAX,  // words that point to modules
     FROZEN_STARTS_MAX = 256,
     FROZEN_RUNS_MAX = 256, // runs of module pointers whose names are looked for
-    FROZEN_MODULE_ID = 7,  // static qstr "<module>"
 };
 
 // --- one module
@@ -79,14 +78,14 @@ static bool is_module_prelude(const struct scan *s, uint64_t addr, uint64_t qstr
 {
     uint16_t name = prelude_name(s, addr, qstr_table), file;
     return name &&
-           (name == FROZEN_MODULE_ID || (view_u16(&s->view, qstr_table, &file) && name == file));
+           (name == s->module_id || (view_u16(&s->view, qstr_table, &file) && name == file));
 }
 
 bool frozen_is_bytecode(const struct scan *s, uint64_t addr, uint64_t qstr_table)
 {
     const uint8_t *p = view_at(&s->view, addr, 2);
     uint16_t id = p && (p[0] | p[1]) ? prelude_name(s, addr, qstr_table) : 0;
-    return id && id < s->fw->n_qstrs && id != FROZEN_MODULE_ID;
+    return id && id < s->fw->n_qstrs && id != s->module_id;
 }
 
 // The prelude of native code lies behind its children: word 0 of the code tells where.
@@ -160,7 +159,7 @@ static uint16_t old_module_file(const struct scan *s, uint64_t addr)
     skip_groups(&c); // sizes
     uint16_t name = next_u16(&c);
     uint16_t file = next_u16(&c);
-    return c.ok && name == FROZEN_MODULE_ID && file < s->fw->n_qstrs ? file : 0;
+    return c.ok && name == s->module_id && file < s->fw->n_qstrs ? file : 0;
 }
 
 static bool is_old_module(const struct scan *s, uint64_t addr)
@@ -334,7 +333,7 @@ static enum diag_code find_tables(struct scan *s, const struct modules *slots)
 static bool fits_pools(const struct scan *s, const struct fw_profile *p)
 {
     const struct firmware *fw = s->fw;
-    bool split = fw->n_pools > 1 && fw->pools[1].sorted;
+    bool split = fw->n_pools > 1 && fw->pools[1].sorted && !fw->qstr_sorted_word;
     return p->pool_tables == !s->old_pools && p->pool_sorted_flag == split &&
            (fw->qstr_hash_bytes || p->proto_fun) && p->slot_types == type_has_slots(s);
 }

@@ -8,6 +8,7 @@ enum {
     POOL_QSTRS_MAX = 65536, // ids are 16 bits
     POOL_CHAIN_MAX = 64,    // a build has two or three, each splice adds at most two
     POOL_TABLES_MAX = 64,   // tables of static names that are tried as a pool's
+    POOL_EXTRA_MAX = 16,    // names of a fork among the static ones
     POOL_FIRST = 2,         // the id of the first static name that is not empty
 };
 
@@ -33,12 +34,13 @@ uint32_t firmware_qstr_hash(const struct firmware *fw, const char *s, size_t n)
 
 struct pool_shape {
     unsigned hash_bytes, len_bytes;
-    bool in_front; // up to 1.18: hash and length lie in front of each text
+    bool in_front;    // up to 1.18: hash and length lie in front of each text
+    bool sorted_word; // LVGL's fork before 1.22: is_sorted is a word of its own before qstrs[]
 };
 
 static uint64_t header_words(struct pool_shape shape)
 {
-    return shape.in_front ? 4 : shape.hash_bytes ? 6 : 5;
+    return shape.in_front ? 4 : (shape.hash_bytes ? 6 : 5) + shape.sorted_word;
 }
 
 // Bytes between what the table points to and the text.
@@ -90,6 +92,16 @@ static bool read_stored(const struct view *v, const struct fw_qstr_pool *p, stru
     return true;
 }
 
+// In LVGL's fork the first pool ends in an empty text, which stands for the number of entries
+// before it; it has no hash and no length of its own.
+static bool is_spacer(const struct view *v, const struct fw_qstr_pool *p, struct pool_shape shape,
+                      uint32_t i)
+{
+    uint64_t text;
+    return shape.sorted_word && !p->total_prev && i + 1 == p->len &&
+           view_word(v, p->qstrs + (uint64_t)i * v->ptr, &text) && view_is_text(v, text, "");
+}
+
 // The entries of pool p behind those of the pools before it; false when one does not check out.
 static bool read_entries(struct scan *s, const struct fw_qstr_pool *p, struct pool_shape shape)
 {
@@ -101,6 +113,10 @@ static bool read_entries(struct scan *s, const struct fw_qstr_pool *p, struct po
     struct fw_qstr *out = s->fw->qstrs + p->total_prev;
     for (uint32_t i = 0; i < p->len; i++) {
         struct stored e;
+        if (is_spacer(v, p, shape, i)) {
+            out[i] = (struct fw_qstr){"", 0, 0};
+            continue;
+        }
         if (!read_stored(v, p, shape, i, &e))
             return false;
         const uint8_t *t = view_at(v, e.text, (uint64_t)e.len + 1);
@@ -119,7 +135,7 @@ static bool read_entries(struct scan *s, const struct fw_qstr_pool *p, struct po
 static bool read_header(const struct view *v, uint64_t addr, struct pool_shape shape,
                         struct fw_qstr_pool *p, uint64_t *prev)
 {
-    uint64_t w[6] = {0};
+    uint64_t w[7] = {0};
     for (unsigned i = 0; i < header_words(shape); i++)
         if (!view_word(v, addr + (uint64_t)i * v->ptr, &w[i]))
             return false;
@@ -127,13 +143,16 @@ static bool read_header(const struct view *v, uint64_t addr, struct pool_shape s
     if (total >= POOL_QSTRS_MAX || w[2] >= POOL_QSTRS_MAX || (!w[3] && w[2]) ||
         w[3] >= POOL_QSTRS_MAX - total)
         return false;
+    uint64_t last = shape.sorted_word ? w[header_words(shape) - 1] : 0;
+    if (last > 1)
+        return false;
     unsigned k = shape.hash_bytes ? 1 : 0;
     *prev = w[0];
     *p = (struct fw_qstr_pool){.addr = addr,
                                .total_prev = (uint32_t)total,
                                .alloc = (uint32_t)w[2],
                                .len = (uint32_t)w[3],
-                               .sorted = (w[1] & flag) != 0,
+                               .sorted = (w[1] & flag) != 0 || last,
                                .hashes = k && !shape.in_front ? w[4] : 0,
                                .lengths = shape.in_front ? 0 : w[4 + k],
                                .qstrs = addr + header_words(shape) * v->ptr};
@@ -142,16 +161,18 @@ static bool read_header(const struct view *v, uint64_t addr, struct pool_shape s
 
 // --- the first pool
 
-// Does a pointer table at addr begin with the static names (ids 2..165)?
+// Does a pointer table at addr begin with the static names (ids 2..165)? A fork may have a few of
+// its own among them.
 static bool is_static_table(const struct view *v, uint64_t addr, unsigned skip)
 {
-    for (unsigned id = POOL_FIRST; id <= MPY_STATIC_QSTRS; id++) {
+    unsigned id = POOL_FIRST;
+    for (unsigned i = id; id <= MPY_STATIC_QSTRS && i - id <= POOL_EXTRA_MAX; i++) {
         uint64_t text;
-        if (!view_word(v, addr + (uint64_t)id * v->ptr, &text) ||
-            !view_is_text(v, text + skip, mpy_static_qstr(id)))
+        if (!view_word(v, addr + (uint64_t)i * v->ptr, &text))
             return false;
+        id += view_is_text(v, text + skip, mpy_static_qstr(id));
     }
-    return true;
+    return id > MPY_STATIC_QSTRS;
 }
 
 // The next table of static names; *at and *user continue the search.
@@ -173,8 +194,9 @@ static bool next_static_table(const struct view *v, unsigned skip, uint64_t *at,
 }
 
 static const struct pool_shape shapes[] = {
-    {1, 1, false}, {2, 1, false}, {0, 1, false}, {1, 2, false}, {2, 2, false},
-    {0, 2, false}, {1, 1, true},  {2, 1, true},  {1, 2, true},  {2, 2, true},
+    {1, 1, false, false}, {2, 1, false, false}, {0, 1, false, false}, {1, 2, false, false},
+    {2, 2, false, false}, {0, 2, false, false}, {1, 1, true, false},  {2, 1, true, false},
+    {1, 2, true, false},  {2, 2, true, false},  {1, 1, false, true},  {2, 1, false, true},
 };
 
 static bool read_first(struct scan *s, uint64_t table, struct pool_shape shape,
@@ -215,6 +237,15 @@ static bool find_next(struct scan *s, struct pool_shape shape, const struct fw_q
     return false;
 }
 
+// The id of a static name: 7 for "<module>", but of a fork that has names of its own before it.
+static uint16_t static_id(const struct firmware *fw, const char *name)
+{
+    for (uint32_t id = POOL_FIRST; id < fw->pools[0].len; id++)
+        if (strcmp(fw->qstrs[id].data, name) == 0)
+            return (uint16_t)id;
+    return 0;
+}
+
 static enum diag_code follow_chain(struct scan *s, struct pool_shape shape,
                                    struct fw_qstr_pool *pools)
 {
@@ -227,6 +258,8 @@ static enum diag_code follow_chain(struct scan *s, struct pool_shape shape,
         fw->n_qstrs += pools[fw->n_pools++].len;
     fw->qstr_hash_bytes = shape.hash_bytes;
     fw->qstr_len_bytes = shape.len_bytes;
+    fw->qstr_sorted_word = shape.sorted_word;
+    s->module_id = static_id(fw, "<module>");
     for (unsigned i = 0; i < fw->n_pools; i++)
         scan_note(s, "qstr pool", pools[i].addr, "every text, length and hash agrees",
                   "%u strings from %u on%s", pools[i].len, pools[i].total_prev,

@@ -107,6 +107,7 @@ struct scan {
     struct arena *arena;
     struct diag *diag;
     unsigned evidence_cap, qstrs_cap;
+    uint16_t module_id;  // of the qstr "<module>", what the body of a module is called
     bool old_pools;      // up to 1.18: hash and length in front of each text
     unsigned obj;        // bytes in an mp_obj_t: 8 with REPR_D, else a pointer's
     uint64_t name_id;    // qstr id of "<module>"

@@ -208,12 +208,18 @@ static enum diag_code put_in_place(struct freezer *f, struct freeze *out)
     pieces_flush(&f->pieces);
     add_word(out, &addr, ptr, true, pieces_offset(p, head.prev));
     add_word(out, &addr, ptr, false, head.total);
+    if (head.empty) {
+        return DIAG_OK;
+    }
     add_word(out, &addr, ptr, false, 1); // alloc
     add_word(out, &addr, ptr, false, 1); // len
     if (f->fw->qstr_hash_bytes) {
         add_word(out, &addr, ptr, true, pieces_offset(p, head.hashes));
     }
     add_word(out, &addr, ptr, true, pieces_offset(p, head.lengths));
+    if (f->fw->qstr_sorted_word) {
+        add_word(out, &addr, ptr, false, 0);
+    }
     add_word(out, &addr, ptr, true, pieces_offset(p, head.text));
     return DIAG_OK;
 }

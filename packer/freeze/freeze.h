@@ -52,7 +52,7 @@ struct freeze_word { // a word of the firmware's data that must change
     uint64_t value;
 };
 
-enum { FREEZE_WORDS_MAX = 7 };
+enum { FREEZE_WORDS_MAX = 8 };
 
 struct freeze {
     uint32_t size;

@@ -74,6 +74,7 @@ static uint32_t insert(struct qstrs *q, const char *s, size_t n, uint32_t id)
 void qstrs_init(struct qstrs *q, const struct firmware *fw, struct arena *a)
 {
     *q = (struct qstrs){.fw = fw, .arena = a};
+    q->stock_end = fw->n_pools ? &fw->pools[fw->n_pools - 1] : NULL;
     for (unsigned i = fw->n_pools; i-- > 0;) { // the VM looks in the last pool first
         const struct fw_qstr_pool *pool = &fw->pools[i];
         for (uint32_t id = pool->total_prev; id - pool->total_prev < pool->len; id++) {
@@ -301,8 +302,9 @@ static uint64_t total_word(const struct qstrs *q, uint32_t from, bool sorted)
     return (stock_total(q->fw) + from) | flag;
 }
 
-// py/qstr.h: {prev, total_prev_len (top bit: is_sorted), alloc, len, hashes?, lengths, qstrs[]}.
-// len >= alloc must hold, or the VM would write into the pool.
+// py/qstr.h: {prev, total_prev_len (top bit: is_sorted), alloc, len, hashes?, lengths, qstrs[]}; a
+// fork has a word is_sorted before qstrs[], and gets unsorted pools, which every search finds. len
+// >= alloc must hold, or the VM would write into the pool.
 static struct place write_pool(const struct qstrs *q, struct pieces *p, const struct place *prev,
                                uint32_t from, uint32_t n, bool sorted)
 {
@@ -313,7 +315,7 @@ static struct place write_pool(const struct qstrs *q, struct pieces *p, const st
     if (prev) {
         pieces_pointer(p, *prev);
     } else {
-        pieces_pointer_out(p, fw->pools[fw->n_pools - 1].addr);
+        pieces_pointer_out(p, q->stock_end->addr);
     }
     pieces_word(p, total_word(q, from, sorted));
     pieces_word(p, n < POOL_ALLOC_MAX ? n : POOL_ALLOC_MAX);
@@ -322,6 +324,9 @@ static struct place write_pool(const struct qstrs *q, struct pieces *p, const st
         pieces_pointer(p, hashes);
     }
     pieces_pointer(p, lengths);
+    if (fw->qstr_sorted_word) {
+        pieces_word(p, 0);
+    }
     write_text(q, p, from, n);
     return at;
 }
@@ -352,13 +357,15 @@ static bool copy_last(const struct qstrs *q, struct pieces *p, struct place *at)
     const struct firmware *fw = q->fw;
     const struct fw_qstr_pool *pool = &fw->pools[fw->n_pools - 1];
     uint64_t plain = 4, words = (pool->qstrs - pool->addr) / fw->ptr + pool->len;
+    uint64_t sorted_at = fw->qstr_sorted_word ? (pool->qstrs - pool->addr) / fw->ptr - 1 : 0;
     *at = pieces_at(p, PART_WORDS);
     for (uint64_t i = 0; i < words; i++) {
         uint64_t word;
         if (!fw->image || !image_word(fw->image, pool->addr + i * fw->ptr, fw->ptr, &word)) {
             return false;
         }
-        if ((i && i < plain) || !word) { // prev is NULL where the last pool is the first
+        if ((i && (i < plain || i == sorted_at)) ||
+            !word) { // prev is NULL where the last pool is the first
             pieces_word(p, word);
         } else {
             pieces_pointer_out(p, word);
@@ -367,10 +374,28 @@ static bool copy_last(const struct qstrs *q, struct pieces *p, struct place *at)
     return true;
 }
 
-bool qstrs_write_in_place(const struct qstrs *q, struct pieces *p, struct qstrs_head *head)
+// An empty pool, as builds have it that freeze nothing, stays the last one, behind all new ones: it
+// has no entry that another could replace.
+static void keep_empty(struct qstrs *q, struct pieces *p, struct qstrs_head *head)
+{
+    const struct fw_qstr_pool *last = q->stock_end;
+    uint32_t n = q->n - q->n_stock;
+    q->stock_end--;
+    write_pools(q, p, n, NULL, &head->prev);
+    q->stock_end++;
+    head->empty = true;
+    head->total = total_word(q, n, last->sorted && !q->fw->qstr_sorted_word);
+}
+
+bool qstrs_write_in_place(struct qstrs *q, struct pieces *p, struct qstrs_head *head)
 {
     uint32_t last = q->n - q->n_stock - 1;
     struct place old;
+    *head = (struct qstrs_head){.empty = false};
+    if (!q->stock_end->len) {
+        keep_empty(q, p, head);
+        return true;
+    }
     if (!copy_last(q, p, &old)) {
         return false;
     }

@@ -27,6 +27,7 @@ struct qstrs {
     uint32_t n, cap, n_stock;
     uint32_t *sorted; // the new ones in pool order: with NUL first, then the others
     uint32_t n_nul;   // how many of them hold a NUL
+    const struct fw_qstr_pool *stock_end; // the firmware's pool that new ones follow
     struct qstrs_text *written;
     uint32_t n_written, cap_written;
 };
@@ -45,12 +46,13 @@ void qstrs_have_text(struct qstrs *q, const char *s, size_t n, struct place at);
 void qstrs_write(const struct qstrs *q, struct pieces *p, struct place *last);
 // The same with a copy of the firmware's last pool ahead of them, and without the last qstr: that
 // one alone is the pool that head describes, for the old place of the last pool. False when that
-// pool is not in the image.
+// pool is not in the image. An empty pool gets prev and total alone, and all qstrs lie before it.
 struct qstrs_head {
     struct place prev, hashes, lengths, text;
     uint64_t total; // with the flag
+    bool empty;
 };
-bool qstrs_write_in_place(const struct qstrs *q, struct pieces *p, struct qstrs_head *head);
+bool qstrs_write_in_place(struct qstrs *q, struct pieces *p, struct qstrs_head *head);
 
 // The hash as the firmware keeps it in string objects and pools (py/qstr.c).
 uint32_t qstrs_hash(const struct firmware *fw, const void *s, size_t n);

@@ -4,6 +4,7 @@
 
 enum {
     SYNTH_NAMES_MAX = 256,
+    SYNTH_LVGL_AFTER = 6, // the static name "/": names of LVGL's fork follow
     SYNTH_FUNCTIONS = 40, // of mp_fun_table
     SYNTH_FILLERS = 64,   // functions that do nothing: the scan counts return instructions
     SYNTH_TYPE_SIZE = 64,
@@ -24,7 +25,7 @@ struct make {
     const struct synth_spec *spec;
     struct synth *s;
     struct bytes_out *out;
-    unsigned n; // qstrs
+    unsigned n, n_first; // qstrs, those of the first pool
     const char *names[SYNTH_NAMES_MAX];
     uint32_t text[SYNTH_NAMES_MAX]; // their addresses
     uint32_t types[FW_OBJECTS], none, no, yes, empty, code;
@@ -124,6 +125,13 @@ static void collect_names(struct make *m)
     m->names[m->n++] = "";
     for (unsigned id = 1; id <= MPY_STATIC_QSTRS; id++) {
         m->names[m->n++] = mpy_static_qstr(id);
+        if (m->spec->lvgl && id == SYNTH_LVGL_AFTER) {
+            m->names[m->n++] = "<dictcomp>";
+            m->names[m->n++] = "<lambda>";
+        }
+    }
+    if (m->spec->lvgl) {
+        m->names[m->n++] = ""; // the spacer
     }
     unsigned first = m->n;
     for (unsigned i = 0; i < SYNTH_EXTRAS; i++) {
@@ -137,9 +145,11 @@ static void collect_names(struct make *m)
     if (m->spec->esp && m->spec->esp->user_start) {
         m->names[m->n++] = "flash_user_start";
     }
-    if (m->spec->minor >= 22) {
+    if (m->spec->minor >= 22 || m->spec->lvgl) {
+        m->n_first = first;
         qsort(m->names + first, m->n - first, sizeof *m->names, compare_names);
     }
+    m->n_first = m->n_first ? m->n_first : m->n;
     for (unsigned i = 0; i < m->n; i++) {
         m->text[i] = here(m);
         bytes_put(m->out, m->names[i], strlen(m->names[i]) + 1);
@@ -156,6 +166,12 @@ static void put_small(struct make *m, unsigned bytes, uint32_t value)
     }
 }
 
+// The length of entry i; the spacer of LVGL's fork has what happens to follow the table.
+static uint32_t length_of(const struct make *m, unsigned i)
+{
+    return m->spec->lvgl && i + 1 == m->n_first ? 3 : (uint32_t)strlen(m->names[i]);
+}
+
 static uint32_t put_pool(struct make *m, uint32_t prev, unsigned first, unsigned end, bool sorted)
 {
     unsigned hash = m->spec->hash_bytes;
@@ -166,17 +182,20 @@ static uint32_t put_pool(struct make *m, uint32_t prev, unsigned first, unsigned
     }
     uint32_t lengths = here(m);
     for (unsigned i = first; i < end; i++) {
-        put_small(m, m->spec->len_bytes, (uint32_t)strlen(m->names[i]));
+        put_small(m, m->spec->len_bytes, length_of(m, i));
     }
     align(m);
     uint32_t pool = put_word(m, prev);
-    put_word(m, first | (sorted ? 0x80000000 : 0));
+    put_word(m, first | (sorted && !m->spec->lvgl ? 0x80000000 : 0));
     put_word(m, 10);
     put_word(m, end - first);
     if (hash) {
         put_word(m, hashes);
     }
     put_word(m, lengths);
+    if (m->spec->lvgl) {
+        put_word(m, sorted);
+    }
     for (unsigned i = first; i < end; i++) {
         put_word(m, m->text[i]);
     }
@@ -185,17 +204,16 @@ static uint32_t put_pool(struct make *m, uint32_t prev, unsigned first, unsigned
 
 static void put_pools(struct make *m)
 {
-    unsigned first = m->spec->minor < 22 ? m->n : MPY_STATIC_QSTRS + 1;
-    uint32_t pool = put_pool(m, 0, 0, first, false);
-    if (first < m->n) {
-        pool = put_pool(m, pool, first, m->n, true);
+    uint32_t pool = put_pool(m, 0, 0, m->n_first, false);
+    if (m->n_first < m->n) {
+        pool = put_pool(m, pool, m->n_first, m->n, true);
     }
     m->s->last_pool = pool;
     if (m->spec->frozen != SYNTH_MODULES) { // as the build makes it without code to freeze
         align(m);
         m->s->last_pool = put_word(m, pool);
         put_word(m, m->n);
-        bytes_fill(m->out, 0, 16);
+        bytes_fill(m->out, 0, m->spec->lvgl ? 20 : 16);
     }
 }
 
