@@ -84,7 +84,9 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(WARN) $(DEFS) $(CFLAGS) $(SAN) -MMD -MP -c -o $@ $<
 
-# Tests: unit tests (Criterion), then the scripts under tests/.
+# Tests: unit tests (Criterion), then the scripts under tests/. UNITS='suite/*' and SCRIPTS=... run some.
+UNITS   ?=
+SCRIPTS ?=
 $(BUILD)/unit: $(call obj,$(UNIT)) $(BUILD)/libpacker.a $(BUILD)/libverify.a $(BUILD)/libformat.a
 	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS) $(PACKER_LIBS) $(shell $(PKG_CONFIG) --libs criterion)
 
@@ -92,7 +94,7 @@ unit: $(BUILD)/unit
 	$(BUILD)/unit
 
 test: all $(BUILD)/unit
-	tests/run $(BUILD)
+	UNITS='$(UNITS)' tests/run $(BUILD) $(SCRIPTS)
 
 -include tests/*/*.mk
 
