@@ -1,4 +1,4 @@
-#define _GNU_SOURCE // O_TMPFILE
+#define _GNU_SOURCE // O_TMPFILE, renameat2
 #include "format/temporary.h"
 
 #include <errno.h>
@@ -105,13 +105,28 @@ static void temporary_give_name(struct temporary *t)
     }
 }
 
+// Like a rename that fails if name is taken. FAT has no links, NFS and some FUSE no such rename.
+static bool temporary_move_fresh(const char *path, const char *name)
+{
+    if (link(path, name) == 0) {
+        unlink(path);
+        return true;
+    }
+#ifdef RENAME_NOREPLACE
+    return errno != EEXIST && renameat2(AT_FDCWD, path, AT_FDCWD, name, RENAME_NOREPLACE) == 0;
+#else
+    return false;
+#endif
+}
+
 static bool temporary_move(struct temporary *t, bool fresh)
 {
-    if (close(t->fd) != 0 || (fresh ? link(t->path, t->name) : rename(t->path, t->name)) != 0) {
+    if (close(t->fd) != 0 ||
+        !(fresh ? temporary_move_fresh(t->path, t->name) : rename(t->path, t->name) == 0)) {
         temporary_failed(t);
     }
     t->fd = -1;
-    if (fresh || t->error) {
+    if (t->error) {
         unlink(t->path);
     }
     return !t->error;

@@ -94,6 +94,18 @@ for FAULT_UNNAMED in none stuck; do
 done
 unset FAULT_UNNAMED
 
+# What must be new gets its name, and takes nothing's place, on every file system.
+for way in any none fat stuck; do
+    keygen() { FAULT_KIND=none FAULT_UNNAMED=$way LD_PRELOAD=$work/inject.so mpy-freeze keygen -o "$work/out/key.pem"; }
+    keygen || wrong "$way: keygen"
+    cp "$work/out/key.pem" "$work/key.first"
+    keygen 2>"$work/stderr" && wrong "$way: keygen replaces a key"
+    grep -q 'File exists' "$work/stderr" || wrong "$way: $(cat "$work/stderr")"
+    cmp -s "$work/out/key.pem" "$work/key.first" || wrong "$way: the first key is gone"
+    [ "$(ls -A "$work/out")" = key.pem ] || wrong "$way: keygen left $(ls -A "$work/out")"
+    rm -f "$work"/out/* "$work"/out/.[!.]*
+done
+
 # Builds that are killed, KILLS of them; what is left of their temporary files is counted in $left.
 kills() {
     local new=0

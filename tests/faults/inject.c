@@ -13,8 +13,9 @@
 // FAULT_KIND: malloc (calloc, realloc and posix_memalign, too), read, write, fsync, rename, link
 // (linkat, too), open, close, stat (fstat, too).
 //
-// FAULT_UNNAMED=none is a file system without unnamed files, FAULT_UNNAMED=stuck one, or a system
-// without /proc, where they cannot be given a name.
+// FAULT_UNNAMED=none is a file system without unnamed files, FAULT_UNNAMED=fat one without hard
+// links, too; FAULT_UNNAMED=stuck one, or a system without /proc, where they cannot be given a
+// name.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -241,9 +242,18 @@ int rename(const char *from, const char *to)
     return inject("rename", EACCES) ? -1 : real(from, to);
 }
 
+static int inject_is(const char *what)
+{
+    return unnamed && strcmp(unnamed, what) == 0;
+}
+
 int link(const char *from, const char *to)
 {
     int (*real)(const char *, const char *) = dlsym(RTLD_NEXT, "link");
+    if (inject_is("fat")) {
+        errno = EPERM;
+        return -1;
+    }
     return inject("link", EACCES) ? -1 : real(from, to);
 }
 
@@ -270,7 +280,7 @@ int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags
     if (inject("link", EACCES)) {
         return -1;
     }
-    if (unnamed && strcmp(unnamed, "stuck") == 0) {
+    if (inject_is("stuck")) {
         errno = ENOENT;
         return -1;
     }
@@ -302,7 +312,7 @@ int open(const char *name, int flags, ...)
     va_start(args, flags);
     mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;
     va_end(args);
-    if ((flags & O_TMPFILE) == O_TMPFILE && unnamed && strcmp(unnamed, "none") == 0) {
+    if ((flags & O_TMPFILE) == O_TMPFILE && (inject_is("none") || inject_is("fat"))) {
         errno = EOPNOTSUPP;
         return -1;
     }
