@@ -209,8 +209,8 @@ static uint64_t calls_in(const uint8_t *p)
 {
     uint8_t hit[MARKS_BLOCK];
     for (unsigned i = 0; i < MARKS_BLOCK; i++)
-        hit[i] =
-            ((ld16(p + 2 * i) & 0xf800) == 0xf000) & ((ld16(p + 2 * i + 2) & 0xd000) == 0xd000);
+        hit[i] = (int)((ld16(p + 2 * i) & 0xf800) == 0xf000) &
+                 (int)((ld16(p + 2 * i + 2) & 0xd000) == 0xd000);
     return marks_pack(hit);
 }
 
