@@ -509,14 +509,34 @@ static enum diag_code describe(struct planner *p)
     return DIAG_OK;
 }
 
+// Frozen modules are read by bytes, which the window for code does not allow on most of the chips,
+// and the pages that are counted are those of the constants.
+static enum diag_code check_behind_constants(const struct planner *p)
+{
+    const struct firmware *fw = p->fw;
+    const struct image_segment *g = image_at(fw->image, fw->pools[0].addr);
+    uint64_t addr = p->plan->blob.addr, end = g ? g->addr + g->size : 0;
+    if (!g || (addr >= end && addr - end < MAPPED_PAGE)) {
+        return DIAG_OK;
+    }
+    enum diag_code err = diag_set(p->diag, DIAG_NO, image_name(p),
+                                  "0x%llx does not follow the constants, which end at 0x%llx",
+                                  (unsigned long long)addr, (unsigned long long)end);
+    diag_help(p->diag,
+              "modules are read by bytes, which flash that is mapped for code does not allow: "
+              "give a region behind the constants");
+    return err;
+}
+
 // The pages of the flash MMU that the blob needs behind those of the firmware.
 static enum diag_code count_pages(const struct planner *p, uint64_t *pages)
 {
     const struct firmware *fw = p->fw;
     uint64_t end = p->plan->blob.addr + p->plan->size;
     *pages = 0;
-    if (!fw->mapped_end || end <= fw->mapped_end) {
-        return DIAG_OK;
+    enum diag_code err = fw->mapped_end ? check_behind_constants(p) : DIAG_OK;
+    if (err || !fw->mapped_end || end <= fw->mapped_end) {
+        return err;
     }
     if (fw->mapped_grows != FW_YES) {
         return diag_set(p->diag, DIAG_NO, image_name(p),

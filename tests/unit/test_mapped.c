@@ -139,6 +139,22 @@ Test(mapped, a_region_by_hand_is_refused_where_the_mapper_would_give_it_away)
     esp_end(&b);
 }
 
+// Behind the code there is room as well, but bytes cannot be read one by one there.
+Test(mapped, a_region_by_hand_behind_the_code_is_refused)
+{
+    struct esp_bench b;
+    struct splice_plan *plan;
+    esp_begin(&b, &(struct synth_esp){.chip = 0, .idf = "v4.4.4"});
+    const struct image_segment *code = &b.image->segments[b.image->n_segments - 1];
+    cr_assert(code->flags & IMAGE_X);
+    struct fw_region by_hand = {code->addr + code->size + 16, 4 * PAGE, "given by hand", true};
+    cr_assert_eq(
+        plan_text(&b, &(struct splice_options){.n_regions = 1, .regions = &by_hand}, &plan),
+        DIAG_NO);
+    cr_assert(strstr(b.diag.text, "does not follow the constants"), "%s", b.diag.text);
+    esp_end(&b);
+}
+
 Test(mapped, what_does_not_fit_the_partition_is_refused)
 {
     struct esp_bench b;
