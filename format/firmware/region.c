@@ -3,7 +3,8 @@
 // container itself are in the image.
 //
 // Facts: py/../ports/rp2/rp2_flash.c, ports/samd/samd_flash.c, ports/nrf/modules/nrf/flashbdev.c,
-// ports/stm32/flashbdev.c, ports/mimxrt/mimxrt_flash.c; the ROMFS partitions of
+// ports/stm32/flashbdev.c, ports/mimxrt/mimxrt_flash.c, the linker scripts of
+// ports/renesas-ra/boards; the ROMFS partitions of
 // ports/*/vfs_rom_ioctl.c and ports/samd/samd_flash.c; ST's part numbering.
 #include "format/firmware/scan.h"
 
@@ -104,7 +105,9 @@ static const struct {
     {"SAMD21E18", 0x40000},  {"SAMD21J18", 0x40000},     {"SAMD51G19", 0x80000},
     {"SAMD51J19", 0x80000},  {"SAMD51J20", 0x100000},    {"SAMD51P19", 0x80000},
     {"SAMD51P20", 0x100000}, {"SAME51J19", 0x80000},     {"SAME51J20", 0x100000},
-    {"SAME54P20", 0x100000}, {"AT91SAM7S256", 0x140000},
+    {"SAME54P20", 0x100000}, {"AT91SAM7S256", 0x140000}, {"RA4M1", 0x40000},
+    {"RA4W1", 0x80000},      {"RA6M1", 0x80000},         {"RA6M2", 0x100000},
+    {"RA6M5", 0x200000},
 };
 
 static void chip_limit(const struct scan *s, struct limit *l)
@@ -266,6 +269,21 @@ static uint64_t image_end(const struct image *img, uint64_t window, uint64_t lim
     return end;
 }
 
+// In the flash that begins at 0, a word of one bit may as well be a mask or a size: it is an
+// address where code has a second one beside it, the end of what begins there.
+static bool is_address(const struct scan *s, uint64_t at, uint32_t word, uint64_t end,
+                       uint64_t flash_end)
+{
+    if (word & (word - 1))
+        return true;
+    for (unsigned k = 0; k < 2; k++) {
+        uint32_t other = loaded_word(s, k ? at - 4 : at + 4, end);
+        if (other > word && other <= flash_end && other % 256 == 0)
+            return true;
+    }
+    return false;
+}
+
 // Addresses behind the image that code has as constants are somebody's: a file system, a settings
 // page. One past the end of the image is not.
 static void constant_limit(const struct scan *s, uint64_t end, struct limit *l)
@@ -277,7 +295,8 @@ static void constant_limit(const struct scan *s, uint64_t end, struct limit *l)
         for (uint64_t at = -span->run & 3; in_range(at, 4, span->size); at += 4) {
             uint32_t word = ld32(span->data + at);
             if (word > end + REGION_ALIGN && word < best && word % 256 == 0 &&
-                tried++ < REGION_WORDS_MAX && ref_user_of_literal(s, span->run + at))
+                tried++ < REGION_WORDS_MAX && ref_user_of_literal(s, span->run + at) &&
+                is_address(s, span->run + at, word, end, l->addr))
                 best = word;
         }
     }

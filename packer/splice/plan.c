@@ -12,7 +12,7 @@ enum {
     UNDO_ROUNDS = 8,
     PAGE_ROUNDS = 4,        // patches make the blob larger, and a larger blob may take a page more
     MAPPED_PAGE = 0x10000,  // of the flash MMU
-    NEAR_PROGRAM = 1 << 26, // segments farther away are other memory
+    NEAR_PROGRAM = 1 << 20, // segments farther away are other memory
     PLACE_EXAMPLE = 0x1000, // what the example of a region is rounded to
 };
 
@@ -374,20 +374,22 @@ static void help_largest(const struct planner *p)
     }
 }
 
+// What begins near the program, or where it ends, goes on with it; configuration words further away
+// do not.
+static uint64_t extend_end(uint64_t end, uint64_t at, uint64_t from, uint64_t to)
+{
+    return to > end && from - at + NEAR_PROGRAM < end - at + 2 * NEAR_PROGRAM ? to : end;
+}
+
 // Where the bytes and the variables end that lie near the program.
 static uint64_t program_end(const struct planner *p)
 {
     const struct image *img = p->fw->image;
     uint64_t at = image_run_to_addr(img, p->fw->pools[0].addr), end = at;
-    for (unsigned i = 0; i < img->n_segments; i++) {
+    for (unsigned i = 0; i < img->n_segments; i++) { // in order of address
         const struct image_segment *s = &img->segments[i];
-        uint64_t bytes = s->addr + s->size, variables = s->run + s->mem_size;
-        if (bytes > end && s->addr - at + NEAR_PROGRAM < 2 * NEAR_PROGRAM) {
-            end = bytes;
-        }
-        if (variables > end && s->run - at + NEAR_PROGRAM < 2 * NEAR_PROGRAM) {
-            end = variables;
-        }
+        end = extend_end(end, at, s->addr, s->addr + s->size);
+        end = extend_end(end, at, s->run, s->run + s->mem_size);
     }
     return end;
 }

@@ -257,7 +257,7 @@ static uint32_t put_null_function(struct make *m)
 
 static uint32_t put_type(struct make *m, uint32_t type, const char *name)
 {
-    uint32_t unary = 0, print = SYNTH_BASE + 0xf1;
+    uint32_t unary = 0, print = (m->spec->at_zero ? 0 : SYNTH_BASE) + 0xf1;
     if (strcmp(name, "int") == 0 && m->spec->longint == FW_LONGINT_NONE) {
         unary = put_null_function(m);
     }
@@ -849,9 +849,9 @@ static void put_program(struct make *m)
 
 static void put_vectors(struct make *m)
 {
-    m->s->base = m->base = SYNTH_BASE;
+    m->s->base = m->base = m->spec->at_zero ? 0 : SYNTH_BASE;
     put_word(m, 0x20010000); // stack, reset
-    put_word(m, SYNTH_BASE + 0x101);
+    put_word(m, m->base + 0x101);
     bytes_fill(m->out, 0, 0x100);
 }
 

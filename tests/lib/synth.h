@@ -28,6 +28,7 @@ struct synth_spec {
     bool debug_names;   // raw codes up to 1.22 hold a length without save, too
     bool sources;       // mp_frozen_str_sizes and _content are there; SYNTH_SOURCES has them
     bool ram_functions; // some functions run in memory that the image does not fill
+    bool at_zero;       // the flash begins at address 0
     bool lvgl;          // qstrs as LVGL's fork has them before 1.22
     const char *board;
     const char *build;    // sys.implementation._build, before a _thread; NULL: neither

@@ -1,6 +1,7 @@
 // The scan and the splice over made-up firmware of every release, instruction set and layout
 // option: what was put into the image is found, and a splice of it proves and comes out again.
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #include "format/blob/blob.h"
 #include "packer/splice/splice.h"
@@ -421,7 +422,7 @@ static uint64_t free_end(const struct synth_spec *spec)
     cr_assert_eq(scan(&b, spec), DIAG_OK, "%s", b.diag.text);
     const struct firmware *fw = b.fw;
     cr_assert_leq(fw->n_free, 1);
-    uint64_t end = SYNTH_BASE + b.synth.image.size;
+    uint64_t end = b.synth.base + b.synth.image.size;
     cr_assert(!fw->n_free || (fw->free[0].addr >= end && fw->free[0].addr < end + 16));
     uint64_t to = fw->n_free ? fw->free[0].addr + fw->free[0].size : 0;
     arena_free(&b.arena);
@@ -515,6 +516,85 @@ Test(synth, free_space_ends_at_an_address_that_code_names)
     cr_assert_eq(free_end(&spec), 0x080c0000);
     spec.stray = 0x080c0010; // no page begins there
     cr_assert_eq(free_end(&spec), 0x08100000);
+}
+
+static void hex_record(struct bytes_out *out, unsigned type, uint32_t addr, const uint8_t *p,
+                       unsigned n)
+{
+    char text[3];
+    unsigned sum = n + (addr >> 8 & 255) + (addr & 255) + type;
+    char head[10];
+    bytes_put(out, head,
+              (size_t)snprintf(head, sizeof head, ":%02X%04X%02X", n, addr & 0xffff, type));
+    for (unsigned i = 0; i < n; i++) {
+        sum += p[i];
+        bytes_put(out, text, (size_t)snprintf(text, sizeof text, "%02X", p[i]));
+    }
+    bytes_put(out, text, (size_t)snprintf(text, sizeof text, "%02X", -sum & 255));
+    bytes_put(out, "\n", 1);
+}
+
+static void hex_bytes(struct bytes_out *out, uint32_t addr, const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i += 16, addr += 16) {
+        const uint8_t high[2] = {(uint8_t)(addr >> 24), (uint8_t)(addr >> 16)};
+        if (!i || !(addr & 0xffff)) {
+            hex_record(out, 4, 0, high, 2);
+        }
+        hex_record(out, 0, addr, p + i, n - i < 16 ? (unsigned)(n - i) : 16);
+    }
+}
+
+// The place that is offered is behind the program, not behind configuration words far away.
+Test(synth, a_place_is_offered_behind_the_program)
+{
+    static const uint8_t words[16] = {0};
+    struct synth_spec spec = synth_default();
+    struct splice_plan *plan;
+    struct mpy_module *mpy;
+    struct bytes_out hex;
+    struct bench b;
+    char place[40];
+    spec.board = "Made-up board";
+    cr_assert_eq(scan(&b, &spec), DIAG_OK, "%s", b.diag.text);
+    uint64_t behind = (SYNTH_BASE + b.synth.image.size + 0xfff) & ~UINT64_C(0xfff);
+    bytes_out_init(&hex);
+    hex_bytes(&hex, SYNTH_BASE, b.synth.image.data, b.synth.image.size);
+    hex_bytes(&hex, (uint32_t)behind + 0x1000000, words, sizeof words);
+    hex_record(&hex, 1, 0, NULL, 0);
+    cr_assert_eq(image_read(hex.data, hex.size, "s.hex", IMAGE_IHEX, &b.arena, &b.diag, &b.image),
+                 DIAG_OK, "%s", b.diag.text);
+    cr_assert_eq(firmware_scan(b.image, &b.diag, &b.fw), DIAG_OK, "%s", b.diag.text);
+    cr_assert_eq(mpy_read(module_mpy, sizeof module_mpy - 1, "new.mpy", &b.arena, &b.diag, &mpy),
+                 DIAG_OK, "%s", b.diag.text);
+    struct splice_module in = {
+        .in = {.kind = FW_MODULE_MPY, .name = "new.py", .file = "new.mpy", .mpy = mpy}};
+    enum diag_code err =
+        splice_plan(b.fw, &in, 1, &(struct splice_options){0}, &b.arena, &b.diag, &plan);
+    cr_assert_eq(err, DIAG_NO, "%s", b.diag.text);
+    snprintf(place, sizeof place, "--region 0x%llx:", (unsigned long long)behind);
+    cr_assert(strstr(b.diag.help, place), "%s", b.diag.help);
+    bytes_out_free(&hex);
+    end(&b);
+}
+
+// In flash at 0 a word of one bit may be a mask: it is an address beside the end of what begins
+// there.
+Test(synth, free_space_ends_at_an_address_that_is_no_mask)
+{
+    struct synth_spec spec = synth_default();
+    spec.board = "Made-up board with RA6M2";
+    spec.at_zero = true;
+    cr_assert_eq(free_end(&spec), 0x100000);
+    spec.stray = 0x40000;
+    cr_assert_eq(free_end(&spec), 0x100000);
+    spec.stray = 0xe0000;
+    cr_assert_eq(free_end(&spec), 0xe0000);
+    spec.stray = 0;
+    spec.storage = 0x80000;
+    cr_assert_eq(free_end(&spec), 0x100000);
+    spec.storage_end = 0x100000;
+    cr_assert_eq(free_end(&spec), 0x80000);
 }
 
 Test(synth, free_space_by_the_names_of_chips)
