@@ -279,7 +279,7 @@ struct file_pending *file_begin(const char *name, const void *data, size_t size,
     p->binary = binary;
     p->begun = !file_is_stdout(name) && !file_is_special(name, &special);
     if (p->begun) {
-        p->task = task_start(a, file_pending_run, file_pending_end, p);
+        p->task = task_start_apart(a, file_pending_run, file_pending_end, p);
         p->begun = p->task != NULL;
     }
     return p;

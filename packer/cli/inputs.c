@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -419,28 +420,35 @@ static enum diag_code load(struct cli *cli, struct input_file *input, const stru
     return err ? err : hash_mpy(cli, module);
 }
 
+// Inputs that are the same for every firmware are loaded by two: a task, and the command itself
+// when it needs them. Each takes the next one that nobody has taken.
+struct loader {
+    struct cli *cli; // an arena of its own: tasks share none
+    unsigned failed; // the one that could not be loaded, if err
+    enum diag_code err;
+};
+
 struct inputs_ahead {
-    struct cli cli; // an arena of its own: tasks share none
+    struct cli cli; // the task's
     struct input_list *list;
     struct splice_module *modules; // without a name: not loaded
-    unsigned failed;               // the first one that could not be loaded, if err
-    enum diag_code err;
+    atomic_uint next;              // index of the first that was not taken
+    struct loader by_task, here;
     struct task *task;
 };
 
-static enum diag_code ahead_load(struct inputs_ahead *h)
+static void load_rest(struct inputs_ahead *h, struct loader *l)
 {
-    for (unsigned i = 0; i < h->list->n; i++) {
+    unsigned i;
+    while (!l->err && (i = atomic_fetch_add(&h->next, 1)) < h->list->n) {
         struct input_file *input = &h->list->items[i];
-        h->failed = i;
-        enum diag_code err = input->kind == INPUT_SCRIPT
-                                 ? DIAG_OK
-                                 : load(&h->cli, input, NULL, NULL, &h->modules[i]);
-        if (err) {
-            return err;
-        }
+        l->failed = i;
+        l->err =
+            input->kind == INPUT_SCRIPT ? DIAG_OK : load(l->cli, input, NULL, NULL, &h->modules[i]);
     }
-    return DIAG_OK;
+    if (l->err) {
+        atomic_store(&h->next, h->list->n); // what comes behind is not asked for any more
+    }
 }
 
 static void ahead_run(void *argument)
@@ -448,7 +456,12 @@ static void ahead_run(void *argument)
     struct inputs_ahead *h = argument;
     jmp_buf no_memory;
     h->cli.arena.on_fail = &no_memory;
-    h->err = setjmp(no_memory) ? diag_nomem(&h->cli.diag) : ahead_load(h);
+    if (setjmp(no_memory)) {
+        h->by_task.err = diag_nomem(&h->cli.diag);
+        atomic_store(&h->next, h->list->n);
+    } else {
+        load_rest(h, &h->by_task);
+    }
     h->cli.arena.on_fail = NULL;
 }
 
@@ -467,30 +480,45 @@ struct inputs_ahead *inputs_begin(struct cli *cli, struct input_list *list)
     if (!h) {
         return NULL;
     }
-    *h = (struct inputs_ahead){.list = list, .cli = {.program = cli->program}};
+    h->list = list;
+    h->cli.program = cli->program;
+    h->by_task.cli = &h->cli;
+    h->here.cli = cli;
     h->modules = ARENA_ARRAY(&cli->arena, struct splice_module, list->n);
     arena_init(&h->cli.arena, 0);
     diag_init(&h->cli.diag);
+    atomic_init(&h->next, 0);
     h->task = h->modules ? task_start(&cli->arena, ahead_run, ahead_end, h) : NULL;
     return h->task ? h : NULL;
+}
+
+// Those that were begun, and the first of them that could not be loaded.
+static enum diag_code finish(struct cli *cli, struct inputs_ahead *h, unsigned *failed)
+{
+    load_rest(h, &h->here);
+    task_join(h->task);
+    const struct loader *x = &h->here, *y = &h->by_task;
+    const struct loader *first = y->err && (!x->err || y->failed < x->failed) ? y : x;
+    if (first == y) {
+        cli->diag = h->cli.diag;
+    }
+    *failed = first->failed;
+    return first->err;
 }
 
 enum diag_code inputs_load(struct cli *cli, struct input_list *list, struct inputs_ahead *ahead,
                            const struct firmware *fw, const struct input_options *options,
                            struct splice_module **out)
 {
-    if (ahead) {
-        task_join(ahead->task);
-    }
+    unsigned failed = 0;
+    enum diag_code broken = ahead ? finish(cli, ahead, &failed) : DIAG_OK;
     *out = ahead ? ahead->modules : ARENA_ARRAY(&cli->arena, struct splice_module, list->n);
     for (unsigned i = 0; i < list->n; i++) {
-        enum diag_code err = DIAG_OK;
-        if (ahead && ahead->err && ahead->failed == i) {
-            cli->diag = ahead->cli.diag;
-            err = ahead->err;
-        } else if (!(*out)[i].in.name) {
-            err = load(cli, &list->items[i], fw, options, &(*out)[i]);
+        if (broken && failed == i) {
+            return broken;
         }
+        enum diag_code err =
+            (*out)[i].in.name ? DIAG_OK : load(cli, &list->items[i], fw, options, &(*out)[i]);
         if (err) {
             return err;
         }
