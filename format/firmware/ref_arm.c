@@ -23,9 +23,13 @@ static bool loads_literal(uint32_t insn, uint64_t at, uint64_t literal)
 static uint64_t find_user(const struct view *v, uint64_t literal)
 {
     uint64_t at = literal > ARM_LITERAL_REACH + 8 ? literal - ARM_LITERAL_REACH - 8 : 0;
+    const struct view_span *s = view_span_at(v, literal); // hardly anything is outside of it
     for (; at < literal + ARM_LITERAL_REACH; at += 4) {
         uint32_t insn;
-        if (view_u32(v, at, &insn) && loads_literal(insn, at, literal))
+        bool inside = s && in_range(at - s->run, 4, s->size);
+        if (inside)
+            insn = ld32(s->data + (at - s->run));
+        if ((inside || view_u32(v, at, &insn)) && loads_literal(insn, at, literal))
             return at;
     }
     return 0;

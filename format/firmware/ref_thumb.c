@@ -40,23 +40,23 @@ static bool loads_literal(const struct view *v, uint64_t addr, uint64_t literal,
            loads(a, b, addr, literal, rt);
 }
 
-// The code around a literal, where all of it lies in one span; else NULL. Its address in *from.
-static const uint8_t *around(const struct view *v, uint64_t literal, uint64_t *from)
+// Is there a load at addr, as far as the span of the literal, which hardly anything is outside of,
+// shows it?
+static bool may_load(const struct view_span *s, uint64_t addr)
 {
-    *from = literal - THUMB_T2_REACH;
-    return literal < THUMB_T2_REACH ? NULL : view_at(v, *from, 2 * THUMB_T2_REACH + 2);
+    return !s || !in_range(addr - s->run, 2, s->size) || is_load(ld16(s->data + (addr - s->run)));
 }
 
 // The instruction that loads the literal word, or 0.
 static uint64_t find_load(const struct view *v, uint64_t literal, unsigned *rt)
 {
-    uint64_t start, from = literal > THUMB_T2_REACH ? literal - THUMB_T2_REACH : 0;
-    const uint8_t *p = around(v, literal, &start);
+    uint64_t from = literal > THUMB_T2_REACH ? literal - THUMB_T2_REACH : 0;
+    const struct view_span *s = view_span_at(v, literal);
     for (uint64_t at = literal - 2; at >= from && at < literal; at -= 2)
-        if ((!p || is_load(ld16(p + (at - start)))) && loads_literal(v, at, literal, rt))
+        if (may_load(s, at) && loads_literal(v, at, literal, rt))
             return at;
     for (uint64_t at = literal + 4; at < literal + THUMB_T2_REACH; at += 2)
-        if ((!p || is_load(ld16(p + (at - start)))) && loads_literal(v, at, literal, rt))
+        if (may_load(s, at) && loads_literal(v, at, literal, rt))
             return at;
     return 0;
 }
@@ -70,10 +70,10 @@ static uint64_t find_user(const struct view *v, uint64_t literal)
 static unsigned count_users(const struct view *v, uint64_t literal)
 {
     unsigned n = 0, rt;
-    uint64_t start, from = literal > THUMB_T2_REACH ? literal - THUMB_T2_REACH : 0;
-    const uint8_t *p = around(v, literal, &start);
+    uint64_t from = literal > THUMB_T2_REACH ? literal - THUMB_T2_REACH : 0;
+    const struct view_span *s = view_span_at(v, literal);
     for (uint64_t at = from; at < literal + THUMB_T2_REACH; at += 2)
-        if (!p || is_load(ld16(p + (at - start))))
+        if (may_load(s, at))
             n += loads_literal(v, at, literal, &rt);
     return n;
 }
