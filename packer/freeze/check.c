@@ -59,8 +59,13 @@ static enum diag_code check_native(struct freezer *f, const struct mpy_module *m
                              "firmware does not show to have",
                              m->arch_flags);
     }
-    if (fw->code_runs == FW_NO) {
-        return freeze_refuse(f, DIAG_NO, "it holds machine code, and %s", fw->code_why);
+    // All Xtensa chips are Espressif's: in an ELF their flash windows do not show.
+    bool doubt = fw->isa == IMAGE_ISA_XTENSA && fw->code_runs != FW_YES;
+    if (fw->code_runs == FW_NO || doubt) {
+        return freeze_refuse(f, DIAG_NO, "it holds machine code, and %s",
+                             fw->code_why ? fw->code_why
+                                          : "whether this chip runs code from the flash that "
+                                            "frozen modules go to is not known");
     }
     return DIAG_OK;
 }

@@ -497,6 +497,21 @@ Test(freeze, native_code_must_be_the_firmwares)
     cr_assert_eq(freeze_native(MPY_ARCH_ARMV6M, 3, 0), DIAG_NO);
 }
 
+// An Xtensa image that does not say which chip it is for may be of one that cannot run it.
+Test(freeze, xtensa_code_is_frozen_only_where_the_image_shows_that_it_runs)
+{
+    x.fw.isa = IMAGE_ISA_XTENSA;
+    x.fw.mpy_arch = MPY_ARCH_XTENSAWIN;
+    cr_assert_eq(freeze_native(MPY_ARCH_XTENSAWIN, 3, 0), DIAG_NO);
+    cr_expect(strstr(x.diag.text, "is not known"), "%s", x.diag.text);
+    x.fw.code_runs = FW_YES;
+    cr_assert_eq(freeze_native(MPY_ARCH_XTENSAWIN, 3, 0), DIAG_OK, "%s", x.diag.text);
+    x.fw.code_runs = FW_NO;
+    x.fw.code_why = "there is a reason";
+    cr_assert_eq(freeze_native(MPY_ARCH_XTENSAWIN, 3, 0), DIAG_NO);
+    cr_expect(strstr(x.diag.text, "there is a reason"), "%s", x.diag.text);
+}
+
 // A natmod: a jump, a word of its own, and a GOT of eight words.
 static enum diag_code freeze_natmod_of(const uint8_t *relocs, uint32_t n, uint32_t bss)
 {
