@@ -41,7 +41,8 @@ bool region_add(struct scan *s, uint64_t from, uint64_t to, const char *why, boo
 
 static bool is_hosted(const struct image *img)
 {
-    return img->kind == IMAGE_ELF && (img->pic || img->address_bits == 64);
+    return img->kind == IMAGE_ELF && img->machine != IMAGE_ISA_UNKNOWN &&
+           (img->pic || img->address_bits == 64);
 }
 
 static bool hosted_region(struct scan *s)

@@ -128,6 +128,20 @@ static void list_redirections(const struct planner *p, struct redirection out[5]
     out[4] = (struct redirection){"the frozen texts", &fw->str_content_refs, f->str_content, 1};
 }
 
+// Code of a processor whose instructions nobody here reads has no references that could be found.
+static enum diag_code check_machine(const struct planner *p)
+{
+    if (p->fw->isa != IMAGE_ISA_UNKNOWN) {
+        return DIAG_OK;
+    }
+    enum diag_code err = diag_set(p->diag, DIAG_NO, image_name(p),
+                                  "its machine code (%s) is for a processor that is not supported",
+                                  image_describe(p->fw->image, p->arena));
+    diag_help(p->diag, "modules are frozen into firmware for Arm (32-bit and 64-bit), RISC-V, "
+                       "Xtensa and x86");
+    return err;
+}
+
 // The references are looked at before anything is made: too few means that some code would go on
 // with the old tables, far too many that something else looks like a reference.
 static enum diag_code check_references(struct planner *p)
@@ -572,7 +586,8 @@ static enum diag_code place(struct planner *p)
 
 static enum diag_code plan(struct planner *p)
 {
-    enum diag_code err = freeze_modules(p);
+    enum diag_code err = check_machine(p);
+    err = err ? err : freeze_modules(p);
     err = err ? err : check_references(p);
     err = err ? err : list_modules(p);
     err = err ? err : size_payload(p);

@@ -518,6 +518,19 @@ Test(synth, free_space_ends_at_an_address_that_code_names)
     cr_assert_eq(free_end(&spec), 0x08100000);
 }
 
+Test(synth, code_of_an_unknown_processor_is_refused_as_such)
+{
+    struct synth_spec spec = synth_default();
+    struct splice_plan *plan;
+    struct bench b;
+    cr_assert_eq(scan(&b, &spec), DIAG_OK, "%s", b.diag.text);
+    b.fw->isa = IMAGE_ISA_UNKNOWN;
+    cr_assert_eq(splice_plan(b.fw, NULL, 0, &(struct splice_options){0}, &b.arena, &b.diag, &plan),
+                 DIAG_NO);
+    cr_assert(strstr(b.diag.text, "processor"), "%s", b.diag.text);
+    end(&b);
+}
+
 static void hex_record(struct bytes_out *out, unsigned type, uint32_t addr, const uint8_t *p,
                        unsigned n)
 {
