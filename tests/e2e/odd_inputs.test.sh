@@ -30,9 +30,10 @@ build "0" '' "$work/odd"
 [ "$(runs 'print(__import__("grüße").X, __import__("with blank/module one").X)')" = "2 1" ] ||
     wrong "names with blanks and UTF-8: $(runs 'print(__import__("grüße").X)')"
 mkdir "$work/newline" && echo 'X = 3' >"$work/newline/$(printf 'a\nb').py"
-build "0 1 2 3" '' "$work/newline"
+build 1 'without control characters' "$work/newline"
 mkdir "$work/invalid" && echo 'X = 4' >"$work/invalid/$(printf 'a\xffb').py"
-build "0 1 2 3" '' "$work/invalid"
+build 0 '' "$work/invalid"
+mpy-freeze list "$work/p" | grep -aq "$(printf 'a\xffb.py')" || wrong "a name that is not UTF-8"
 mpy-freeze list --json "$work/p" | python3 -m json.tool >/dev/null || wrong "list --json is not JSON"
 
 # What is not a regular file.
