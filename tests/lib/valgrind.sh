@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Runs test scripts with the programs of a build under valgrind: tests/lib/valgrind.sh BUILD SCRIPT...
-# A script that fails, an error and a leak are failures; the last line counts them.
+# As many at a time as there are processors. A script that fails, an error and a leak are failures; the
+# last line counts them.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-build=$(realpath "$1") failed=0 skipped=0
+build=$(realpath "$1")
 shift
 export BUILD=$build/wrapped PATH=$build/wrapped:$PATH
 logs=$build/valgrind-logs
@@ -14,21 +15,28 @@ for f in "$build"/*; do
 done
 for program in mpy-freeze mpy-cross mpy-verify; do
     rm "$BUILD/$program"
+    # Numbers of processes come again: the time tells their logs apart.
     echo "#!/bin/sh
-exec valgrind --quiet --vgdb=no --leak-check=full --log-file=$logs/%p $build/$program \"\$@\"" >"$BUILD/$program"
+exec valgrind --quiet --vgdb=no --leak-check=full --log-file=$logs/%p-\$(date +%s%N) $build/$program \"\$@\"" >"$BUILD/$program"
     chmod +x "$BUILD/$program"
 done
 
-for t in "$@"; do
-    bash "$t" >"$build/$(basename "$t").log" 2>&1
+one() {
+    local log status said
+    log=$BUILD/$(basename "$1").log
+    bash "$1" >"$log" 2>&1
     status=$?
     case $status in
-    0) echo "ok      $t" ;;
-    77) skipped=$((skipped + 1)); echo "skipped $t: $(tail -1 "$build/$(basename "$t").log")" ;;
-    *) failed=$((failed + 1)); echo "FAILED  $t (exit $status)"; tail -20 "$build/$(basename "$t").log" | sed 's/^/    /' ;;
+    0) said="ok      $1" ;;
+    77) said="skipped $1: $(tail -1 "$log")" ;;
+    *) said="FAILED  $1 (exit $status)"$'\n'"$(tail -20 "$log" | sed 's/^/    /')" ;;
     esac
-done
+    echo "$said"
+}
+export -f one
+printf '%s\0' "$@" | xargs -0 -n 1 -P "$(nproc)" bash -c 'one "$1"' one | tee "$build/valgrind-results"
+count() { grep -c "^$1 " "$build/valgrind-results"; }
 runs=$(find "$logs" -type f | wc -l) wrong=$(find "$logs" -type f -size +0 | wc -l)
 find "$logs" -type f -size +0 -exec head -40 {} +
-echo "valgrind: $runs runs, $wrong of them with errors; $# scripts, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ] && [ "$wrong" -eq 0 ] && [ "$runs" -gt 0 ]
+echo "valgrind: $runs runs, $wrong of them with errors; $# scripts, $(count FAILED) failed, $(count skipped) skipped"
+[ $(($(count ok) + $(count skipped))) -eq $# ] && [ "$wrong" -eq 0 ] && [ "$runs" -gt 0 ]
