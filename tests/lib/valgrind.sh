@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Runs test scripts with the programs of a build under valgrind: tests/lib/valgrind.sh BUILD SCRIPT...
 # As many at a time as there are processors. A script that fails, an error and a leak are failures; the
-# last line counts them.
+# last line counts them. In BUILD a script finds what starts the programs, in PROGRAMS themselves.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=$(realpath "$1")
 shift
-export BUILD=$build/wrapped PATH=$build/wrapped:$PATH
+export PROGRAMS=$build BUILD=$build/wrapped PATH=$build/wrapped:$PATH
 logs=$build/valgrind-logs
 rm -rf "$BUILD" "$logs"
 mkdir -p "$BUILD" "$logs" || exit 1

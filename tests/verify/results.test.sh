@@ -98,8 +98,9 @@ expect 4 mpy-verify nowhere "${trusted[@]}"
 
 # mpy-verify is small because there is nothing else in it.
 if command -v nm >/dev/null; then
-    others=$(nm "$BUILD/mpy-verify" | grep -E ' [tT] (sign_key|sign_blob|splice_|freeze_|compile|manifest_)' || true)
+    programs=${PROGRAMS:-$BUILD}
+    others=$(nm "$programs/mpy-verify" | grep -E ' [tT] (sign_key|sign_blob|splice_|freeze_|compile|manifest_)' || true)
     [ -z "$others" ] || wrong "mpy-verify holds $others"
-    [ "$(nm "$BUILD/mpy-freeze" | grep -cE ' [tT] (sign_key|splice_|compile)')" -gt 2 ] || wrong "nm shows nothing"
+    [ "$(nm "$programs/mpy-freeze" | grep -cE ' [tT] (sign_key|splice_|compile)')" -gt 2 ] || wrong "nm shows nothing"
 fi
 [ $failures -eq 0 ]
