@@ -39,6 +39,11 @@ void arena_init_inside(struct arena *a, struct arena *outer)
     a->outer = outer;
 }
 
+void arena_expect(struct arena *a, size_t size)
+{
+    a->shared = size / 2 > a->shared ? size / 2 : a->shared; // the next chunk is twice that
+}
+
 // Counts what the arena takes (add) or gives back (drop). False: that is more than a limit allows.
 static bool arena_count(struct arena *a, size_t drop, size_t add)
 {

@@ -32,6 +32,9 @@ void arena_init_inside(struct arena *a, struct arena *outer);
 // Waits for the tasks that work in it.
 void arena_free(struct arena *a);
 
+// What will be allocated takes about size bytes: taking them at once costs fewer page faults.
+void arena_expect(struct arena *a, size_t size);
+
 // size bytes aligned for any type, not cleared; NULL (or a jump) when memory or the limit is
 // exhausted. A size of 0 gives a valid pointer.
 void *arena_alloc(struct arena *a, size_t size);

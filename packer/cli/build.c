@@ -5,6 +5,8 @@
 #include "format/number.h"
 #include "packer/sign/sign.h"
 
+enum { BUILD_MEMORY = 2 << 20 }; // what a look at a small firmware takes, and a huge page
+
 void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS])
 {
     const struct cli_option list[] = {
@@ -200,6 +202,7 @@ static enum diag_code take_out(struct cli *cli, struct build *b)
 
 enum diag_code build_open_base(struct cli *cli, struct build *b)
 {
+    arena_expect(&cli->arena, BUILD_MEMORY);
     enum diag_code err = file_read(b->firmware, &cli->arena, &cli->diag, &b->file);
     return err ? err : take_out(cli, b);
 }
