@@ -7,7 +7,7 @@ shift 2
 files=$(sed -n "s/^$target: *//p" tests/fuzz/reach.txt)
 [ -n "$files" ] || { echo "reach.txt has no files for $target" >&2; exit 1; }
 mkdir -p "$build/seeds/$target"
-"$build/target-$target" --seeds "$build/seeds/$target"
+LLVM_PROFILE_FILE=/dev/null "$build/target-$target" --seeds "$build/seeds/$target"
 for corpus; do
     [ ! -d "$corpus/$target" ] || set -- "$@" "$corpus/$target"
     shift
