@@ -75,6 +75,9 @@ struct fw_refs {
     struct fw_ref *refs;
 };
 
+// Bytes of a frozen text that is looked for. It holds no NUL: one ends it.
+enum { FW_TEXT_MAX = 1 << 20 };
+
 enum fw_module_kind { FW_MODULE_STR, FW_MODULE_MPY };
 
 struct fw_module { // one entry of the frozen tables, in table order

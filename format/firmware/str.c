@@ -6,15 +6,14 @@
 
 enum {
     STR_WINDOW = 1 << 18, // bytes on both sides of the names that are searched
-    STR_SIZE_MAX = 1 << 20,
-    STR_SIZES_MAX = 64, // places that look like the table of sizes
+    STR_SIZES_MAX = 64,   // places that look like the table of sizes
 };
 
 // n sizes and a zero at p.
 static bool is_size_table(const uint8_t *p, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
-        if (!ld32(p + 4 * i) || ld32(p + 4 * i) > STR_SIZE_MAX)
+        if (!ld32(p + 4 * i) || ld32(p + 4 * i) > FW_TEXT_MAX)
             return false;
     return !ld32(p + 4 * n);
 }

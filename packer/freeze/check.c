@@ -135,3 +135,20 @@ enum diag_code freeze_check(struct freezer *f, const struct mpy_module *m)
     err = err || !has_machine_code(m->root) ? err : check_native(f, m);
     return err ? err : check_qstr_lengths(f, m);
 }
+
+enum diag_code freeze_check_text(struct freezer *f, const struct freeze_input *in)
+{
+    const uint8_t *nul = in->text_size ? memchr(in->text, 0, in->text_size) : NULL;
+    enum diag_code err = DIAG_OK;
+    if (nul) {
+        err = freeze_refuse(f, DIAG_MALFORMED, "a NUL at offset %zu, which would end the text",
+                            (size_t)(nul - in->text));
+    } else if (in->text_size > FW_TEXT_MAX) {
+        err = freeze_refuse(f, DIAG_NO, "a text of %u bytes, of %u at most", in->text_size,
+                            FW_TEXT_MAX);
+    }
+    if (err) {
+        diag_help(f->diag, "freeze the script as code instead");
+    }
+    return err;
+}

@@ -122,13 +122,14 @@ static enum diag_code collect(struct freezer *f, const struct freeze_input *inpu
 {
     for (unsigned i = 0; i < n; i++) {
         const struct mpy_module *m = inputs[i].mpy;
-        if (inputs[i].kind != FW_MODULE_MPY) {
-            continue;
-        }
+        bool text = inputs[i].kind == FW_MODULE_STR;
         f->input = &inputs[i];
-        enum diag_code err = freeze_check(f, m);
+        enum diag_code err = text ? freeze_check_text(f, &inputs[i]) : freeze_check(f, m);
         if (err) {
             return err;
+        }
+        if (text) {
+            continue;
         }
         for (uint32_t k = 0; k < m->n_qstr; k++) {
             qstrs_add(&f->qstrs, m->qstrs[k].data, m->qstrs[k].len);

@@ -48,6 +48,8 @@ enum diag_code freeze_natmod(struct freezer *f, const struct mpy_code *c, struct
 
 // check.c: whether the firmware can run the module at all.
 enum diag_code freeze_check(struct freezer *f, const struct mpy_module *m);
+// Whether a text would be found in the product.
+enum diag_code freeze_check_text(struct freezer *f, const struct freeze_input *in);
 
 // tables.c: true if the first stock entry is a module that the inputs hide. Its place and the
 // length of its name must stay, so an empty module takes it; name (in the arena) is what it is

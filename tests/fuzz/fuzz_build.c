@@ -58,9 +58,10 @@ static bool choose_base(const uint8_t *head, struct arena *a, struct synth_spec 
 {
     static const enum image_kind kinds[] = {IMAGE_BIN, IMAGE_UF2, IMAGE_DFUSE, IMAGE_IHEX,
                                             IMAGE_ELF};
-    static const struct synth_esp flashes[] = {{5, "v5.2.2", false, SYNTH_MAPPER},
-                                               {9, "v5.2.2", true, SYNTH_MAPPER},
-                                               {0, "v4.4.4", false, SYNTH_MAPPER}};
+    static const struct synth_esp flashes[] = {
+        {.chip = 5, .idf = "v5.2.2", .code = SYNTH_MAPPER, .protect = SYNTH_PROTECT_TOR},
+        {.chip = 9, .idf = "v5.2.2", .psram = true, .code = SYNTH_MAPPER},
+        {.chip = 0, .idf = "v4.4.4", .code = SYNTH_MAPPER}};
     enum { KINDS = sizeof kinds / sizeof *kinds };
     unsigned choice = head[3] >> 2 & 7;
     struct synth s;

@@ -152,8 +152,14 @@ static struct synth_spec seed_spec(unsigned i)
 // Full-flash images, whose second half says where the app's constants are mapped.
 static struct synth_esp seed_esp(unsigned i)
 {
-    static const unsigned chips[] = {0, 5, 9};
-    return (struct synth_esp){chips[i % 3], i & 1 ? "v5.2.2" : "v4.4.4", i & 2, 1u << i % 5};
+    static const int chips[] = {0, 5, 9, 13, 2, SYNTH_ESP8266};
+    return (struct synth_esp){.chip = chips[i % 6],
+                              .idf = i & 1 ? "v5.2.2" : "v4.4.4",
+                              .psram = i & 2,
+                              .code = 1u << i % 5,
+                              .protect = (enum synth_esp_protect)(i / 2 % 6),
+                              .user_start = i & 8 ? 0x90000 : 0,
+                              .no_sum = i & 16};
 }
 
 // A product that holds a module with machine code, or with every kind of constant.
@@ -214,17 +220,17 @@ static void seed_made(unsigned i, bool flash, struct bytes_out *out)
     struct synth s;
     if (flash) { // the app alone
         spec.esp = &esp;
-        spec.isa = esp.chip == 5 ? IMAGE_ISA_RV32 : IMAGE_ISA_XTENSA;
+        spec.isa = esp.chip == 5 || esp.chip == 13 ? IMAGE_ISA_RV32 : IMAGE_ISA_XTENSA;
     }
     synth_make(&spec, &s);
-    size_t from = flash ? APP : 0;
+    size_t from = flash && esp.chip != SYNTH_ESP8266 ? APP : 0;
     bytes_put(out, s.image.data + from, s.image.size - from);
     bytes_out_free(&s.image);
 }
 
 bool fuzz_seed(unsigned i, struct bytes_out *out)
 {
-    enum { RAW = 48, FLASH = 15, PRODUCTS = 32, OLD = 8 };
+    enum { RAW = 48, FLASH = 24, PRODUCTS = 32, OLD = 8 };
     bytes_put_u8(out, i < RAW || i >= RAW + FLASH);
     if (i < RAW + FLASH) {
         seed_made(i, i >= RAW, out);

@@ -175,6 +175,27 @@ Test(freeze_tables, texts_and_their_sizes)
     cr_assert_eq(fix_at(x.out->spans[0].offset), content);
 }
 
+// Whoever reads the product knows a text by its size and the NUL behind it.
+Test(freeze_tables, texts_that_would_not_be_found_are_refused)
+{
+    static const uint8_t text[FW_TEXT_MAX + 1] = "x = 1\n";
+    struct freeze_input in = {
+        .kind = FW_MODULE_STR, .name = "t.py", .file = "t.py", .text = text, .text_size = 7};
+    x.fw.str_sizes = 0x6000;
+    x.fw.str_content = 0x6100;
+    x.fw.str_sizes_refs = (struct fw_refs){1, &x.ref};
+    with_stock(stock, 4, 0);
+    cr_assert_eq(fix_freeze(&x, &in, 1), DIAG_MALFORMED);
+    cr_expect(strstr(x.diag.text, "offset 6"), "%s", x.diag.text);
+    uint8_t *longer = arena_alloc(&x.arena, sizeof text);
+    memset(longer, ' ', sizeof text);
+    in.text = longer;
+    in.text_size = sizeof text;
+    diag_init(&x.diag);
+    cr_assert_eq(fix_freeze(&x, &in, 1), DIAG_NO);
+    cr_expect(strstr(x.diag.text, "1048577"), "%s", x.diag.text);
+}
+
 static void refused_pair(const char *a, const char *b)
 {
     struct freeze_input in[] = {fix_module_of(&x, a, NULL, 0, NULL, 0),
