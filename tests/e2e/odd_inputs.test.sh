@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Odd inputs are right, or refused with words: deep nesting, huge scripts, many modules, links,
 # folders and pipes in place of files, names with blanks, newlines, UTF-8 and invalid UTF-8, Windows
-# line ends. Nothing hangs (each command gets a minute) and nothing crashes (no exit code above 5).
+# line ends. Nothing hangs (each command gets a minute of processor time, and ten of anything) and nothing
+# crashes (no exit code above 5).
 . "$(dirname "$0")/../lib/script.sh"
 needs_stock_firmware
 
@@ -9,7 +10,7 @@ needs_stock_firmware
 try() {
     local codes=$1 pattern=$2 status
     shift 2
-    timeout 60 "$@" >"$work/stdout" 2>"$work/stderr"
+    (ulimit -t 60 && exec timeout 600 "$@") >"$work/stdout" 2>"$work/stderr"
     status=$?
     case " $codes " in
     *" $status "*) ;;
