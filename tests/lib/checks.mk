@@ -43,7 +43,7 @@ analyze:
 # valgrind over the unit tests and over the programs in a set of scripts: compiling, building for raw
 # images and ELF files, reading, signing, verifying, projects, and their errors. Sweeps (every byte,
 # every truncation, every allocation) and what measures time are left to the sanitizers, under which
-# they take seconds and here hours. Some ten minutes on a machine that does nothing else.
+# they take seconds and here hours. A quarter of an hour of processor time, shared by the processors.
 VALGRIND_TESTS   ?= !(cut|memory|mutants|shapes)/!(*flip*|*truncat*|*every_byte*|*every_changed*|*damage*|*limit*|*deep*|*large*|*quick*)
 VALGRIND_SCRIPTS ?= $(patsubst %,tests/%.test.sh, golden/cli \
 	e2e/build e2e/main_job e2e/module_list e2e/modules e2e/native e2e/signatures \

@@ -9,7 +9,7 @@ shift
 export PROGRAMS=$build BUILD=$build/wrapped PATH=$build/wrapped:$PATH
 logs=$build/valgrind-logs
 rm -rf "$BUILD" "$logs"
-mkdir -p "$BUILD" "$logs" || exit 1
+mkdir -p "$BUILD" "$logs" && chmod 1777 "$logs" || exit 1 # some programs run as another user
 for f in "$build"/*; do
     [ -f "$f" ] && ln -s "$f" "$BUILD"
 done
