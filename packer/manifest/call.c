@@ -153,7 +153,7 @@ static bool argument_add(struct frame *f, struct arguments *args, const struct t
         object_append(vm, args->pos, v);
     } else if (t->kind == TREE_KEYWORD) {
         struct object *name = object_str(vm, t->text);
-        if (object_lookup(args->more, name)) {
+        if (object_lookup(vm, args->more, name)) {
             vm_raise(vm, "SyntaxError", "keyword argument repeated: %s", t->text);
             return false;
         }

@@ -69,10 +69,11 @@ static struct object *m_insert(struct vm *vm, struct object *self, const struct 
     return vm->none;
 }
 
-static ptrdiff_t container_index(const struct object *self, const struct object *item)
+static ptrdiff_t container_index(struct vm *vm, const struct object *self,
+                                 const struct object *item)
 {
     for (size_t i = 0; i < self->as.items.n; i++) {
-        if (object_equal(self->as.items.data[i], item)) {
+        if (object_equal(vm, self->as.items.data[i], item)) {
             return (ptrdiff_t)i;
         }
     }
@@ -86,7 +87,7 @@ static struct object *container_remove(struct vm *vm, struct object *self, const
     if (!call_bind(vm, call, method, "value", v)) {
         return NULL;
     }
-    ptrdiff_t at = container_index(self, v[0]);
+    ptrdiff_t at = container_index(vm, self, v[0]);
     if (at < 0 && must) {
         return vm_raise(vm, "ValueError", "%s.remove(x): x not in %s", object_type(self),
                         object_type(self));
@@ -113,7 +114,7 @@ static struct object *m_index(struct vm *vm, struct object *self, const struct c
     if (!call_bind(vm, call, "index", "value", v)) {
         return NULL;
     }
-    ptrdiff_t at = container_index(self, v[0]);
+    ptrdiff_t at = container_index(vm, self, v[0]);
     return at < 0 ? vm_raise(vm, "ValueError", "value is not in %s", object_type(self))
                   : object_int(vm, at);
 }
@@ -126,7 +127,7 @@ static struct object *m_count(struct vm *vm, struct object *self, const struct c
         return NULL;
     }
     for (size_t i = 0; i < self->as.items.n; i++) {
-        n += object_equal(self->as.items.data[i], v[0]);
+        n += object_equal(vm, self->as.items.data[i], v[0]);
     }
     return object_int(vm, n);
 }
@@ -217,7 +218,7 @@ static struct object *m_get(struct vm *vm, struct object *self, const struct cal
     if (!call_bind(vm, call, "get", "key default?", v)) {
         return NULL;
     }
-    struct object *found = object_lookup(self, v[0]);
+    struct object *found = object_lookup(vm, self, v[0]);
     return found ? found : v[1] ? v[1] : vm->none;
 }
 
@@ -227,7 +228,7 @@ static struct object *m_setdefault(struct vm *vm, struct object *self, const str
     if (!call_bind(vm, call, "setdefault", "key default?", v)) {
         return NULL;
     }
-    struct object *found = object_lookup(self, v[0]);
+    struct object *found = object_lookup(vm, self, v[0]);
     if (!found) {
         found = v[1] ? v[1] : vm->none;
         object_put(vm, self, v[0], found);
@@ -241,13 +242,13 @@ static struct object *m_dict_pop(struct vm *vm, struct object *self, const struc
     if (!call_bind(vm, call, "pop", "key default?", v)) {
         return NULL;
     }
-    struct object *found = object_lookup(self, v[0]);
+    struct object *found = object_lookup(vm, self, v[0]);
     if (!found) {
         struct object *key = object_repr(vm, v[0]);
         return v[1] || !key ? v[1] : vm_raise(vm, "KeyError", "%s", key->as.str.data);
     }
     for (size_t i = 0; i < self->as.items.n; i += 2) {
-        if (object_equal(self->as.items.data[i], v[0])) {
+        if (object_equal(vm, self->as.items.data[i], v[0])) {
             container_cut(self, i, 2);
             break;
         }

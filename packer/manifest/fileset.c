@@ -558,7 +558,7 @@ static const char *fileset_unix_ffi(struct vm *vm, const char *name)
 
 static bool option_set(struct vm *vm, const struct object *options, const char *name)
 {
-    struct object *v = object_lookup(options, object_str(vm, name));
+    struct object *v = object_lookup(vm, options, object_str(vm, name));
     return v && object_truth(v);
 }
 
@@ -681,8 +681,8 @@ struct object *options_attribute(struct vm *vm, struct options *options, const c
         return object_native(vm, &defaults, self);
     }
     struct object *key = object_str(vm, name);
-    struct object *v = object_lookup(options->given, key);
-    v = v ? v : object_lookup(options->defaults, key);
+    struct object *v = object_lookup(vm, options->given, key);
+    v = v ? v : object_lookup(vm, options->defaults, key);
     return v ? v : vm->none;
 }
 

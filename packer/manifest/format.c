@@ -245,7 +245,7 @@ static struct object *text_percent_arg(struct vm *vm, struct object *args, size_
                                        const struct object *key)
 {
     if (key) {
-        struct object *v = args->kind == V_DICT ? object_lookup(args, key) : NULL;
+        struct object *v = args->kind == V_DICT ? object_lookup(vm, args, key) : NULL;
         return v ? v : vm_raise(vm, "KeyError", "'%s'", key->as.str.data);
     }
     size_t i = (*next)++;

@@ -63,7 +63,7 @@ struct object *member_index(struct vm *vm, struct object *seq, struct object *ke
         vm_charge(vm, object_count(seq));
     }
     if (seq->kind == V_DICT) {
-        struct object *found = object_lookup(seq, key);
+        struct object *found = object_lookup(vm, seq, key);
         struct object *shown = found ? NULL : object_repr(vm, key);
         return found ? found : shown ? vm_raise(vm, "KeyError", "%s", shown->as.str.data) : NULL;
     }

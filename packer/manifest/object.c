@@ -10,8 +10,9 @@
 
 enum {
     VM_ITEMS_A_STEP = 16,
-    VM_STEPS = 20000000, // a manifest of 10,000 files takes under a million
-    OBJECT_DEPTH = 32    // a list may hold itself
+    OBJECT_TEXT_MAX = 16 << 20, // of a container as text; its parts may be many times the same
+    VM_STEPS = 20000000,        // a manifest of 10,000 files takes under a million
+    OBJECT_DEPTH = 32           // a list may hold itself
 };
 
 void vm_init(struct vm *vm, struct arena *a)
@@ -153,7 +154,7 @@ void object_append(struct vm *vm, struct object *seq, struct object *item)
             return;
         }
         for (size_t i = 0; i < seq->as.items.n; i++) {
-            if (object_equal(seq->as.items.data[i], item)) {
+            if (object_equal(vm, seq->as.items.data[i], item)) {
                 return;
             }
         }
@@ -212,24 +213,31 @@ bool object_truth(const struct object *v)
     }
 }
 
-static bool object_equal_at(const struct object *x, const struct object *y, unsigned depth);
+static bool object_equal_at(struct vm *vm, const struct object *x, const struct object *y,
+                            unsigned depth);
 
-static bool object_items_equal(const struct object *x, const struct object *y, unsigned depth)
+static bool object_items_equal(struct vm *vm, const struct object *x, const struct object *y,
+                               unsigned depth)
 {
     if (x->as.items.n != y->as.items.n) {
         return false;
     }
     for (size_t i = 0; i < x->as.items.n; i++) {
-        if (!object_equal_at(x->as.items.data[i], y->as.items.data[i], depth)) {
+        if (!object_equal_at(vm, x->as.items.data[i], y->as.items.data[i], depth)) {
             return false;
         }
     }
     return true;
 }
 
+static bool object_has_items(const struct object *v)
+{
+    return v->kind == V_TUPLE || v->kind == V_LIST || v->kind == V_SET || v->kind == V_DICT;
+}
+
 // Sets and dicts are equal whatever their order; stride is 1 or 2.
-static bool object_unordered_equal(const struct object *x, const struct object *y, size_t stride,
-                                   unsigned depth)
+static bool object_unordered_equal(struct vm *vm, const struct object *x, const struct object *y,
+                                   size_t stride, unsigned depth)
 {
     if (x->as.items.n != y->as.items.n) {
         return false;
@@ -237,10 +245,10 @@ static bool object_unordered_equal(const struct object *x, const struct object *
     for (size_t i = 0; i < x->as.items.n; i += stride) {
         size_t j = 0;
         while (j < y->as.items.n &&
-               !object_equal_at(x->as.items.data[i], y->as.items.data[j], depth)) {
+               !object_equal_at(vm, x->as.items.data[i], y->as.items.data[j], depth)) {
             j += stride;
         }
-        if (j >= y->as.items.n || !object_equal_at(x->as.items.data[i + stride - 1],
+        if (j >= y->as.items.n || !object_equal_at(vm, x->as.items.data[i + stride - 1],
                                                    y->as.items.data[j + stride - 1], depth)) {
             return false;
         }
@@ -248,7 +256,9 @@ static bool object_unordered_equal(const struct object *x, const struct object *
     return true;
 }
 
-static bool object_equal_at(const struct object *x, const struct object *y, unsigned depth)
+// What holds one object in many places is as large as all of them: going through it is counted.
+static bool object_equal_at(struct vm *vm, const struct object *x, const struct object *y,
+                            unsigned depth)
 {
     double a, b;
     if (x == y || depth > OBJECT_DEPTH) {
@@ -258,9 +268,10 @@ static bool object_equal_at(const struct object *x, const struct object *y, unsi
         return a == b && (x->kind == V_FLOAT || y->kind == V_FLOAT || x->kind != V_INT ||
                           y->kind != V_INT || x->as.number == y->as.number);
     }
-    if (x->kind != y->kind) {
+    if (x->kind != y->kind || vm->steps >= VM_STEPS) {
         return false;
     }
+    vm->steps += object_has_items(x);
     switch (x->kind) {
     case V_NONE:
         return true;
@@ -270,11 +281,11 @@ static bool object_equal_at(const struct object *x, const struct object *y, unsi
                memcmp(x->as.str.data, y->as.str.data, x->as.str.len) == 0;
     case V_TUPLE:
     case V_LIST:
-        return object_items_equal(x, y, depth + 1);
+        return object_items_equal(vm, x, y, depth + 1);
     case V_SET:
-        return object_unordered_equal(x, y, 1, depth + 1);
+        return object_unordered_equal(vm, x, y, 1, depth + 1);
     case V_DICT:
-        return object_unordered_equal(x, y, 2, depth + 1);
+        return object_unordered_equal(vm, x, y, 2, depth + 1);
     case V_MODULE:
     case V_CLASS:
         return strcmp(x->as.name, y->as.name) == 0;
@@ -283,9 +294,9 @@ static bool object_equal_at(const struct object *x, const struct object *y, unsi
     }
 }
 
-bool object_equal(const struct object *x, const struct object *y)
+bool object_equal(struct vm *vm, const struct object *x, const struct object *y)
 {
-    return object_equal_at(x, y, 0);
+    return object_equal_at(vm, x, y, 0);
 }
 
 static int object_order_text(const struct object *x, const struct object *y)
@@ -300,7 +311,7 @@ static bool object_order_items(struct vm *vm, const struct object *x, const stru
 {
     size_t n = x->as.items.n < y->as.items.n ? x->as.items.n : y->as.items.n;
     for (size_t i = 0; i < n; i++) {
-        if (!object_equal(x->as.items.data[i], y->as.items.data[i])) {
+        if (!object_equal(vm, x->as.items.data[i], y->as.items.data[i])) {
             vm->depth++;
             bool ok = object_order(vm, x->as.items.data[i], y->as.items.data[i], order);
             vm->depth--;
@@ -387,10 +398,10 @@ struct object *object_iter(struct vm *vm, struct object *v)
     }
 }
 
-struct object *object_lookup(const struct object *dict, const struct object *key)
+struct object *object_lookup(struct vm *vm, const struct object *dict, const struct object *key)
 {
     for (size_t i = 0; i < dict->as.items.n; i += 2) {
-        if (object_equal(dict->as.items.data[i], key)) {
+        if (object_equal(vm, dict->as.items.data[i], key)) {
             return dict->as.items.data[i + 1];
         }
     }
@@ -403,7 +414,7 @@ void object_put(struct vm *vm, struct object *dict, struct object *key, struct o
         return;
     }
     for (size_t i = 0; i < dict->as.items.n; i += 2) {
-        if (object_equal(dict->as.items.data[i], key)) {
+        if (object_equal(vm, dict->as.items.data[i], key)) {
             dict->as.items.data[i + 1] = item;
             return;
         }
@@ -431,7 +442,7 @@ bool object_contains(struct vm *vm, const struct object *seq, const struct objec
     }
     vm_charge(vm, seq->as.items.n);
     for (size_t i = 0; !*yes && i < seq->as.items.n; i += seq->kind == V_DICT ? 2 : 1) {
-        *yes = object_equal(seq->as.items.data[i], item);
+        *yes = object_equal(vm, seq->as.items.data[i], item);
     }
     return true;
 }
@@ -503,6 +514,10 @@ static void object_write_items(struct bytes_out *out, const struct object *v, un
 
 static void object_write(struct bytes_out *out, const struct object *v, unsigned depth)
 {
+    if (out->failed || out->size > OBJECT_TEXT_MAX) {
+        out->failed = true;
+        return;
+    }
     switch (v->kind) {
     case V_NONE:
         bytes_printf(out, "None");

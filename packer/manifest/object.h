@@ -130,7 +130,7 @@ struct object *object_named(struct vm *vm, enum object_kind kind, const char *na
 
 void object_append(struct vm *vm, struct object *seq, struct object *item);
 bool object_truth(const struct object *v);
-bool object_equal(const struct object *x, const struct object *y);
+bool object_equal(struct vm *vm, const struct object *x, const struct object *y);
 // <0, 0, >0 through *order; false after raising TypeError.
 bool object_order(struct vm *vm, const struct object *x, const struct object *y, int *order);
 bool object_is_str(const struct object *v);
@@ -140,7 +140,7 @@ const char *object_type(const struct object *v); // "str", "list": Python's name
 // A list of what iteration gives, or NULL after raising. Lists and tuples are returned as they are.
 struct object *object_iter(struct vm *vm, struct object *v);
 // The value of a dict's key, or NULL (nothing is raised).
-struct object *object_lookup(const struct object *dict, const struct object *key);
+struct object *object_lookup(struct vm *vm, const struct object *dict, const struct object *key);
 void object_put(struct vm *vm, struct object *dict, struct object *key, struct object *item);
 bool object_contains(struct vm *vm, const struct object *seq, const struct object *item, bool *yes);
 // str(v) and repr(v).

@@ -269,11 +269,11 @@ bool op_compare(struct vm *vm, enum tree_compare op, struct object *x, struct ob
     case CMP_EQ:
     case CMP_NE:
         vm_charge(vm, object_count(x));
-        *yes = object_equal(x, y) == (op == CMP_EQ);
+        *yes = object_equal(vm, x, y) == (op == CMP_EQ);
         return true;
     case CMP_IS:
     case CMP_IS_NOT: // None, True and False are the only ones that mean anything
-        *yes = (x == y || (x->kind == y->kind && object_equal(x, y))) == (op == CMP_IS);
+        *yes = (x == y || (x->kind == y->kind && object_equal(vm, x, y))) == (op == CMP_IS);
         return true;
     case CMP_IN:
     case CMP_NOT_IN:
