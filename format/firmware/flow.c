@@ -68,8 +68,7 @@ uint64_t flow_end(const struct view *v, const struct ref_isa *isa, uint64_t star
     return w.at;
 }
 
-// Does the code from start on reach the instruction that addr lies in?
-static bool reaches(const struct view *v, const struct ref_isa *isa, uint64_t start, uint64_t addr)
+bool flow_reaches(const struct view *v, const struct ref_isa *isa, uint64_t start, uint64_t addr)
 {
     struct walk w = {.v = v, .isa = isa, .start = start, .at = start, .far = start};
     struct flow_step s;
@@ -175,10 +174,10 @@ static bool runs_into(const struct view *v, const struct ref_isa *isa, uint64_t 
 
 static uint64_t choose(const struct view *v, const struct ref_isa *isa, const struct flow_user *u)
 {
-    bool called = u->called && reaches(v, isa, u->called, u->at);
-    if (u->pointed > u->called && reaches(v, isa, u->pointed, u->at) &&
+    bool called = u->called && flow_reaches(v, isa, u->called, u->at);
+    if (u->pointed > u->called && flow_reaches(v, isa, u->pointed, u->at) &&
         !(called && (isa->odd_pointers ? runs_into(v, isa, u->called, u->pointed)
-                                       : reaches(v, isa, u->called, u->pointed))))
+                                       : flow_reaches(v, isa, u->called, u->pointed))))
         return u->pointed;
     return called ? u->called : 0;
 }

@@ -29,6 +29,8 @@ struct flow_user {
 // Finds the functions that n instructions belong to. One pass over all code.
 void flow_functions(const struct view *v, const struct ref_isa *isa, struct flow_user *users,
                     unsigned n);
+// Does the code from start on reach the instruction that addr lies in?
+bool flow_reaches(const struct view *v, const struct ref_isa *isa, uint64_t start, uint64_t addr);
 // The address behind the function that begins at start.
 uint64_t flow_end(const struct view *v, const struct ref_isa *isa, uint64_t start);
 // The targets of the first calls among the instructions from an address on; their number.

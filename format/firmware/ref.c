@@ -299,13 +299,28 @@ static void find_folded(struct scan *s)
               "folded away by link-time optimisation");
 }
 
+// Are both, whose functions are known, in one? What looks like a call of the middle of one hides
+// its start from the references behind it, but not from those before.
+static bool share_function(const struct scan *s, const struct fw_ref *a, const struct fw_ref *b)
+{
+    const struct fw_ref *first = a->function < b->function ? a : b, *other = first == a ? b : a;
+    const struct ref_isa *isa;
+    if (a->function == b->function)
+        return true;
+    for (unsigned k = 0; (isa = ref_isa_of(s, &k));)
+        if (isa->step && flow_reaches(&s->view, isa, first->function, other->user))
+            return true;
+    return false;
+}
+
 // Does the lookup function, which has the reference to the modules, refer to t as well? Where a
 // function is not known, it may.
-static bool in_lookup(const struct firmware *fw, const struct fw_refs *refs)
+static bool in_lookup(const struct scan *s, const struct fw_refs *refs)
 {
-    uint64_t lookup = fw->content_refs.n ? fw->content_refs.refs[0].function : 0;
+    const struct fw_refs *content = &s->fw->content_refs;
     for (unsigned i = 0; i < refs->n; i++)
-        if (!lookup || !refs->refs[i].function || refs->refs[i].function == lookup)
+        if (!content->n || !content->refs[0].function || !refs->refs[i].function ||
+            share_function(s, &content->refs[0], &refs->refs[i]))
             return true;
     return false;
 }
@@ -316,7 +331,7 @@ static void choose_str(struct scan *s, struct ref_sweep *r, const struct str_tab
     for (unsigned i = 0; i < t->n; i++) {
         struct fw_refs sizes = ref_take(r, t->sizes[i]), content = ref_take(r, t->content[i]);
         ref_functions(s, (struct fw_refs *[]){&sizes, &content}, 2);
-        if (!in_lookup(fw, &sizes) || !in_lookup(fw, &content))
+        if (!in_lookup(s, &sizes) || !in_lookup(s, &content))
             continue;
         fw->str_sizes_refs = sizes;
         fw->str_content_refs = content;

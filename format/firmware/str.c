@@ -75,16 +75,27 @@ static void add_contents(const struct window *w, uint64_t table, uint32_t n, str
         }
 }
 
-// Short texts may fit in several places; which are the ones, the references tell.
-static void collect(const struct window *w, uint32_t n, struct str_tables *out)
+// Tries the place at, if it is in the window; false: enough were tried.
+static bool collect_at(const struct window *w, uint64_t at, uint32_t n, unsigned *tried,
+                       struct str_tables *out)
 {
+    if (!in_range(at, 4 * ((uint64_t)n + 1), w->size) || !is_size_table(w->p + at, n) ||
+        !may_be_used(w, at))
+        return true;
+    add_contents(w, at, n, out);
+    return ++*tried < STR_SIZES_MAX && out->n < STR_PAIRS_MAX;
+}
+
+// Short texts may fit in several places; which are the ones, the references tell. Where few texts
+// are frozen, much looks like a table of their sizes: what is near the names is tried first.
+static void collect(const struct window *w, uint64_t names, uint32_t n, struct str_tables *out)
+{
+    uint64_t start = names - (names & 3) - w->addr;
     unsigned tried = 0;
-    for (uint64_t at = -w->addr & 3; in_range(at, 4 * ((uint64_t)n + 1), w->size); at += 4) {
-        if (!is_size_table(w->p + at, n) || !may_be_used(w, at))
-            continue;
-        add_contents(w, at, n, out);
-        if (++tried == STR_SIZES_MAX || out->n == STR_PAIRS_MAX)
-            return;
+    bool more = true;
+    for (uint64_t far = 0; more && far <= w->size; far += 4) {
+        more = collect_at(w, start + far, n, &tried, out);
+        more = more && (!far || far > start || collect_at(w, start - far, n, &tried, out));
     }
 }
 
@@ -93,7 +104,7 @@ void str_collect(const struct scan *s, struct str_tables *out)
     out->n = 0;
     if (s->fw->n_str) {
         struct window w = window_around(s, s->fw->names);
-        collect(&w, s->fw->n_str, out);
+        collect(&w, s->fw->names, s->fw->n_str, out);
     }
 }
 

@@ -111,37 +111,44 @@ static uint64_t check_pools(struct bench *b, const struct bytes_out *product, bo
     return last;
 }
 
+static void make_product(struct bench *b, const struct splice_module *in, struct bytes_out *product)
+{
+    struct splice_plan *plan;
+    struct blob *blob;
+    struct bytes_out encoded;
+    bytes_out_init(&encoded);
+    bytes_out_init(product);
+    enum diag_code err =
+        splice_plan(b->fw, in, 1, &(struct splice_options){0}, &b->arena, &b->diag, &plan);
+    cr_assert_eq(err, DIAG_OK, "%s", b->diag.text);
+    err = blob_write(&plan->blob, &encoded, &b->diag);
+    err = err ? err : blob_read(encoded.data, encoded.size, "blob", &b->arena, &b->diag, &blob);
+    err = err ? err
+              : splice_apply(b->synth.image.data, b->synth.image.size, "synth.bin", IMAGE_BIN, blob,
+                             &b->arena, &b->diag, product);
+    cr_assert_eq(err, DIAG_OK, "%s", b->diag.text);
+    bytes_out_free(&encoded);
+}
+
 // The address of the product's last pool.
 static uint64_t check_splice(struct bench *b, enum loss loss)
 {
     struct mpy_module *mpy;
-    struct splice_plan *plan;
-    struct blob *blob, *taken;
-    struct bytes_out encoded, product, base;
-    bytes_out_init(&encoded);
-    bytes_out_init(&product);
+    struct blob *taken;
+    struct bytes_out product, base;
     bytes_out_init(&base);
     cr_assert_eq(mpy_read(module_mpy, sizeof module_mpy - 1, "new.mpy", &b->arena, &b->diag, &mpy),
                  DIAG_OK, "%s", b->diag.text);
     struct splice_module in = {
         .in = {.kind = FW_MODULE_MPY, .name = "new.py", .file = "new.mpy", .mpy = mpy}};
     lose(b, loss);
-    enum diag_code err =
-        splice_plan(b->fw, &in, 1, &(struct splice_options){0}, &b->arena, &b->diag, &plan);
-    cr_assert_eq(err, DIAG_OK, "%s", b->diag.text);
-    err = blob_write(&plan->blob, &encoded, &b->diag);
-    err = err ? err : blob_read(encoded.data, encoded.size, "blob", &b->arena, &b->diag, &blob);
-    err = err ? err
-              : splice_apply(b->synth.image.data, b->synth.image.size, "synth.bin", IMAGE_BIN, blob,
-                             &b->arena, &b->diag, &product);
-    cr_assert_eq(err, DIAG_OK, "%s", b->diag.text);
+    make_product(b, &in, &product);
     uint64_t last = check_pools(b, &product, loss != LOSS_NONE);
-    err = splice_remove(product.data, product.size, "product.bin", IMAGE_BIN, &b->arena, &b->diag,
-                        &taken, &base);
+    enum diag_code err = splice_remove(product.data, product.size, "product.bin", IMAGE_BIN,
+                                       &b->arena, &b->diag, &taken, &base);
     cr_assert_eq(err, DIAG_OK, "%s", b->diag.text);
     cr_assert_eq(base.size, b->synth.image.size);
     cr_assert_arr_eq(base.data, b->synth.image.data, base.size);
-    bytes_out_free(&encoded);
     bytes_out_free(&product);
     bytes_out_free(&base);
     return last;
@@ -260,6 +267,90 @@ Test(synth, every_kind_of_frozen_tables)
         check_splice(&b, LOSS_NONE);
         end(&b);
     }
+}
+
+// c.jal at a place, to another one up to 2 KB before it.
+static uint16_t c_jal(uint64_t from, uint64_t to)
+{
+    uint32_t d = (uint32_t)(to - from);
+    return (uint16_t)(0x2001 | (d >> 11 & 1) << 12 | (d >> 4 & 1) << 11 | (d >> 8 & 3) << 9 |
+                      (d >> 10 & 1) << 8 | (d >> 6 & 1) << 7 | (d >> 7 & 1) << 6 |
+                      (d >> 1 & 7) << 3 | (d >> 5 & 1) << 2);
+}
+
+static struct firmware *scan_again(struct bench *b, const struct bytes_out *bytes)
+{
+    struct firmware *fw;
+    enum diag_code err = image_read(bytes->data, bytes->size, "again.bin", IMAGE_BIN, &b->arena,
+                                    &b->diag, &b->image);
+    err = err ? err : firmware_scan(b->image, &b->diag, &fw);
+    cr_assert_eq(err, DIAG_OK, "%s", b->diag.text);
+    return fw;
+}
+
+static struct synth_spec with_sources(void)
+{
+    struct synth_spec spec = synth_default();
+    spec.isa = IMAGE_ISA_RV32;
+    spec.sources = true;
+    return spec;
+}
+
+// The scan of a product into which one text is frozen.
+static struct firmware *scan_with_text(struct bench *b, const uint8_t *text, uint32_t size)
+{
+    struct splice_module in = {.in = {.kind = FW_MODULE_STR,
+                                      .name = "new.py",
+                                      .file = "new.py",
+                                      .text = text,
+                                      .text_size = size}};
+    struct bytes_out product;
+    make_product(b, &in, &product);
+    struct firmware *fw = scan_again(b, &product);
+    cr_assert_eq(fw->n_str, 1);
+    cr_assert_neq(fw->str_content, 0);
+    cr_assert_eq(fw->modules[0].size, size);
+    bytes_out_free(&product);
+    return fw;
+}
+
+// A text that looks like a call of the middle of the lookup function.
+static void check_text_with_call(struct bench *b)
+{
+    uint8_t text[] = "aaaaaaaa..aaaaaa"; // instructions of two bytes
+    struct firmware *fw = scan_with_text(b, text, sizeof text - 1);
+    uint64_t to = fw->content_refs.refs[0].addr, from = fw->str_content + 8;
+    cr_assert_gt(to, fw->str_sizes_refs.refs[0].user, "the reference to the sizes is before it");
+    uint16_t call = c_jal(from, to);
+    text[8] = (uint8_t)call;
+    text[9] = (uint8_t)(call >> 8);
+    fw = scan_with_text(b, text, sizeof text - 1);
+    cr_assert_eq(fw->content_refs.refs[0].function, to, "the text is taken for a call");
+}
+
+Test(synth, sources_are_found_where_one_looks_like_a_call)
+{
+    struct synth_spec spec = with_sources();
+    struct bench b;
+    cr_assert_eq(scan(&b, &spec), DIAG_OK, "%s", b.diag.text);
+    check_text_with_call(&b);
+    end(&b);
+}
+
+// The same, and where one text is frozen, much looks like the table of its size.
+Test(synth, sources_are_found_behind_much_that_looks_like_their_sizes)
+{
+    struct synth_spec spec = with_sources();
+    struct bench b;
+    cr_assert_eq(scan(&b, &spec), DIAG_OK, "%s", b.diag.text);
+    bytes_put_align(&b.synth.image, 4, 0);
+    for (unsigned i = 0; i < 70; i++) {
+        bytes_put_u32(&b.synth.image, 5);
+        bytes_put_u32(&b.synth.image, 0);
+    }
+    b.fw = scan_again(&b, &b.synth.image);
+    check_text_with_call(&b);
+    end(&b);
 }
 
 Test(synth, every_layout_option)
