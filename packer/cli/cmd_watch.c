@@ -35,6 +35,7 @@ enum {
     WATCH_QUIET_MS = 50, // editors write a file in several steps
     WATCH_FOLDERS_MAX = 4096,
     WATCH_DEPTH = 32,
+    WATCH_ENTRIES = 50000, // of one folder
 };
 
 struct watch {
@@ -95,7 +96,7 @@ static void state_folder(struct state *s, const char *folder, unsigned depth)
     struct path_entry *entries;
     unsigned n;
     watch_folder(s->watch, folder);
-    if (depth > WATCH_DEPTH || path_list(s->arena, folder, &entries, &n)) {
+    if (depth > WATCH_DEPTH || path_list(s->arena, folder, WATCH_ENTRIES, &entries, &n)) {
         return;
     }
     for (unsigned i = 0; i < n; i++) {

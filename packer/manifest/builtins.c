@@ -220,6 +220,7 @@ static struct object *fn_print(struct vm *vm, struct object *self, const struct 
         if (!text) {
             return NULL;
         }
+        vm_charge(vm, text->as.str.len);
         bytes_put(vm->output, i ? " " : "", i ? 1 : 0);
         bytes_put(vm->output, text->as.str.data, text->as.str.len);
     }

@@ -2,6 +2,8 @@
 
 #include "packer/manifest/frame.h"
 
+enum { PARAMETER_WORK = 16 }; // writing one into a spec, and reading it again
+
 // The parameters of a closure as call_bind takes them: those that may be positional, and *args.
 struct signature {
     const char *spec, *rest, *more, *name;
@@ -22,6 +24,7 @@ static struct signature closure_signature(struct vm *vm, const struct closure *c
             s.more = p->text;
         } else if (!keyword_only) {
             const char *optional = c->defaults[i] ? "?" : "";
+            vm_charge(vm, PARAMETER_WORK + strlen(s.spec));
             s.spec = arena_printf(vm->arena, "%s %s%s", s.spec, p->text, optional);
             s.n++;
         }
@@ -37,6 +40,7 @@ static bool closure_keywords(struct vm *vm, const struct closure *c, struct call
     bool keyword_only = false;
     for (unsigned i = 0; i < c->tree->n; i++) {
         const struct tree *p = c->tree->items[i];
+        vm_charge(vm, 1 + call->n_kw);
         if (p->op || !keyword_only) {
             keyword_only = keyword_only || p->op == '*';
             continue;

@@ -5,11 +5,10 @@
 #include <string.h>
 
 #include "format/file.h"
-#include "packer/manifest/path.h"
 
 enum {
-    FILESET_ENTRIES = 200000, // folder entries looked at; micropython-lib has about 1,500
-    FILESET_WALK_DEPTH = 48   // nested folders; the system's own limit on links in a path is 40
+    PARSE_WORK = 4,   // for a byte of a manifest
+    PACKAGE_WORK = 4, // for comparing the name of a package
 };
 
 // Room for one more: there is some for up to the next power of two.
@@ -39,7 +38,7 @@ static const char *fileset_replace(struct vm *vm, const char *path, const char *
     if (!strstr(path, what)) {
         return path;
     }
-    while ((hit = strstr(path, what))) {
+    while ((hit = strstr(path, what)) && vm_charge(vm, strlen(result))) {
         result = arena_printf(vm->arena, "%s%.*s%s", result, (int)(hit - path), path, with);
         path = hit + strlen(what);
     }
@@ -113,6 +112,7 @@ static bool fileset_add(struct vm *vm, const char *path, const char *name, const
     struct fileset *s = vm->files;
     struct manifest_file f = {
         .name = name, .path = path, .opt = rule->opt, .metadata = s->level->metadata};
+    vm_look(vm, path, 1);
     if (!path_exists(path)) {
         vm_raise(vm, "ManifestFileError", "Cannot stat %s%s", path, fileset_unknown_var(vm, path));
         return false;
@@ -125,12 +125,19 @@ static bool fileset_add(struct vm *vm, const char *path, const char *name, const
     return true;
 }
 
-static bool fileset_count(struct vm *vm)
+int fileset_list(struct vm *vm, const char *dir, struct path_entry **entries, unsigned *n)
 {
-    if (++vm->files->walked <= FILESET_ENTRIES) {
-        return true;
+    int error = path_list(vm->arena, dir, vm_looks_left(vm) + 1, entries, n);
+    vm_look(vm, dir, 1 + *n);
+    return error;
+}
+
+bool fileset_may_enter(struct vm *vm, unsigned depth, const char *dir)
+{
+    if (depth <= FILESET_DEPTH) {
+        return vm_step(vm);
     }
-    vm_unsupported(vm, "more than %d files and folders to search", FILESET_ENTRIES);
+    vm_unsupported(vm, "searching more than %d folders deep: %s", FILESET_DEPTH, *dir ? dir : ".");
     return false;
 }
 
@@ -141,14 +148,12 @@ static bool fileset_walk(struct vm *vm, const char *base, const char *dir, const
 {
     struct path_entry *entries;
     unsigned n;
-    if (depth > FILESET_WALK_DEPTH) {
-        return true;
+    const char *folder = path_join(vm->arena, base, dir);
+    if (!fileset_may_enter(vm, depth, folder)) {
+        return false;
     }
-    path_list(vm->arena, path_join(vm->arena, base, dir), &entries, &n);
-    for (unsigned i = 0; i < n; i++) {
-        if (!fileset_count(vm)) {
-            return false;
-        }
+    fileset_list(vm, folder, &entries, &n);
+    for (unsigned i = 0; i < n && vm_step(vm); i++) {
         bool take =
             !entries[i].is_dir && ((rule->py && path_has_extension(entries[i].name, ".py")) ||
                                    (rule->mpy && path_has_extension(entries[i].name, ".mpy")));
@@ -158,13 +163,13 @@ static bool fileset_walk(struct vm *vm, const char *base, const char *dir, const
             return false;
         }
     }
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n && !vm->raised; i++) {
         if (entries[i].is_dir &&
             !fileset_walk(vm, base, path_join(vm->arena, dir, entries[i].name), rule, depth + 1)) {
             return false;
         }
     }
-    return true;
+    return !vm->raised;
 }
 
 // The files of a call: the named ones (an iterable of strings), or all below base/package.
@@ -173,6 +178,7 @@ static struct object *fileset_search(struct vm *vm, const char *base, const char
 {
     base = fileset_resolve(vm, base);
     if (!names || names->kind == V_NONE) {
+        vm_look(vm, base, 1);
         if (!path_is_dir(base)) {
             fileset_no_file(vm, path_exists(base) ? ENOTDIR : ENOENT, base);
             struct vm_error *e = vm->raised;
@@ -354,6 +360,7 @@ static bool fileset_run(struct vm *vm, const char *path, struct object *options)
         vm_raise(vm, "OSError", "%s", d.text);
         return false;
     }
+    vm_charge(vm, (uint64_t)PARSE_WORK * text.size);
     struct options *o = ARENA_NEW(vm->arena, struct options);
     o->given = options ? options : object_seq(vm, V_DICT);
     o->defaults = object_seq(vm, V_DICT);
@@ -371,6 +378,8 @@ bool fileset_include(struct vm *vm, const char *path, struct object *options)
 {
     struct fileset *s = vm->files;
     path = fileset_resolve(vm, path);
+    vm_look(vm, path, 1);
+    vm_charge(vm, s->n_visited);
     if (path_is_dir(path)) {
         path = path_join(vm->arena, path, "manifest.py");
     }
@@ -430,26 +439,23 @@ static bool library_scan(struct vm *vm, struct library_dir *lib, const char *dir
 {
     struct path_entry *entries;
     unsigned n;
-    if (depth > FILESET_WALK_DEPTH) {
-        return true;
+    if (!fileset_may_enter(vm, depth, dir)) {
+        return false;
     }
-    path_list(vm->arena, dir, &entries, &n);
-    for (unsigned i = 0; i < n; i++) {
-        if (!fileset_count(vm)) {
-            return false;
-        }
+    fileset_list(vm, dir, &entries, &n);
+    for (unsigned i = 0; i < n && vm_step(vm); i++) {
         if (!entries[i].is_dir && strcmp(entries[i].name, "manifest.py") == 0) {
             lib->packages = fileset_push(vm, lib->packages, &lib->n, sizeof *lib->packages);
             lib->packages[lib->n - 1] = dir;
         }
     }
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n && !vm->raised; i++) {
         if (entries[i].is_dir && !entries[i].is_link &&
             !library_scan(vm, lib, path_join(vm->arena, dir, entries[i].name), depth + 1)) {
             return false;
         }
     }
-    return true;
+    return !vm->raised;
 }
 
 // The package's folder in a library, NULL if it is not there or after raising.
@@ -459,7 +465,7 @@ static const char *library_find(struct vm *vm, struct library_dir *lib, const ch
         return NULL;
     }
     lib->scanned = true;
-    for (unsigned i = 0; i < lib->n; i++) {
+    for (unsigned i = 0; i < lib->n && vm_charge(vm, PACKAGE_WORK); i++) {
         if (strcmp(path_basename(lib->packages[i]), name) == 0) {
             return lib->packages[i];
         }
@@ -483,6 +489,7 @@ static void library_add(struct vm *vm, const char *name, const char *path, bool 
     struct library_dir *dir = ARENA_NEW(vm->arena, struct library_dir);
     dir->path = fileset_resolve(vm, path);
     struct library *lib = library_named(s, name);
+    vm_charge(vm, s->n_libraries + s->n_dirs);
     if (!lib) {
         s->libraries = fileset_push(vm, s->libraries, &s->n_libraries, sizeof *s->libraries);
         lib = &s->libraries[s->n_libraries - 1];
@@ -601,6 +608,7 @@ static struct object *fn_c_module(struct vm *vm, struct object *self, const stru
         return NULL;
     }
     path = fileset_resolve(vm, path);
+    vm_look(vm, path, 1);
     const char *var = strstr(path, "$("), *end = var ? strchr(var, ')') : NULL;
     if (end && end > var + 2) {
         return vm_raise(vm, "ManifestFileError", "Unresolved variable in c_module() path: %.*s",

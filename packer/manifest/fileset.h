@@ -4,6 +4,11 @@
 #define PACKER_MANIFEST_FILESET_H
 
 #include "packer/manifest/object.h"
+#include "packer/manifest/path.h"
+
+enum {
+    FILESET_DEPTH = 100 // nested folders; the system follows 40 links that lead back up, no more
+};
 
 struct options { // the `options` of a manifest: include()'s keywords over its own defaults
     struct object *given, *defaults; // dicts
@@ -44,13 +49,16 @@ struct fileset {
     struct metadata_level *level;
     struct fileset_include *failed; // the chain of includes of the first error
     struct fileset_include *including;
-    unsigned walked; // folder entries seen
 };
 
 // Makes the state with the path variables and, when MPY_LIB_DIR is among them, its libraries.
 void fileset_init(struct vm *vm, const struct manifest_options *options);
 // Runs a top-level manifest; false after raising.
 bool fileset_include(struct vm *vm, const char *path, struct object *options);
+// The entries of a folder, counted: see path_list and vm_look.
+int fileset_list(struct vm *vm, const char *dir, struct path_entry **entries, unsigned *n);
+// Whether a search may go on in dir, depth folders below where it began; false after raising.
+bool fileset_may_enter(struct vm *vm, unsigned depth, const char *dir);
 // Replaces $(NAME) and makes the path absolute.
 const char *fileset_resolve(struct vm *vm, const char *path);
 

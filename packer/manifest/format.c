@@ -5,6 +5,8 @@
 
 #include "packer/manifest/str.h"
 
+enum { FORMAT_WORK = 32 }; // writing one number
+
 // format specifications: [[fill]align][sign][#][0][width][.precision][type]
 struct text_spec {
     char fill, align, sign, type;
@@ -100,6 +102,7 @@ struct object *str_format(struct vm *vm, struct object *v, const char *spec_text
 {
     struct text_spec spec;
     int64_t number;
+    vm_charge(vm, FORMAT_WORK);
     bool numeric = object_is_int(v, &number) || v->kind == V_FLOAT;
     if (!text_spec_parse(spec_text, n, &spec)) {
         return vm_raise(vm, "ValueError", "Invalid format specifier '%.*s'", (int)n, spec_text);
@@ -145,7 +148,7 @@ static struct object *text_field_base(struct vm *vm, struct text_field *f, const
                    : vm_raise(vm, "IndexError",
                               "Replacement index %zu out of range for positional args tuple", i);
     }
-    for (size_t i = 0; i < f->call->n_kw; i++) {
+    for (size_t i = 0; i < f->call->n_kw && vm_charge(vm, 1); i++) {
         if (strlen(f->call->kw_names[i]) == n && memcmp(f->call->kw_names[i], name, n) == 0) {
             return f->call->kw_values[i];
         }

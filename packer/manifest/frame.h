@@ -36,7 +36,8 @@ enum flow { FLOW_NEXT, FLOW_BREAK, FLOW_CONTINUE, FLOW_RETURN, FLOW_RAISED };
 
 // Names: variables.c
 struct scope *variable_scope(struct vm *vm, struct scope *outer);
-struct variable *variable_find(struct scope *scope, const char *name); // NULL = not in this scope
+struct variable *variable_find(struct vm *vm, struct scope *scope,
+                               const char *name); // NULL = not in this scope
 void variable_set(struct vm *vm, struct scope *scope, const char *name, struct object *value);
 struct object *variable_get(struct vm *vm, struct scope *scope, const char *name);
 bool name_is_listed(const char *const *list, const char *name); // list ends with NULL
@@ -45,7 +46,6 @@ bool name_is_listed(const char *const *list, const char *name); // list ends wit
 struct object *op_binary(struct vm *vm, char op, struct object *x, struct object *y);
 struct object *op_unary(struct vm *vm, char op, struct object *x);
 bool op_compare(struct vm *vm, enum tree_compare op, struct object *x, struct object *y, bool *yes);
-size_t object_count(const struct object *o); // of bytes or items: what going through it costs
 bool object_is_sequence(const struct object *o);
 
 // Subscripts: member.c

@@ -9,7 +9,7 @@
 #include "packer/manifest/path.h"
 
 enum {
-    MANIFEST_MEMORY = 256 << 20, // most memory that a manifest may take while it runs
+    MANIFEST_MEMORY = 128 << 20, // most memory that a manifest may take while it runs
     MANIFEST_PATH = 4096,
 };
 
@@ -192,6 +192,9 @@ enum diag_code manifest_tagged(const struct manifest_file *f, const void *source
         a->on_fail = work.on_fail = &failed;
         vm_init(&vm, &work);
         const struct object *repr = object_repr(&vm, object_str(&vm, version));
+        if (!repr) {
+            longjmp(failed, 1);
+        }
         char *text = arena_alloc(a, size + repr->as.str.len + 32);
         memcpy(text, source, size);
         int more = sprintf(text + size, "\n\n__version__ = %s\n", repr->as.str.data);

@@ -2,6 +2,8 @@
 
 #include "packer/manifest/frame.h"
 
+enum { ATTRIBUTE_WORK = 24 }; // going through the methods of a type
+
 // Subscripts
 
 // Clips a slice bound as Python does.
@@ -59,7 +61,7 @@ struct object *member_slice(struct frame *f, struct object *seq, const struct tr
 struct object *member_index(struct vm *vm, struct object *seq, struct object *key)
 {
     int64_t i;
-    if (seq->kind == V_DICT || object_is_sequence(seq)) {
+    if (object_is_sequence(seq)) {
         vm_charge(vm, object_count(seq));
     }
     if (seq->kind == V_DICT) {
@@ -166,6 +168,7 @@ static const char *const missing_methods[] = {
 
 struct object *eval_attribute(struct vm *vm, struct object *o, const char *name)
 {
+    vm_charge(vm, ATTRIBUTE_WORK);
     if (o->kind == V_OPTIONS) {
         return options_attribute(vm, o->as.options, name);
     }

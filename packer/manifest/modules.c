@@ -5,20 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "packer/manifest/object.h"
-#include "packer/manifest/path.h"
+#include "packer/manifest/fileset.h"
 
 extern char **environ;
 
 enum {
-    GLOB_DEPTH = 48, // folders below one pattern
-    GLOB_RESULTS = 100000,
+    MEMBER_WORK = 16, // going through the members of a module
 };
 
-// A path as the system must see it.
+// A path as the system must see it, to look at once.
 static const char *module_real(struct vm *vm, const char *path)
 {
-    return path_join(vm->arena, vm->cwd, *path ? path : ".");
+    path = path_join(vm->arena, vm->cwd, *path ? path : ".");
+    vm_look(vm, path, 1);
+    return path;
 }
 
 static const char *module_arg(struct vm *vm, const struct call *call, const char *name)
@@ -35,7 +35,7 @@ static struct object *fn_join(struct vm *vm, struct object *self, const struct c
         return NULL;
     }
     const char *path = call_text(vm, v[0], "join");
-    for (size_t i = 0; path && i < v[1]->as.items.n; i++) {
+    for (size_t i = 0; path && i < v[1]->as.items.n && vm_charge(vm, strlen(path)); i++) {
         const char *more = call_text(vm, v[1]->as.items.data[i], "join");
         path = more ? path_join(vm->arena, path, more) : NULL;
     }
@@ -98,7 +98,11 @@ static struct object *fn_realpath(struct vm *vm, struct object *self, const stru
     if (!path) {
         return NULL;
     }
-    char *real = realpath(module_real(vm, path), NULL);
+    const char *full = module_real(vm, path);
+    for (const char *slash = full; (slash = strchr(slash, '/')); slash++) {
+        vm_look(vm, full, 1); // every part may be a link
+    }
+    char *real = realpath(full, NULL);
     struct object *v;
     if (real) {
         char copy[4096];
@@ -195,6 +199,7 @@ static struct object *module_environ(struct vm *vm)
     struct object *dict = object_seq(vm, V_DICT);
     for (char **e = environ; e && *e; e++) {
         const char *equals = strchr(*e, '=');
+        vm_charge(vm, strlen(*e));
         if (equals) {
             object_put(vm, dict, object_strn(vm, *e, (size_t)(equals - *e)),
                        object_str(vm, equals + 1));
@@ -222,7 +227,7 @@ static struct object *fn_listdir(struct vm *vm, struct object *self, const struc
     if (!path) {
         return NULL;
     }
-    int error = path_list(vm->arena, module_real(vm, path), &entries, &n);
+    int error = fileset_list(vm, module_real(vm, path), &entries, &n);
     if (error) {
         return module_os_error(vm, error, path);
     }
@@ -238,7 +243,10 @@ static bool walk_into(struct vm *vm, struct object *result, const char *dir, boo
 {
     struct path_entry *entries;
     unsigned n;
-    if (depth > GLOB_DEPTH || path_list(vm->arena, module_real(vm, dir), &entries, &n)) {
+    if (!fileset_may_enter(vm, depth, dir)) {
+        return false;
+    }
+    if (fileset_list(vm, module_real(vm, dir), &entries, &n)) {
         return true;
     }
     struct object *row = object_seq(vm, V_TUPLE), *dirs = object_seq(vm, V_LIST),
@@ -250,10 +258,6 @@ static bool walk_into(struct vm *vm, struct object *result, const char *dir, boo
     object_append(vm, row, dirs);
     object_append(vm, row, files);
     object_append(vm, result, row);
-    if (result->as.items.n > GLOB_RESULTS) {
-        vm_unsupported(vm, "a search of more than %d folders", GLOB_RESULTS);
-        return false;
-    }
     for (unsigned i = 0; i < n; i++) {
         if (entries[i].is_dir && (follow || !entries[i].is_link) &&
             !walk_into(vm, result, path_join(vm->arena, dir, entries[i].name), follow, depth + 1)) {
@@ -291,10 +295,6 @@ static bool glob_into(struct glob *g, const char *dir, const char *pattern, unsi
 static bool glob_emit(struct glob *g, const char *path)
 {
     struct vm *vm = g->vm;
-    if (g->found->as.items.n >= GLOB_RESULTS) {
-        vm_unsupported(vm, "a pattern that matches more than %d files", GLOB_RESULTS);
-        return false;
-    }
     object_append(vm, g->found, g->paths ? object_path(vm, path) : object_str(vm, path));
     return vm_step(vm);
 }
@@ -305,21 +305,27 @@ static bool glob_any_depth(struct glob *g, const char *dir, const char *rest, un
     struct path_entry *entries;
     unsigned n;
     struct vm *vm = g->vm;
-    if (*rest ? !glob_into(g, dir, rest, depth) : *dir && !glob_emit(g, dir)) {
+    if (*rest ? !glob_into(g, dir, rest, depth + 1) : *dir && !glob_emit(g, dir)) {
         return false;
     }
-    if (depth > GLOB_DEPTH || path_list(vm->arena, module_real(vm, dir), &entries, &n)) {
+    if (fileset_list(vm, module_real(vm, dir), &entries, &n)) {
         return true;
     }
     for (unsigned i = 0; i < n; i++) {
         bool enter = entries[i].is_dir && (g->paths || entries[i].name[0] != '.') &&
                      (!g->paths || !entries[i].is_link);
-        if (enter &&
+        if (enter && fileset_may_enter(vm, depth + 1, dir) &&
             !glob_any_depth(g, path_join(vm->arena, dir, entries[i].name), rest, depth + 1)) {
             return false;
         }
     }
     return true;
+}
+
+// A pattern of many stars is tried at every byte of a name.
+static uint64_t glob_work(const char *part, const char *name)
+{
+    return 1 + (uint64_t)strlen(part) * strlen(name) / 4;
 }
 
 static bool glob_step(struct glob *g, const char *path, const char *rest, unsigned depth)
@@ -336,8 +342,8 @@ static bool glob_into(struct glob *g, const char *dir, const char *pattern, unsi
     rest += strspn(rest, "/");
     struct path_entry *entries;
     unsigned n;
-    if (depth > GLOB_DEPTH) {
-        return true;
+    if (!fileset_may_enter(vm, depth, dir)) {
+        return false;
     }
     if (g->recursive && strcmp(part, "**") == 0) {
         return glob_any_depth(g, dir, rest, depth);
@@ -346,10 +352,10 @@ static bool glob_into(struct glob *g, const char *dir, const char *pattern, unsi
         const char *path = path_join(vm->arena, dir, part);
         return path_exists(module_real(vm, path)) ? glob_step(g, path, rest, depth) : true;
     }
-    if (path_list(vm->arena, module_real(vm, dir), &entries, &n)) {
+    if (fileset_list(vm, module_real(vm, dir), &entries, &n)) {
         return true;
     }
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n && vm_charge(vm, glob_work(part, entries[i].name)); i++) {
         if (path_match(part, entries[i].name, g->paths) && (!*rest || entries[i].is_dir) &&
             !glob_step(g, path_join(vm->arena, dir, entries[i].name), rest, depth)) {
             return false;
@@ -385,7 +391,7 @@ static const char *path_text(struct vm *vm, const char *text)
     const char *norm = "";
     // Path("a/./b//c") is a/b/c, but ".." stays.
     bool absolute = text[0] == '/';
-    for (const char *p = text; *p;) {
+    for (const char *p = text; *p && vm_charge(vm, strlen(norm));) {
         size_t len = strcspn(p, "/");
         if (len && !(len == 1 && p[0] == '.')) {
             norm = path_join(vm->arena, norm, arena_strndup(vm->arena, p, len));
@@ -404,7 +410,7 @@ static struct object *fn_path(struct vm *vm, struct object *self, const struct c
         return NULL;
     }
     const char *path = "";
-    for (size_t i = 0; path && i < v[0]->as.items.n; i++) {
+    for (size_t i = 0; path && i < v[0]->as.items.n && vm_charge(vm, strlen(path)); i++) {
         const char *more = call_text(vm, v[0]->as.items.data[i], "Path");
         path = more ? path_join(vm->arena, path, more) : NULL;
     }
@@ -486,7 +492,7 @@ static struct object *m_path_iterdir(struct vm *vm, struct object *self, const s
     if (!call_bind(vm, call, "iterdir", "", NULL)) {
         return NULL;
     }
-    int error = path_list(vm->arena, module_real(vm, self->as.str.data), &entries, &n);
+    int error = fileset_list(vm, module_real(vm, self->as.str.data), &entries, &n);
     if (error) {
         return module_os_error(vm, error, self->as.str.data);
     }
@@ -538,6 +544,7 @@ struct object *path_member(struct vm *vm, struct object *path, const char *name)
         {"iterdir", m_path_iterdir},   {"relative_to", m_path_relative_to},
         {"joinpath", m_path_joinpath},
     };
+    vm_charge(vm, MEMBER_WORK + path->as.str.len);
     const char *text = path->as.str.data, *base = path_basename(text), *ext = path_extension(text);
     if (strcmp(name, "name") == 0) {
         return object_str(vm, strcmp(text, ".") == 0 ? "" : base);
@@ -588,6 +595,7 @@ static const struct {
 
 struct object *builtin_module(struct vm *vm, const char *name)
 {
+    vm_charge(vm, MEMBER_WORK);
     for (size_t i = 0; i < sizeof modules / sizeof *modules; i++) {
         if (strcmp(modules[i].name, name) == 0) {
             return object_named(vm, V_MODULE, modules[i].name);
@@ -645,6 +653,7 @@ static struct object *module_constant(struct vm *vm, const char *module, const c
 
 struct object *module_member(struct vm *vm, const struct object *module, const char *name)
 {
+    vm_charge(vm, MEMBER_WORK);
     struct object *constant = module_constant(vm, module->as.name, name);
     if (constant) {
         return constant;

@@ -9,10 +9,21 @@
 #include <string.h>
 
 enum {
-    VM_ITEMS_A_STEP = 16,
-    OBJECT_TEXT_MAX = 16 << 20, // of a container as text; its parts may be many times the same
-    VM_STEPS = 20000000,        // a manifest of 10,000 files takes under a million
-    OBJECT_DEPTH = 32           // a list may hold itself
+    OBJECT_TEXT_MAX = 1 << 20, // of a container as text; its parts may be many times the same
+    OBJECT_DEPTH = 32,         // a list may hold itself
+
+    // Work is counted in items and bytes, which take up to 12 ns each. All of it takes less than
+    // half a second: no manifest of a few bytes takes a second. The manifests of upstream's boards
+    // take up to 17,000 steps and look at up to 930 files, 10,000 calls of freeze() take 600,000.
+    VM_STEPS = 4000000,
+    VM_STEP_WORK = 8,      // an expression or a statement
+    VM_OBJECT_WORK = 4,    // memory for one
+    VM_RAISE_WORK = 32,    // making an exception
+    VM_LOOK_WORK = 32,     // asking the system for a file
+    VM_PATH_WORK = 4,      // the system following one byte of a path
+    REPR_WORK = 8,         // showing a byte, which may be an escape
+    REPR_FLOAT_WORK = 600, // trying how many digits a number needs
+    VM_FILES = 50000       // looked at on the disk; micropython-lib has about 1,500
 };
 
 void vm_init(struct vm *vm, struct arena *a)
@@ -29,6 +40,7 @@ void vm_init(struct vm *vm, struct arena *a)
 static struct object *vm_record(struct vm *vm, const char *name, const char *text, bool fatal)
 {
     struct vm_error *e = ARENA_NEW(vm->arena, struct vm_error);
+    vm_charge(vm, VM_RAISE_WORK);
     *e = (struct vm_error){name, text, vm->file, vm->line, vm->column, fatal};
     vm->raised = e;
     return NULL;
@@ -36,6 +48,9 @@ static struct object *vm_record(struct vm *vm, const char *name, const char *tex
 
 struct object *vm_raise(struct vm *vm, const char *name, const char *fmt, ...)
 {
+    if (!vm_charge(vm, 0) && !vm_step(vm)) {
+        return NULL; // what was not found was not searched for to the end
+    }
     char text[DIAG_TEXT_MAX];
     va_list args;
     va_start(args, fmt);
@@ -56,22 +71,42 @@ struct object *vm_unsupported(struct vm *vm, const char *fmt, ...)
 
 bool vm_step(struct vm *vm)
 {
-    if (vm->steps++ < VM_STEPS) {
+    if (vm->looked > VM_FILES) {
+        vm_unsupported(vm, "looking at more than %d files and folders, now at %s", VM_FILES,
+                       vm->looking);
+        return false;
+    }
+    if (vm_charge(vm, VM_STEP_WORK)) {
         return true;
     }
-    vm_unsupported(vm, "the manifest does not come to an end (over %d steps)", VM_STEPS);
+    vm_unsupported(vm, "the manifest does not come to an end within %d steps", VM_STEPS);
     return false;
 }
 
-bool vm_charge(struct vm *vm, size_t n)
+bool vm_charge(struct vm *vm, uint64_t n)
 {
-    vm->steps += n / VM_ITEMS_A_STEP;
-    return vm->steps < VM_STEPS;
+    const uint64_t most = (uint64_t)VM_STEPS * VM_STEP_WORK;
+    vm->work += n < most ? n : most;
+    return vm->work < most;
+}
+
+bool vm_look(struct vm *vm, const char *path, unsigned n)
+{
+    vm->looked += n;
+    vm->looking = path;
+    return vm_charge(vm, VM_LOOK_WORK + (uint64_t)VM_PATH_WORK * strlen(path)) &&
+           vm->looked <= VM_FILES;
+}
+
+unsigned vm_looks_left(const struct vm *vm)
+{
+    return vm->looked < VM_FILES ? VM_FILES - vm->looked : 0;
 }
 
 static struct object *object_new(struct vm *vm, enum object_kind kind)
 {
     struct object *v = ARENA_NEW(vm->arena, struct object);
+    vm_charge(vm, VM_OBJECT_WORK);
     v->kind = kind;
     return v;
 }
@@ -98,6 +133,7 @@ struct object *object_float(struct vm *vm, double real)
 struct object *object_strn(struct vm *vm, const char *text, size_t n)
 {
     struct object *v = object_new(vm, V_STR);
+    vm_charge(vm, n / VM_COMPARED);
     v->as.str.data = arena_strndup(vm->arena, text, n);
     v->as.str.len = n;
     return v;
@@ -150,9 +186,6 @@ static void object_push(struct vm *vm, struct object *seq, struct object *item)
 void object_append(struct vm *vm, struct object *seq, struct object *item)
 {
     if (seq->kind == V_SET) {
-        if (!vm_charge(vm, seq->as.items.n)) {
-            return;
-        }
         for (size_t i = 0; i < seq->as.items.n; i++) {
             if (object_equal(vm, seq->as.items.data[i], item)) {
                 return;
@@ -213,6 +246,28 @@ bool object_truth(const struct object *v)
     }
 }
 
+size_t object_count(const struct object *o)
+{
+    switch (o->kind) {
+    case V_STR:
+    case V_PATH:
+        return o->as.str.len;
+    case V_TUPLE:
+    case V_LIST:
+    case V_SET:
+    case V_DICT:
+        return o->as.items.n;
+    default:
+        return 0;
+    }
+}
+
+bool vm_same(struct vm *vm, const char *x, const char *y, size_t n)
+{
+    vm_charge(vm, n / VM_COMPARED);
+    return memcmp(x, y, n) == 0;
+}
+
 static bool object_equal_at(struct vm *vm, const struct object *x, const struct object *y,
                             unsigned depth);
 
@@ -228,11 +283,6 @@ static bool object_items_equal(struct vm *vm, const struct object *x, const stru
         }
     }
     return true;
-}
-
-static bool object_has_items(const struct object *v)
-{
-    return v->kind == V_TUPLE || v->kind == V_LIST || v->kind == V_SET || v->kind == V_DICT;
 }
 
 // Sets and dicts are equal whatever their order; stride is 1 or 2.
@@ -261,24 +311,23 @@ static bool object_equal_at(struct vm *vm, const struct object *x, const struct 
                             unsigned depth)
 {
     double a, b;
-    if (x == y || depth > OBJECT_DEPTH) {
+    if (!vm_charge(vm, 1) || x == y || depth > OBJECT_DEPTH) {
         return x == y;
     }
     if (object_is_real(x, &a) && object_is_real(y, &b)) {
         return a == b && (x->kind == V_FLOAT || y->kind == V_FLOAT || x->kind != V_INT ||
                           y->kind != V_INT || x->as.number == y->as.number);
     }
-    if (x->kind != y->kind || vm->steps >= VM_STEPS) {
+    if (x->kind != y->kind) {
         return false;
     }
-    vm->steps += object_has_items(x);
     switch (x->kind) {
     case V_NONE:
         return true;
     case V_STR:
     case V_PATH:
         return x->as.str.len == y->as.str.len &&
-               memcmp(x->as.str.data, y->as.str.data, x->as.str.len) == 0;
+               vm_same(vm, x->as.str.data, y->as.str.data, x->as.str.len);
     case V_TUPLE:
     case V_LIST:
         return object_items_equal(vm, x, y, depth + 1);
@@ -299,9 +348,10 @@ bool object_equal(struct vm *vm, const struct object *x, const struct object *y)
     return object_equal_at(vm, x, y, 0);
 }
 
-static int object_order_text(const struct object *x, const struct object *y)
+static int object_order_text(struct vm *vm, const struct object *x, const struct object *y)
 {
     size_t n = x->as.str.len < y->as.str.len ? x->as.str.len : y->as.str.len;
+    vm_charge(vm, n / VM_COMPARED);
     int c = memcmp(x->as.str.data, y->as.str.data, n);
     return c ? c : (x->as.str.len > y->as.str.len) - (x->as.str.len < y->as.str.len);
 }
@@ -325,12 +375,13 @@ static bool object_order_items(struct vm *vm, const struct object *x, const stru
 bool object_order(struct vm *vm, const struct object *x, const struct object *y, int *order)
 {
     double a, b;
+    vm_charge(vm, 1);
     if (object_is_real(x, &a) && object_is_real(y, &b)) {
         *order = (a > b) - (a < b);
         return true;
     }
     if (x->kind == y->kind && (x->kind == V_STR || x->kind == V_PATH)) {
-        *order = object_order_text(x, y);
+        *order = object_order_text(vm, x, y);
         return true;
     }
     if (vm->depth < VM_DEPTH && x->kind == y->kind && (x->kind == V_TUPLE || x->kind == V_LIST)) {
@@ -410,9 +461,6 @@ struct object *object_lookup(struct vm *vm, const struct object *dict, const str
 
 void object_put(struct vm *vm, struct object *dict, struct object *key, struct object *item)
 {
-    if (!vm_charge(vm, dict->as.items.n)) {
-        return;
-    }
     for (size_t i = 0; i < dict->as.items.n; i += 2) {
         if (object_equal(vm, dict->as.items.data[i], key)) {
             dict->as.items.data[i + 1] = item;
@@ -440,7 +488,6 @@ bool object_contains(struct vm *vm, const struct object *seq, const struct objec
         vm_raise(vm, "TypeError", "argument of type '%s' is not iterable", object_type(seq));
         return false;
     }
-    vm_charge(vm, seq->as.items.n);
     for (size_t i = 0; !*yes && i < seq->as.items.n; i += seq->kind == V_DICT ? 2 : 1) {
         *yes = object_equal(vm, seq->as.items.data[i], item);
     }
@@ -491,9 +538,11 @@ static void object_repr_str(struct bytes_out *out, const struct object *v)
     bytes_put_u8(out, (uint8_t)quote);
 }
 
-static void object_write(struct bytes_out *out, const struct object *v, unsigned depth);
+static void object_write(struct vm *vm, struct bytes_out *out, const struct object *v,
+                         unsigned depth);
 
-static void object_write_items(struct bytes_out *out, const struct object *v, unsigned depth)
+static void object_write_items(struct vm *vm, struct bytes_out *out, const struct object *v,
+                               unsigned depth)
 {
     static const char *const brackets[] = {
         [V_TUPLE] = "()", [V_LIST] = "[]", [V_SET] = "{}", [V_DICT] = "{}"};
@@ -507,14 +556,18 @@ static void object_write_items(struct bytes_out *out, const struct object *v, un
         if (i) {
             bytes_printf(out, "%s", v->kind == V_DICT && i % 2 ? ": " : ", ");
         }
-        object_write(out, v->as.items.data[i], depth + 1);
+        object_write(vm, out, v->as.items.data[i], depth + 1);
     }
     bytes_printf(out, "%s%c", v->kind == V_TUPLE && v->as.items.n == 1 ? "," : "", b[1]);
 }
 
-static void object_write(struct bytes_out *out, const struct object *v, unsigned depth)
+static void object_write(struct vm *vm, struct bytes_out *out, const struct object *v,
+                         unsigned depth)
 {
-    if (out->failed || out->size > OBJECT_TEXT_MAX) {
+    bool text = v->kind == V_STR || v->kind == V_PATH;
+    uint64_t work =
+        v->kind == V_FLOAT ? REPR_FLOAT_WORK : REPR_WORK * (1 + (text ? v->as.str.len : 0));
+    if (out->failed || out->size > OBJECT_TEXT_MAX || !vm_charge(vm, work)) {
         out->failed = true;
         return;
     }
@@ -546,7 +599,7 @@ static void object_write(struct bytes_out *out, const struct object *v, unsigned
         if (depth > OBJECT_DEPTH) {
             bytes_printf(out, "...");
         } else {
-            object_write_items(out, v, depth);
+            object_write_items(vm, out, v, depth);
         }
         break;
     case V_EXCEPTION:
@@ -567,8 +620,11 @@ static struct object *object_take(struct vm *vm, struct bytes_out *out)
     size_t n = out->size;
     bytes_out_free(out);
     vm->arena->on_fail = on_fail;
+    if ((!v || !text) && !vm_step(vm)) {
+        return NULL;
+    }
     if (!v || !text) {
-        return vm_unsupported(vm, "a text is too long");
+        return vm_unsupported(vm, "a text of more than %d bytes", OBJECT_TEXT_MAX);
     }
     v->kind = V_STR;
     v->as.str.data = text;
@@ -580,7 +636,7 @@ struct object *object_repr(struct vm *vm, struct object *v)
 {
     struct bytes_out out;
     bytes_out_init(&out);
-    object_write(&out, v, 0);
+    object_write(vm, &out, v, 0);
     return object_take(vm, &out);
 }
 
@@ -655,6 +711,7 @@ bool call_bind_kw(struct vm *vm, const struct call *call, const char *function, 
     size_t i = 0;
     bool rest = false;
     for (const char *s = spec; (s = param_next(s, &p)); i++) {
+        vm_charge(vm, VM_STEP_WORK + call->n_kw);
         struct object *keyword = p.rest ? NULL : call_keyword(call, p.name);
         rest = rest || p.rest;
         out[i] = p.rest ? call_rest(vm, call, i) : i < call->n_pos ? call->pos[i] : keyword;
@@ -677,7 +734,7 @@ bool call_bind_kw(struct vm *vm, const struct call *call, const char *function, 
     if (more) {
         *more = object_seq(vm, V_DICT);
     }
-    for (size_t k = 0; k < call->n_kw; k++) {
+    for (size_t k = 0; k < call->n_kw && vm_charge(vm, VM_STEP_WORK * i); k++) {
         if (spec_has(spec, call->kw_names[k])) {
             continue;
         }

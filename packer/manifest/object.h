@@ -35,7 +35,10 @@ enum object_kind {
     V_METADATA,
 };
 
-enum { VM_DEPTH = 800 }; // nested expressions, calls and includes: the C stack bounds it
+enum {
+    VM_DEPTH = 800,  // nested expressions, calls and includes: the C stack bounds it
+    VM_COMPARED = 16 // bytes that are copied or compared at once
+};
 
 struct vm;
 struct object;
@@ -102,8 +105,10 @@ struct vm {
     struct vm_error *raised;   // NULL = running normally
     struct vm_error *handling; // the exception of the innermost running except clause
     unsigned depth;            // nested calls, includes and expressions
-    uint64_t steps;
-    struct bytes_out *output; // of print()
+    uint64_t work;             // done so far, see vm_charge
+    unsigned looked;           // files and folders looked at on the disk
+    const char *looking;       // the last of them
+    struct bytes_out *output;  // of print()
     struct object *none, *yes, *no;
 };
 
@@ -112,11 +117,16 @@ void vm_init(struct vm *vm, struct arena *a);
 struct object *vm_raise(struct vm *vm, const char *name, const char *fmt, ...) DIAG_PRINTF(3, 4);
 // The same for what we do not support: no except clause catches it.
 struct object *vm_unsupported(struct vm *vm, const char *fmt, ...) DIAG_PRINTF(2, 3);
-// Counts work; false after raising when the manifest does not come to an end.
+// Counts one step, an expression or statement; false after raising when the manifest takes more
+// work, or looks at more files, than it may.
 bool vm_step(struct vm *vm);
-// Counts the work of going through n items or bytes, without a check of its own. False when there
-// is no work left: the caller may stop, the next vm_step raises.
-bool vm_charge(struct vm *vm, size_t n);
+// Counts the work of n items or bytes, without raising. False when there is no work left: the
+// caller may stop, the next vm_step raises. Whatever takes time in proportion to its input calls
+// this, with what it handles at worst.
+bool vm_charge(struct vm *vm, uint64_t n);
+// The same for n files that are looked at on the disk, where path leads; it stays valid.
+bool vm_look(struct vm *vm, const char *path, unsigned n);
+unsigned vm_looks_left(const struct vm *vm); // files that may still be looked at
 
 struct object *object_bool(struct vm *vm, bool truth);
 struct object *object_int(struct vm *vm, int64_t number);
@@ -130,6 +140,9 @@ struct object *object_named(struct vm *vm, enum object_kind kind, const char *na
 
 void object_append(struct vm *vm, struct object *seq, struct object *item);
 bool object_truth(const struct object *v);
+size_t object_count(const struct object *o); // of bytes or items: what going through it costs
+// Compares n bytes, and counts the work.
+bool vm_same(struct vm *vm, const char *x, const char *y, size_t n);
 bool object_equal(struct vm *vm, const struct object *x, const struct object *y);
 // <0, 0, >0 through *order; false after raising TypeError.
 bool object_order(struct vm *vm, const struct object *x, const struct object *y, int *order);

@@ -3,21 +3,6 @@
 
 #include "packer/manifest/frame.h"
 
-size_t object_count(const struct object *o)
-{
-    switch (o->kind) {
-    case V_STR:
-        return o->as.str.len;
-    case V_TUPLE:
-    case V_LIST:
-    case V_SET:
-    case V_DICT:
-        return o->as.items.n;
-    default:
-        return 0;
-    }
-}
-
 // Operators
 
 static struct object *op_overflow(struct vm *vm)
@@ -174,7 +159,7 @@ static struct object *op_sets(struct vm *vm, char op, const struct object *x,
                               const struct object *y)
 {
     struct object *result = object_seq(vm, V_SET);
-    for (size_t i = 0; i < x->as.items.n; i++) {
+    for (size_t i = 0; i < x->as.items.n && vm_charge(vm, 1); i++) {
         bool in = false;
         object_contains(vm, y, x->as.items.data[i], &in);
         if (op == '|' || in == (op == '&')) {
@@ -216,6 +201,7 @@ struct object *op_binary(struct vm *vm, char op, struct object *x, struct object
 {
     int64_t a, b;
     double c, d;
+    vm_charge(vm, object_count(x) + object_count(y));
     bool xi = object_is_int(x, &a), yi = object_is_int(y, &b);
     if (xi && yi) {
         return op_ints(vm, op, a, b);
@@ -268,7 +254,6 @@ bool op_compare(struct vm *vm, enum tree_compare op, struct object *x, struct ob
     switch (op) {
     case CMP_EQ:
     case CMP_NE:
-        vm_charge(vm, object_count(x));
         *yes = object_equal(vm, x, y) == (op == CMP_EQ);
         return true;
     case CMP_IS:

@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE // d_type
 #include "packer/manifest/path.h"
 
 #include <ctype.h>
@@ -89,15 +90,19 @@ const char *path_relative(struct arena *a, const char *cwd, const char *path, co
     to = strcmp(to, "/") == 0 ? "" : to;
     from = strcmp(from, "/") == 0 ? "" : from;
     size_t common = path_common(to, from);
-    const char *result = "";
-    for (const char *p = from + common; *p; p++) {
-        if (*p == '/') {
-            result = path_join(a, result, "..");
-        }
-    }
     const char *rest = to + common + (to[common] == '/');
-    if (*rest) {
-        result = path_join(a, result, rest);
+    size_t n = 0, up = 0;
+    for (const char *p = from + common; *p; p++) {
+        up += *p == '/';
+    }
+    char *result = arena_alloc(a, 3 * up + strlen(rest) + 2);
+    for (; up > 0; up--) {
+        memcpy(result + n, "../", 3);
+        n += 3;
+    }
+    strcpy(result + n, rest);
+    if (n && !*rest) {
+        result[n - 1] = 0;
     }
     return *result ? result : ".";
 }
@@ -154,37 +159,47 @@ static int path_compare(const void *x, const void *y)
     return strcmp(((const struct path_entry *)x)->name, ((const struct path_entry *)y)->name);
 }
 
-static struct path_entry path_describe(struct arena *a, const char *dir, const char *name)
+// type is what the folder says of the entry: only links, and what it does not know, are looked at.
+static struct path_entry path_describe(struct arena *a, const char *dir, const char *name,
+                                       unsigned char type)
 {
-    struct path_entry e = {.name = arena_strndup(a, name, strlen(name))};
-    const char *full = path_join(a, dir, name);
-    struct stat st;
-    e.is_link = lstat(full, &st) == 0 && S_ISLNK(st.st_mode);
-    e.is_dir = path_is_dir(full);
+    struct path_entry e = {name, type == DT_DIR, type == DT_LNK};
+    if (type == DT_LNK || type == DT_UNKNOWN) {
+        const char *full = path_join(a, dir, name);
+        struct stat st;
+        e.is_link = lstat(full, &st) == 0 && S_ISLNK(st.st_mode);
+        e.is_dir = path_is_dir(full);
+    }
     return e;
 }
 
-// All names of an open folder, each with its NUL, one behind the other; NULL without memory.
-static char *path_read_names(struct arena *a, DIR *d, unsigned *count)
+// The names of an open folder, each behind its type and with its NUL, one behind the other; NULL
+// without memory.
+static char *path_read_names(struct arena *a, DIR *d, unsigned most, unsigned *count)
 {
-    size_t used = 0;
+    size_t used = 0, room = 0;
     char *names = arena_alloc(a, 0);
-    for (struct dirent *e; names && (e = readdir(d));) {
+    for (struct dirent *e; names && *count < most && (e = readdir(d));) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) {
             continue;
         }
         size_t len = strlen(e->d_name) + 1;
-        names = arena_grow(a, names, used, used + len);
+        if (room - used < 1 + len) {
+            names = arena_grow(a, names, used, 2 * room + 1 + len);
+            room = 2 * room + 1 + len;
+        }
         if (names) {
-            memcpy(names + used, e->d_name, len);
-            used += len;
+            names[used] = (char)e->d_type;
+            memcpy(names + used + 1, e->d_name, len);
+            used += 1 + len;
             ++*count;
         }
     }
     return names;
 }
 
-int path_list(struct arena *a, const char *dir, struct path_entry **entries, unsigned *n)
+int path_list(struct arena *a, const char *dir, unsigned most, struct path_entry **entries,
+              unsigned *n)
 {
     *entries = NULL;
     *n = 0;
@@ -194,7 +209,7 @@ int path_list(struct arena *a, const char *dir, struct path_entry **entries, uns
     }
     jmp_buf *on_fail = a->on_fail; // the folder must be closed before anything jumps
     a->on_fail = NULL;
-    char *name = path_read_names(a, d, n);
+    char *name = path_read_names(a, d, most, n);
     a->on_fail = on_fail;
     closedir(d);
     *entries = name ? ARENA_ARRAY(a, struct path_entry, *n) : NULL;
@@ -202,8 +217,8 @@ int path_list(struct arena *a, const char *dir, struct path_entry **entries, uns
         *n = 0;
         return ENOMEM;
     }
-    for (unsigned i = 0; i < *n; i++, name += strlen(name) + 1) {
-        (*entries)[i] = path_describe(a, dir, name);
+    for (unsigned i = 0; i < *n; i++, name += 1 + strlen(name + 1) + 1) {
+        (*entries)[i] = path_describe(a, dir, name + 1, (unsigned char)*name);
     }
     qsort(*entries, *n, sizeof **entries, path_compare);
     return 0;

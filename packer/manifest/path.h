@@ -30,8 +30,10 @@ struct path_entry {
     bool is_dir; // symbolic links are followed
     bool is_link;
 };
-// 0, or errno. Memory failures are the arena's business (on_fail must be set).
-int path_list(struct arena *a, const char *dir, struct path_entry **entries, unsigned *n);
+// 0, or errno. No more than `most` entries are read, whichever the system gives first. Memory
+// failures are the arena's business (on_fail must be set).
+int path_list(struct arena *a, const char *dir, unsigned most, struct path_entry **entries,
+              unsigned *n);
 
 // Matches one path component against a shell pattern (*, ?, [...]). dots: a wildcard also matches a
 // leading dot.

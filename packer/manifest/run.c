@@ -3,6 +3,8 @@
 #include "packer/manifest/fileset.h"
 #include "packer/manifest/frame.h"
 
+enum { HANDLER_WORK = 64 }; // going through the classes above an exception's
+
 static bool assign_sequence(struct frame *f, const struct tree *target, struct object *value)
 {
     struct object *list = object_iter(f->vm, value);
@@ -105,7 +107,7 @@ static enum flow run_for(struct frame *f, const struct tree *t)
     }
     for (size_t i = 0; i < list->as.items.n; i++) {
         bool done;
-        if (!run_assign_to(f, t->a, list->as.items.data[i])) {
+        if (!vm_step(f->vm) || !run_assign_to(f, t->a, list->as.items.data[i])) {
             return FLOW_RAISED;
         }
         enum flow flow = run_loop_body(f, t->c, &done);
@@ -201,7 +203,7 @@ static bool handler_takes(struct frame *f, const struct tree *handler, const str
         return !handler->a;
     }
     size_t n = c->kind == V_TUPLE ? c->as.items.n : 1;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && vm_charge(f->vm, HANDLER_WORK); i++) {
         const struct object *one = c->kind == V_TUPLE ? c->as.items.data[i] : c;
         if (one->kind == V_CLASS && exception_is(e->name, one->as.name)) {
             return true;
@@ -267,8 +269,9 @@ static enum flow run_try(struct frame *f, const struct tree *t)
 static enum flow run_del(struct frame *f, const struct tree *t)
 {
     for (unsigned i = 0; i < t->n; i++) {
-        struct variable *v =
-            t->items[i]->kind == TREE_NAME ? variable_find(f->scope, t->items[i]->text) : NULL;
+        struct variable *v = t->items[i]->kind == TREE_NAME
+                                 ? variable_find(f->vm, f->scope, t->items[i]->text)
+                                 : NULL;
         if (!v || !v->value) {
             vm_unsupported(f->vm, "del of this");
             return FLOW_RAISED;
@@ -313,6 +316,9 @@ enum flow run_tree(struct frame *f, const struct tree *t)
 {
     f->vm->line = t->line;
     f->vm->column = t->column;
+    if (!vm_step(f->vm)) {
+        return FLOW_RAISED;
+    }
     switch (t->kind) {
     case TREE_BLOCK:
         return run_block(f, t);
@@ -379,5 +385,5 @@ bool eval_manifest(struct vm *vm, const char *text, size_t size, struct options 
     }
     struct frame f = {vm, variable_scope(vm, NULL), NULL};
     f.scope->options = options;
-    return run_tree(&f, tree) != FLOW_RAISED;
+    return run_tree(&f, tree) != FLOW_RAISED && vm_step(vm);
 }

@@ -8,10 +8,6 @@
 
 #include "packer/manifest/str.h"
 
-enum {
-    SEARCH_MAX = 1 << 27, // bytes compared by one search
-};
-
 void str_put(struct text *t, const char *data, size_t n)
 {
     if (t->cap - t->n < n) {
@@ -77,14 +73,12 @@ static ptrdiff_t text_rindex(const struct object *v, const struct object *needle
     return -1;
 }
 
-// A search from the end compares at every place in the worst case.
-static bool text_affordable(struct vm *vm, const struct object *v, const struct object *needle)
+// Work that each of v's bytes takes once for every few bytes of other: a search from the end
+// compares at every place in the worst case. False after raising when that is too much.
+static bool text_affordable(struct vm *vm, const struct object *v, size_t other)
 {
-    if (needle->as.str.len == 0 || v->as.str.len <= SEARCH_MAX / needle->as.str.len) {
-        return true;
-    }
-    vm_unsupported(vm, "a search as long as this");
-    return false;
+    vm_charge(vm, (uint64_t)v->as.str.len * (other / VM_COMPARED));
+    return vm_step(vm);
 }
 
 static bool text_want(struct vm *vm, const struct object *v, const char *method)
@@ -172,6 +166,9 @@ static struct object *text_strip(struct vm *vm, struct object *self, const struc
         }
         chars = v[0]->as.str.data;
     }
+    if (!text_affordable(vm, self, strlen(chars))) {
+        return NULL;
+    }
     const char *s = self->as.str.data;
     size_t from = 0, to = self->as.str.len;
     while (left && from < to && s[from] && strchr(chars, s[from])) {
@@ -198,44 +195,45 @@ static struct object *m_rstrip(struct vm *vm, struct object *self, const struct 
     return text_strip(vm, self, call, "rstrip", false, true);
 }
 
-// suffix: compare at the end. what is a str or a tuple of them.
+// suffix: compare at the end.
 static bool text_edge(struct vm *vm, const struct object *self, const struct object *what,
                       bool suffix, bool *yes)
 {
-    *yes = false;
-    if (what->kind == V_TUPLE) {
-        for (size_t i = 0; i < what->as.items.n && !*yes; i++) {
-            if (!text_edge(vm, self, what->as.items.data[i], suffix, yes)) {
-                return false;
-            }
-        }
-        return true;
-    }
     if (!text_want(vm, what, suffix ? "endswith" : "startswith")) {
         return false;
     }
     size_t n = what->as.str.len, total = self->as.str.len;
-    *yes = n <= total &&
-           memcmp(self->as.str.data + (suffix ? total - n : 0), what->as.str.data, n) == 0;
+    const char *s = self->as.str.data;
+    *yes = n <= total && vm_same(vm, s + (suffix ? total - n : 0), what->as.str.data, n);
     return true;
+}
+
+static struct object *text_edges(struct vm *vm, const struct object *self,
+                                 const struct object *what, bool suffix)
+{
+    bool yes = false;
+    if (what->kind != V_TUPLE) {
+        return text_edge(vm, self, what, suffix, &yes) ? object_bool(vm, yes) : NULL;
+    }
+    for (size_t i = 0; i < what->as.items.n && !yes; i++) {
+        if (!text_edge(vm, self, what->as.items.data[i], suffix, &yes)) {
+            return NULL;
+        }
+    }
+    return object_bool(vm, yes);
 }
 
 static struct object *m_startswith(struct vm *vm, struct object *self, const struct call *call)
 {
     struct object *v[1];
-    bool yes;
-    return call_bind(vm, call, "startswith", "prefix", v) && text_edge(vm, self, v[0], false, &yes)
-               ? object_bool(vm, yes)
-               : NULL;
+    return call_bind(vm, call, "startswith", "prefix", v) ? text_edges(vm, self, v[0], false)
+                                                          : NULL;
 }
 
 static struct object *m_endswith(struct vm *vm, struct object *self, const struct call *call)
 {
     struct object *v[1];
-    bool yes;
-    return call_bind(vm, call, "endswith", "suffix", v) && text_edge(vm, self, v[0], true, &yes)
-               ? object_bool(vm, yes)
-               : NULL;
+    return call_bind(vm, call, "endswith", "suffix", v) ? text_edges(vm, self, v[0], true) : NULL;
 }
 
 static struct object *m_removeprefix(struct vm *vm, struct object *self, const struct call *call)
@@ -299,7 +297,7 @@ static struct object *text_find(struct vm *vm, struct object *self, const struct
     if (!what) {
         return NULL;
     }
-    if (last && !text_affordable(vm, self, what)) {
+    if (last && !text_affordable(vm, self, what->as.str.len)) {
         return NULL;
     }
     ptrdiff_t at = last ? text_rindex(self, what) : text_index(self, what, 0);
@@ -473,7 +471,7 @@ static struct object *text_partition(struct vm *vm, struct object *self, const s
     if (!sep->as.str.len) {
         return vm_raise(vm, "ValueError", "empty separator");
     }
-    if (last && !text_affordable(vm, self, sep)) {
+    if (last && !text_affordable(vm, self, sep->as.str.len)) {
         return NULL;
     }
     ptrdiff_t at = last ? text_rindex(self, sep) : text_index(self, sep, 0);
@@ -593,6 +591,7 @@ static struct object *m_isupper(struct vm *vm, struct object *self, const struct
 void str_align(struct text *t, const struct object *v, size_t width, char fill, char align)
 {
     size_t n = str_chars(v), pad = width > n ? width - n : 0;
+    vm_charge(t->vm, v->as.str.len + pad);
     size_t left = align == '<' ? 0 : align == '^' ? pad / 2 : pad;
     size_t sign =
         align == '=' && v->as.str.len && (v->as.str.data[0] == '-' || v->as.str.data[0] == '+');

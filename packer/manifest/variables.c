@@ -2,9 +2,12 @@
 
 #include "packer/manifest/frame.h"
 
-struct variable *variable_find(struct scope *scope, const char *name)
+enum { NAME_WORK = 32 }; // going through all that is predefined
+
+struct variable *variable_find(struct vm *vm, struct scope *scope, const char *name)
 {
     for (struct variable *v = scope->variables; v; v = v->next) {
+        vm_charge(vm, 1);
         if (strcmp(v->name, name) == 0) {
             return v;
         }
@@ -12,9 +15,10 @@ struct variable *variable_find(struct scope *scope, const char *name)
     return NULL;
 }
 
-static bool variable_is_global(const struct scope *scope, const char *name)
+static bool variable_is_global(struct vm *vm, const struct scope *scope, const char *name)
 {
     for (unsigned i = 0; scope->globals && i < scope->globals->n; i++) {
+        vm_charge(vm, 1);
         if (strcmp(scope->globals->items[i]->text, name) == 0) {
             return true;
         }
@@ -24,8 +28,8 @@ static bool variable_is_global(const struct scope *scope, const char *name)
 
 void variable_set(struct vm *vm, struct scope *scope, const char *name, struct object *value)
 {
-    scope = variable_is_global(scope, name) ? scope->global : scope;
-    struct variable *v = variable_find(scope, name);
+    scope = variable_is_global(vm, scope, name) ? scope->global : scope;
+    struct variable *v = variable_find(vm, scope, name);
     if (!v) {
         v = ARENA_NEW(vm->arena, struct variable);
         v->name = name;
@@ -47,6 +51,7 @@ struct scope *variable_scope(struct vm *vm, struct scope *outer)
 // What a manifest has without defining it. os and sys need no import: up to 1.19 they did not.
 static struct object *name_predefined(struct vm *vm, struct scope *scope, const char *name)
 {
+    vm_charge(vm, NAME_WORK);
     if (strcmp(name, "options") == 0) {
         struct object *o = object_named(vm, V_OPTIONS, NULL);
         o->as.options = scope->options;
@@ -82,8 +87,8 @@ static const char *const missing_builtins[] = {
 
 struct object *variable_get(struct vm *vm, struct scope *scope, const char *name)
 {
-    for (struct scope *s = scope; s; s = s->outer) {
-        struct variable *v = variable_find(s, name);
+    for (struct scope *s = scope; s && vm_charge(vm, 1); s = s->outer) {
+        struct variable *v = variable_find(vm, s, name);
         if (v && v->value) {
             return v->value;
         }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "format/file.h"
@@ -121,4 +122,97 @@ Test(manifest, memory_has_a_limit)
 {
     cr_assert_null(run("x = 'ab'\nwhile True: x = x + x\n", NULL));
     cr_assert(diag.code == DIAG_NOMEM || diag.code == DIAG_MALFORMED);
+}
+
+// Small manifests that took seconds or never ended: whatever goes through long texts, lists, names
+// or statements counts that as work.
+Test(manifest, work_has_a_limit)
+{
+    static const char *const endless[] = {
+        "while True:\n pass;pass;pass;pass;pass;pass;pass;pass\n",
+        "x = list(range(100000))\nwhile True:\n for i in x: pass\n",
+        "t = ('b',) * 100000\nwhile True: 'a'.startswith(t)\n",
+        "x = 'a' * 1000000\nwhile True: x.count('aaab')\n",
+        "x = 'a' * 16384\ny = 'b' + 'a' * 8191\nwhile True: x.rfind(y)\n",
+        "x = 'a' * 500000\ny = 'b' * 500000 + 'a'\nwhile True: x.strip(y)\n",
+        "a = 'a' * 1000000\nb = 'a' * 999999 + 'a'\nx = [a] * 1000\ny = [b] * 1000\n"
+        "while True: x == y\n",
+        "x = ['a' * 10000 + str(i) for i in range(100)]\nwhile True: min(x)\n",
+        "i = 0\nwhile True:\n i += 1\n add_library(str(i), 'x', prepend=True)\n",
+        "t = (ValueError,) * 100000\nwhile True:\n try: 1 / 0\n except t: pass\n except: pass\n",
+        "d = {}\nfor i in range(1000): d[str(i)] = i\ndef f(a, b, c, **k): pass\n"
+        "while True: f(1, 2, 3, **d)\n",
+        "x = '%d' * 1000\nt = (1,) * 1000\nwhile True: x % t\n",
+        "x = [1.1234567890123457] * 1000\nwhile True: str(x)\n",
+        "while True: print('x' * 10000)\n",
+    };
+    for (size_t i = 0; i < sizeof endless / sizeof *endless; i++) {
+        diag_init(&diag);
+        cr_expect_null(run(endless[i], NULL), "%s", endless[i]);
+        cr_expect(strstr(diag.text, "does not come to an end within 4000000 steps"), "%s: %s",
+                  endless[i], diag.text);
+    }
+}
+
+Test(manifest, looking_at_files_has_a_limit)
+{
+    static const char *const endless[] = {
+        "import os\nwhile True: os.listdir('.')\n",
+        "import os\nwhile True: os.path.exists('x')\n",
+        "import os\nwhile True: os.path.realpath('.')\n",
+        "import glob\nwhile True: glob.glob('**/*', recursive=True)\n",
+        "while True: freeze('.', 'manifest.py')\n",
+        "freeze('links')\n", // two links to the folder they are in: 2 ** 40 paths
+        "package('links')\n",
+        "import os\nos.walk('links', followlinks=True)\n",
+    };
+    cr_assert_eq(mkdir(path_join(&arena, folder, "links"), 0777), 0);
+    cr_assert_eq(symlink(".", path_join(&arena, folder, "links/a")), 0);
+    cr_assert_eq(symlink(".", path_join(&arena, folder, "links/b")), 0);
+    for (size_t i = 0; i < sizeof endless / sizeof *endless; i++) {
+        diag_init(&diag);
+        cr_expect_null(run(endless[i], NULL), "%s", endless[i]);
+        cr_expect(strstr(diag.text, "looking at more than 50000 files and folders, now at"),
+                  "%s: %s", endless[i], diag.text);
+    }
+}
+
+// Files that are too deep to search are not left out without a word.
+Test(manifest, searching_has_a_depth)
+{
+    const char *dir = path_join(&arena, folder, "d");
+    for (int i = 0; i < 102; i++, dir = path_join(&arena, dir, "d")) {
+        cr_assert_eq(mkdir(dir, 0777), 0);
+    }
+    static const char *const deep[] = {
+        "freeze('d')\n",
+        "import os\nos.walk('d')\n",
+        "from pathlib import Path\nPath('d').rglob('*.py')\n",
+        "import glob\nglob.glob('**/' * 300000, recursive=True)\n",
+        "add_library('l', 'd')\nrequire('x', library='l')\n",
+    };
+    for (size_t i = 0; i < sizeof deep / sizeof *deep; i++) {
+        diag_init(&diag);
+        cr_expect_null(run(deep[i], NULL), "%s", deep[i]);
+        cr_expect(strstr(diag.text, "searching more than 100 folders deep: "), "%s: %s", deep[i],
+                  diag.text);
+    }
+}
+
+Test(manifest, a_tuple_of_prefixes_holds_no_tuples)
+{
+    cr_assert_null(run("t = ('b',)\nfor i in range(90000): t = (t,)\n'a'.startswith(t)\n", NULL));
+    cr_assert(strstr(diag.text, "TypeError: startswith() argument must be str"), "%s", diag.text);
+    diag_init(&diag);
+    cr_assert_not_null(
+        run("assert 'ab'.startswith(('x', 'a')) and not 'ab'.endswith(('x', 'a'))\n", NULL));
+}
+
+Test(manifest, twenty_thousand_statements_are_not_too_many)
+{
+    char *text = arena_alloc(&arena, 20000 * 4 + 1);
+    for (size_t i = 0; i < 20000; i++) {
+        memcpy(text + i * 4, "x=1\n", 5);
+    }
+    cr_assert_not_null(run(text, NULL), "%s", diag.text);
 }
