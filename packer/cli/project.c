@@ -124,13 +124,40 @@ static bool set_signing_key(struct project_parser *p, struct build *b, const cha
     return !*value || add(p, &b->keys, resolve(p, value, strlen(value)));
 }
 
+struct text_key {
+    const char *name;
+    const char **to;
+    bool path, row; // row: an empty value in a row does not take the product's away
+};
+
+static bool set_text(struct project_parser *p, const struct text_key *k, const char *value)
+{
+    bool is_ini = strcmp(k->name, "board") == 0 && path_has_extension(value, ".ini");
+    if (!*value && !k->row) {
+        *k->to = NULL;
+        return true;
+    }
+    *k->to = k->path || is_ini ? resolve(p, value, strlen(value)) : copy(p, value, strlen(value));
+    return *k->to != NULL;
+}
+
+// Keys that are more than a text, a number, or yes or no.
+static bool set_other(struct project_parser *p, struct build *b, const char *name,
+                      const char *value)
+{
+    if (strcmp(name, "inputs") == 0) {
+        return set_inputs(p, b, value);
+    }
+    if (strcmp(name, "define") == 0) {
+        return set_define(p, b, value);
+    }
+    return strcmp(name, "key") == 0 ? set_signing_key(p, b, value)
+                                    : problem(p, "unknown key '%s'", name);
+}
+
 static bool set_key(struct project_parser *p, struct build *b, const char *name, const char *value)
 {
-    const struct {
-        const char *name;
-        const char **to;
-        bool path, row;
-    } texts[] = {
+    const struct text_key texts[] = {
         {"firmware", &b->firmware, true, true},
         {"output", &b->output, true, true},
         {"board", &b->board, false, true},
@@ -144,45 +171,30 @@ static bool set_key(struct project_parser *p, struct build *b, const char *name,
         {"app", &b->splice.app, false, false},
         {"version", &b->splice.app_version, false, false},
     };
+    const struct {
+        const char *name;
+        bool *flag;
+        uint64_t *number; // or NULL
+    } values[] = {
+        {"counter", NULL, &b->splice.counter},
+        {"reserve-signatures", NULL, &b->reserve_signatures},
+        {"list-modules", &b->list_modules, NULL},
+        {"detach-modules", &b->splice.detach_modules, NULL},
+        {"strip", &b->inputs.strip, NULL},
+        {"strict", &b->strict, NULL},
+    };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        if (strcmp(texts[i].name, name) != 0) {
-            continue;
+        if (strcmp(texts[i].name, name) == 0) {
+            return set_text(p, &texts[i], value);
         }
-        bool is_ini = strcmp(name, "board") == 0 && path_has_extension(value, ".ini");
-        if (!*value && !texts[i].row) {
-            *texts[i].to = NULL; // a row takes a key of the product away
-            return true;
+    }
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        if (strcmp(values[i].name, name) == 0) {
+            return values[i].number ? set_number(p, values[i].number, value)
+                                    : set_bool(p, values[i].flag, value);
         }
-        *texts[i].to = texts[i].path || is_ini ? resolve(p, value, strlen(value))
-                                               : copy(p, value, strlen(value));
-        return *texts[i].to != NULL;
     }
-    if (strcmp(name, "inputs") == 0) {
-        return set_inputs(p, b, value);
-    }
-    if (strcmp(name, "define") == 0) {
-        return set_define(p, b, value);
-    }
-    if (strcmp(name, "counter") == 0) {
-        return set_number(p, &b->splice.counter, value);
-    }
-    if (strcmp(name, "reserve-signatures") == 0) {
-        return set_number(p, &b->reserve_signatures, value);
-    }
-    if (strcmp(name, "key") == 0) {
-        return set_signing_key(p, b, value);
-    }
-    if (strcmp(name, "list-modules") == 0) {
-        return set_bool(p, &b->list_modules, value);
-    }
-    if (strcmp(name, "detach-modules") == 0) {
-        return set_bool(p, &b->splice.detach_modules, value);
-    }
-    if (strcmp(name, "strip") == 0) {
-        return set_bool(p, &b->inputs.strip, value);
-    }
-    return strcmp(name, "strict") == 0 ? set_bool(p, &b->strict, value)
-                                       : problem(p, "unknown key '%s'", name);
+    return set_other(p, b, name, value);
 }
 
 static bool begin_row(struct project_parser *p, const char *section)
