@@ -135,7 +135,7 @@ static bool temporary_move(struct temporary *t, bool fresh)
 bool temporary_install(struct temporary *t, bool fresh)
 {
     if (!t->error && !t->named) {
-        if (!t->unsynced && temporary_link(t, t->name)) {
+        if (temporary_link(t, t->name)) {
             close(t->fd); // the data are on the disk: nothing is left to be told
             t->fd = -1;
             return true;

@@ -16,7 +16,8 @@ struct temporary {
     size_t size;
     mode_t mode;   // as the umask says
     bool named;    // it has a name of its own, path; may be set by the caller: that is faster
-    bool unsynced; // need not be on the disk when it gets its name: it can be made again
+    bool unsynced; // with named: need not be on the disk when it gets its name, as it can be made
+                   // again
     int fd;        // -1 = there is none
     int error;     // errno of the first failure, 0 = none
     char path[TEMPORARY_PATH];
