@@ -124,6 +124,16 @@ Test(manifest, memory_has_a_limit)
     cr_assert(diag.code == DIAG_NOMEM || diag.code == DIAG_MALFORMED);
 }
 
+// Each of n manifests ends with a message that holds why.
+static void refused(const char *const *sources, size_t n, const char *why)
+{
+    for (size_t i = 0; i < n; i++) {
+        diag_init(&diag);
+        cr_expect_null(run(sources[i], NULL), "%s", sources[i]);
+        cr_expect(strstr(diag.text, why), "%s: %s", sources[i], diag.text);
+    }
+}
+
 // Small manifests that took seconds or never ended: whatever goes through long texts, lists, names
 // or statements counts that as work.
 Test(manifest, work_has_a_limit)
@@ -146,12 +156,8 @@ Test(manifest, work_has_a_limit)
         "x = [1.1234567890123457] * 1000\nwhile True: str(x)\n",
         "while True: print('x' * 10000)\n",
     };
-    for (size_t i = 0; i < sizeof endless / sizeof *endless; i++) {
-        diag_init(&diag);
-        cr_expect_null(run(endless[i], NULL), "%s", endless[i]);
-        cr_expect(strstr(diag.text, "does not come to an end within 4000000 steps"), "%s: %s",
-                  endless[i], diag.text);
-    }
+    refused(endless, sizeof endless / sizeof *endless,
+            "does not come to an end within 4000000 steps");
 }
 
 Test(manifest, looking_at_files_has_a_limit)
@@ -169,12 +175,8 @@ Test(manifest, looking_at_files_has_a_limit)
     cr_assert_eq(mkdir(path_join(&arena, folder, "links"), 0777), 0);
     cr_assert_eq(symlink(".", path_join(&arena, folder, "links/a")), 0);
     cr_assert_eq(symlink(".", path_join(&arena, folder, "links/b")), 0);
-    for (size_t i = 0; i < sizeof endless / sizeof *endless; i++) {
-        diag_init(&diag);
-        cr_expect_null(run(endless[i], NULL), "%s", endless[i]);
-        cr_expect(strstr(diag.text, "looking at more than 50000 files and folders, now at"),
-                  "%s: %s", endless[i], diag.text);
-    }
+    refused(endless, sizeof endless / sizeof *endless,
+            "looking at more than 50000 files and folders, now at");
 }
 
 // Files that are too deep to search are not left out without a word.
@@ -191,12 +193,7 @@ Test(manifest, searching_has_a_depth)
         "import glob\nglob.glob('**/' * 300000, recursive=True)\n",
         "add_library('l', 'd')\nrequire('x', library='l')\n",
     };
-    for (size_t i = 0; i < sizeof deep / sizeof *deep; i++) {
-        diag_init(&diag);
-        cr_expect_null(run(deep[i], NULL), "%s", deep[i]);
-        cr_expect(strstr(diag.text, "searching more than 100 folders deep: "), "%s: %s", deep[i],
-                  diag.text);
-    }
+    refused(deep, sizeof deep / sizeof *deep, "searching more than 100 folders deep: ");
 }
 
 Test(manifest, a_tuple_of_prefixes_holds_no_tuples)
