@@ -81,7 +81,7 @@ change app.frz 20
 result 3 malformed nothing changed "${trusted[@]}"
 : >changed
 result 3 malformed nothing changed "${trusted[@]}"
-head -c 30000 app.frz | head -c 1000 >changed
+head -c 1000 app.frz >changed
 result 3 malformed nothing changed "${trusted[@]}"
 
 usage product
@@ -93,7 +93,8 @@ usage product -k "$keys/p256.pub.pem" --base "$file_sha" -f base
 usage product product -k "$keys/p256.pub.pem"
 usage product -k
 usage product -k "$keys/p256.pub.pem" --nonsense
-mpy-verify --help | grep -q Example || wrong "--help"
+mpy-verify --help >out
+grep -q Example out || wrong "--help"
 expect 4 mpy-verify nowhere "${trusted[@]}"
 
 # mpy-verify is small because there is nothing else in it.
