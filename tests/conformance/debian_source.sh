@@ -27,7 +27,7 @@ for uri in $(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 
     echo "deb-src $key$uri $suite main" >"$apt/sources.list"
     options=(-q -o "Dir::Etc::sourcelist=$apt/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State=$apt"
         -o "Dir::State::status=$apt/status" -o "Dir::Cache=$apt/cache" -o Acquire::Languages=none
-        -o APT::Sandbox::User=root)
+        -o APT::Sandbox::User=root -o Acquire::Retries=3)
     apt-get "${options[@]}" update >"$folder/log" 2>&1 || true
     if (cd "$folder/src" && apt-get "${options[@]}" source --download-only micropython) >>"$folder/log" 2>&1; then
         got=yes

@@ -39,7 +39,7 @@ download() { # into $folder/deb, with an apt root of its own; nothing of the sys
         echo "deb [arch=$arch$signed] $uri $suite main" >"$apt/sources.list"
         local options=(-q -o "APT::Architecture=$arch" -o "APT::Architectures=$arch" -o "Dir::Etc::sourcelist=$apt/sources.list"
             -o Dir::Etc::sourceparts=- -o "Dir::State=$apt" -o "Dir::State::status=$apt/status"
-            -o "Dir::Cache=$apt/cache" -o Acquire::Languages=none -o APT::Get::List-Cleanup=0 -o APT::Sandbox::User=root)
+            -o "Dir::Cache=$apt/cache" -o Acquire::Languages=none -o APT::Get::List-Cleanup=0 -o APT::Sandbox::User=root -o Acquire::Retries=3)
         apt-get "${options[@]}" update >"$folder/log" 2>&1 || true
         # shellcheck disable=SC2086
         if (cd "$folder/deb" && apt-get "${options[@]}" download $packages) >>"$folder/log" 2>&1; then

@@ -57,7 +57,7 @@ else
 fi
 echo "Installing$missing"
 log=$(mktemp)
-if ! $as_root apt-get update >"$log" 2>&1; then
+if ! $as_root apt-get -o Acquire::Retries=3 update >"$log" 2>&1; then
     cat "$log" >&2
     exit 4
 fi
@@ -66,7 +66,7 @@ for p in $missing; do
     names="$names $(resolve "$p")"
 done
 # shellcheck disable=SC2086 # a list of words
-if ! DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y --no-install-recommends $names >"$log" 2>&1; then
+if ! DEBIAN_FRONTEND=noninteractive $as_root apt-get -o Acquire::Retries=3 install -y --no-install-recommends $names >"$log" 2>&1; then
     tail -20 "$log" >&2
     exit 4
 fi
