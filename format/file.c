@@ -35,9 +35,10 @@ ptrdiff_t file_get(int fd, void *data, size_t size, bool started)
     for (;;) {
         ssize_t n = read(fd, data, size);
         struct stat st;
-        if (n < 0 && errno == EAGAIN) {
+        bool known = n <= 0 && fstat(fd, &st) == 0;
+        if (n < 0 && errno == EAGAIN && !(known && S_ISREG(st.st_mode))) { // /proc/kmsg is regular
             (void)poll(&p, 1, -1);
-        } else if (n == 0 && !started && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode)) {
+        } else if (n == 0 && !started && known && S_ISFIFO(st.st_mode)) {
             int ready = poll(&p, 1, FILE_WRITER_MS);
             if (ready == 0) {
                 errno = ETIMEDOUT;

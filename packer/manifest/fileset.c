@@ -398,6 +398,10 @@ bool fileset_include(struct vm *vm, const char *path, struct object *options)
             arena_printf(vm->arena, "%s%s", vm->raised->text, fileset_unknown_var(vm, path));
         return false;
     }
+    if (s->including && !path_is_file(path)) { // reading a pipe or a device may never end
+        vm_raise(vm, "OSError", "%s: is not a file", path);
+        return false;
+    }
     struct fileset_include *here = ARENA_NEW(vm->arena, struct fileset_include);
     *here = (struct fileset_include){vm->file, vm->line, s->including};
     s->including = here;

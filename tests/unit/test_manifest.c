@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,6 +195,21 @@ Test(manifest, searching_has_a_depth)
         "add_library('l', 'd')\nrequire('x', library='l')\n",
     };
     refused(deep, sizeof deep / sizeof *deep, "searching more than 100 folders deep: ");
+}
+
+Test(manifest, includes_are_files, .timeout = 20)
+{
+    const char *pipe = path_join(&arena, folder, "pipe");
+    cr_assert_eq(mkfifo(pipe, 0600), 0);
+    int writer = open(pipe, O_RDWR); // who never writes
+    cr_assert_geq(writer, 0);
+    cr_expect_null(run("include('pipe')", NULL));
+    cr_expect(strstr(diag.text, "OSError: ") && strstr(diag.text, "pipe: is not a file"), "%s",
+              diag.text);
+    diag_init(&diag);
+    cr_expect_null(run("include('/dev/null')", NULL));
+    cr_expect(strstr(diag.text, "/dev/null: is not a file"), "%s", diag.text);
+    close(writer);
 }
 
 Test(manifest, a_tuple_of_prefixes_holds_no_tuples)
