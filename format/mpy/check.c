@@ -3,6 +3,7 @@
 // passed; a backward jump must find a stack there that fits.
 #include "format/mpy/check_fun.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 enum {
@@ -71,8 +72,47 @@ static bool check_scan(struct check_fun *f)
 static bool check_wrong_prelude(struct check_fun *f, const char *why)
 {
     check_wrong(f, "%s", why);
-    f->wrong_at = UINT32_MAX;
+    f->wrong_at = (uint32_t)CHECK_AT_PRELUDE;
     return false;
+}
+
+// Word i of machine code.
+static bool check_word(struct check_fun *f, unsigned i, uint64_t *out)
+{
+    bool wide = f->module->arch == MPY_ARCH_X64 || f->module->arch == MPY_ARCH_RV64IMC;
+    size_t size = wide ? 8 : 4;
+    uint32_t end = mpy_machine(f->code)->prelude_offset;
+    if (end / size <= i) {
+        return false;
+    }
+    struct bytes_in in;
+    bytes_in_init(&in, f->code->data + i * size, size, NULL, NULL);
+    *out = wide ? bytes_u64(&in, "word") : bytes_u32(&in, "word");
+    return true;
+}
+
+// Machine code cannot be proven, but where the VM jumps and reads can: of a generator, and from
+// sub-version 3 on of every function, the first word is the index of the prelude behind the
+// children (py/objfun.h); of a generator the second one is where it starts.
+static bool check_machine(struct check_fun *f)
+{
+    const struct mpy_code *c = f->code;
+    bool generator = f->p.scope_flags & MPY_SCOPE_GENERATOR;
+    uint64_t index = c->n_children, start = 0;
+    bool indexed = generator || f->module->sub_version >= CHECK_INDEXED;
+    if (f->module->v5 || f->module->arch == MPY_ARCH_DEBUG || !indexed) {
+        return true;
+    }
+    if (!check_word(f, 0, &index) || (generator && !check_word(f, 1, &start))) {
+        check_wrong(f, "its machine code is cut off");
+    } else if (index != c->n_children) {
+        check_wrong(f, "its machine code looks for the prelude at %" PRIu64 ", it is at %u", index,
+                    c->n_children);
+    } else if (start >= mpy_machine(c)->prelude_offset) {
+        check_wrong(f, "the generator starts at %" PRIu64 ", outside of its machine code", start);
+    }
+    f->wrong_at = (uint32_t)CHECK_AT_MACHINE;
+    return !f->wrong[0];
 }
 
 static bool check_names(struct check_fun *f)
@@ -166,7 +206,7 @@ static bool check_state_size(struct check_fun *f, struct mpy_check *report)
     if ((uint64_t)f->least + f->n_locals > f->p.n_state) {
         check_wrong(f, "needs %u entries for the stack and %u for locals, n_state is %u", f->most,
                     f->n_locals, f->p.n_state);
-        f->wrong_at = UINT32_MAX;
+        f->wrong_at = (uint32_t)CHECK_AT_PRELUDE;
         return false;
     }
     report->tight += (uint64_t)f->most + f->n_locals > f->p.n_state;
@@ -184,7 +224,7 @@ static bool check_function(struct check_fun *f, uint32_t n_closed, struct mpy_ch
         return false;
     }
     if (kind == MPY_CODE_NATIVE) {
-        return true;
+        return check_machine(f);
     }
     bool ok = check_bytecode(f) && check_state_size(f, report);
     report->instructions += f->n_instructions;
@@ -213,18 +253,21 @@ static void check_printable(char name[CHECK_NAME], const struct mpy_qstr *q)
 static enum diag_code check_report(struct check_run *r, const struct check_fun *f, uint32_t index)
 {
     struct mpy_check *report = &r->report;
-    bool in_prelude = f->wrong_at == UINT32_MAX;
-    uint32_t offset = in_prelude ? mpy_machine(f->code)->prelude_offset : f->p.code + f->wrong_at;
-    report->at = f->code->at + offset;
+    bool in_machine = f->wrong_at == (uint32_t)CHECK_AT_MACHINE;
+    bool in_code = !in_machine && f->wrong_at != (uint32_t)CHECK_AT_PRELUDE;
+    report->at = f->code->at;
+    if (!in_machine) {
+        report->at += in_code ? f->p.code + f->wrong_at : mpy_machine(f->code)->prelude_offset;
+    }
     report->function = index;
     report->has_qstr = f->p.code && f->p.name < r->module->n_qstr;
     report->qstr = f->p.name;
-    report->line = in_prelude ? 0 : mpy_prelude_line(f->code->data, &f->p, f->wrong_at);
+    report->line = !in_code ? 0 : mpy_prelude_line(f->code->data, &f->p, f->wrong_at);
     char name[CHECK_NAME] = "?", where[CHECK_MESSAGE] = "";
     if (report->has_qstr) {
         check_printable(name, &r->module->qstrs[f->p.name]);
     }
-    if (!in_prelude) {
+    if (in_code) {
         snprintf(where, sizeof where, ", instruction %u", f->wrong_at);
     }
     diag_set_binary(r->diag, DIAG_MALFORMED, r->name, report->at, "bytecode",

@@ -11,10 +11,11 @@
 //   - all indices (qstrs, constants, children, locals, cells) are in range, functions are made with
 //     as many cells and defaults as they expect, keyword names are strings;
 //   - only generators yield, and no path runs off the end.
-// Not provable: machine code (counted in the report), and what MicroPython's own compiler gets
-// wrong: the class that super() looks at and the name BaseException in "async with" are values that
-// a script can change; f(k=1, *a) passes values as names up to 1.28 (counted); a return through a
-// finally can need one entry of the stack too many up to 1.22.1 (counted).
+// Not provable: machine code (counted in the report; that it finds its prelude is), and what
+// MicroPython's own compiler gets wrong: the class that super() looks at and the name BaseException
+// in "async with" are values that a script can change; f(k=1, *a) passes values as names up to 1.28
+// (counted); a return through a finally can need one entry of the stack too many up to 1.22.1
+// (counted).
 //
 // The time is linear in the size of the module.
 #ifndef FORMAT_MPY_CHECK_H

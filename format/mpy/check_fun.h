@@ -16,6 +16,7 @@
 enum {
     CHECK_MESSAGE = 200,
     CHECK_STATE_MAX = 65535, // mp_code_state_t has 16 bits for n_state
+    CHECK_INDEXED = 3,       // sub-version since which all native functions name their prelude
 };
 
 struct check_unwind;
@@ -80,9 +81,12 @@ struct check_fun {
     struct mpy_insn i;
     struct check_state now;
     char wrong[CHECK_MESSAGE]; // "" = fine
-    uint32_t wrong_at;         // offset within bytes; UINT32_MAX = the prelude
+    uint32_t wrong_at;         // offset within bytes; or one of enum check_at
     bool nomem;
 };
+
+// Faults that are not an instruction's: in the prelude, at the beginning of machine code.
+enum check_at { CHECK_AT_PRELUDE = -1, CHECK_AT_MACHINE = -2 };
 
 // check_path.c
 bool check_wrong(struct check_fun *f, const char *fmt, ...) DIAG_PRINTF(2, 3);

@@ -284,3 +284,38 @@ Test(mpy_check, many_values_take_no_time)
     cr_assert_eq(check(out.data, out.size, &d), DIAG_MALFORMED);
     bytes_out_free(&out);
 }
+
+// A native function of no children with its prelude at an offset; NULL = accepted.
+static void machine(enum mpy_arch arch, uint8_t sub_version, const uint8_t *data, uint32_t size,
+                    uint32_t prelude, const char *why)
+{
+    struct mpy_machine at = {.prelude_offset = prelude};
+    const struct mpy_code code = {
+        .kind = MPY_CODE_NATIVE, .at = 100, .data = data, .size = size, .machine = &at};
+    const struct mpy_module m = {
+        .sub_version = sub_version, .arch = arch, .n_qstr = 3, .qstrs = qstrs, .root = &code};
+    struct mpy_check report;
+    struct diag d;
+    diag_init(&d);
+    enum diag_code err = mpy_check(&m, "t.mpy", &d, &report);
+    cr_expect_eq(err, why ? DIAG_MALFORMED : DIAG_OK, "%s", d.text);
+    cr_expect(!why || (strstr(d.text, why) && report.at == 100), "not '%s': %s", why, d.text);
+}
+
+#define GENERATOR 0x98, 0x40, 0x02, 0x01
+
+Test(mpy_check, machine_code_names_its_prelude_and_its_start)
+{
+    const enum mpy_arch arm = MPY_ARCH_ARMV7M, x64 = MPY_ARCH_X64;
+    machine(arm, 3, CODE(0, 0, 0, 0, 0x70, 0x47, P4), 6, NULL);
+    machine(arm, 3, CODE(0, 0, 0, 0x21, 0x70, 0x47, P4), 6, "prelude at 553648128, it is at 0");
+    machine(arm, 3, CODE(0, 0, P4), 2, "cut off");
+    machine(arm, 2, CODE(0x70, 0x47, P4), 2, NULL); // has no such word
+    machine(arm, 2, CODE(0, 0, 0, 0, 8, 0, 0, 0, 0x70, 0x47, GENERATOR), 10, NULL);
+    machine(arm, 2, CODE(1, 0, 0, 0, 8, 0, 0, 0, 0x70, 0x47, GENERATOR), 10, "prelude at 1");
+    machine(arm, 3, CODE(0, 0, 0, 0, 10, 0, 0, 0, 0x70, 0x47, GENERATOR), 10, "starts at 10");
+    machine(arm, 3, CODE(0, 0, 0, 0, 0x70, 0x47, GENERATOR), 6, "cut off");
+    machine(x64, 3, CODE(0, 0, 0, 0, 0, 0, 0, 0, 0xc3, P4), 9, NULL);
+    machine(x64, 3, CODE(0, 0, 0, 0, 0, 0, 0, 1, 0xc3, P4), 9, "prelude at 72057594037927936");
+    machine(x64, 3, CODE(0, 0, 0, 0, 0xc3, P4), 5, "cut off");
+}
