@@ -195,6 +195,11 @@ void *arena_grow(struct arena *a, void *p, size_t old_size, size_t new_size)
     return q;
 }
 
+void *arena_room(struct arena *a, void *items, size_t n, size_t size)
+{
+    return n & (n - 1) ? items : arena_grow(a, items, n * size, (n ? 2 * n : 1) * size);
+}
+
 static void arena_link(struct arena *a, struct arena_block *b)
 {
     if (b->older) {

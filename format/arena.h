@@ -42,6 +42,9 @@ void *arena_alloc(struct arena *a, size_t size);
 void *arena_calloc(struct arena *a, size_t n, size_t size);
 // Like realloc; the old bytes are kept in place when p was the last allocation.
 void *arena_grow(struct arena *a, void *p, size_t old_size, size_t new_size);
+// Room for one more in an array of n items, which has room for up to the next power of two. Of two
+// copies of such an array only one may get more items.
+void *arena_room(struct arena *a, void *items, size_t n, size_t size);
 // realloc and free for arrays that grow much: the arena counts such a block and frees it at its
 // end, but the system may move it without a copy, and it can be given back early. p = NULL is a new
 // block; new bytes are not cleared.

@@ -124,6 +124,22 @@ enum diag_code file_read(const char *name, struct arena *a, struct diag *d, stru
     return err;
 }
 
+enum diag_code file_read_text(const char *name, size_t limit, struct arena *a, struct diag *d,
+                              struct file *out)
+{
+    enum diag_code err = file_read(name, a, d, out);
+    const uint8_t *nul = err ? NULL : memchr(out->data, 0, out->size);
+    if (!err && out->size > limit) {
+        return diag_set(d, DIAG_MALFORMED, out->name, "has %zu bytes, at most %zu are allowed",
+                        out->size, limit);
+    }
+    if (nul) {
+        return diag_set_binary(d, DIAG_MALFORMED, out->name, (uint64_t)(nul - out->data), "text",
+                               "a NUL byte; only text is allowed");
+    }
+    return err;
+}
+
 bool file_put(int fd, const void *from, size_t size)
 {
     const uint8_t *data = from;
@@ -176,13 +192,18 @@ static void file_sync_folder(const char *name)
     }
 }
 
+static enum diag_code file_unwritten(const struct temporary *t, bool made, struct diag *d)
+{
+    errno = t->error;
+    return file_error(d, t->name, made ? "cannot write" : "cannot create");
+}
+
 // Puts the new file in place, on the disk, too.
 static enum diag_code file_settle(struct temporary *t, bool fresh, struct diag *d)
 {
     bool made = t->fd >= 0;
     if (!temporary_install(t, fresh)) {
-        errno = t->error;
-        return file_error(d, t->name, made ? "cannot write" : "cannot create");
+        return file_unwritten(t, made, d);
     }
     file_sync_folder(t->name);
     return DIAG_OK;
@@ -297,6 +318,19 @@ enum diag_code file_commit(struct file_pending *p, struct diag *d)
     }
     task_wait(p->task);
     return file_settle(&p->temporary, false, d);
+}
+
+enum diag_code file_await(const struct file_pending *p, struct diag *d)
+{
+    if (!p) {
+        return diag_nomem(d);
+    }
+    if (!p->begun) {
+        return DIAG_OK;
+    }
+    task_wait(p->task);
+    const struct temporary *t = &p->temporary;
+    return t->error ? file_unwritten(t, t->fd >= 0, d) : DIAG_OK;
 }
 
 void file_drop(struct file_pending *p)

@@ -45,6 +45,10 @@ bool file_is_stdout(const char *name);
 
 // Reads a regular file, pipe or standard input up to FILE_LIMIT bytes. Errors: DIAG_IO.
 enum diag_code file_read(const char *name, struct arena *a, struct diag *d, struct file *out);
+// The same for a small text: data ends with a NUL, and that is the only one. Errors: also
+// DIAG_MALFORMED.
+enum diag_code file_read_text(const char *name, size_t limit, struct arena *a, struct diag *d,
+                              struct file *out);
 
 enum file_mode {
     FILE_DATA = 0666, // as the umask says
@@ -67,6 +71,9 @@ struct file_pending;
 struct file_pending *file_begin(const char *name, const void *data, size_t size,
                                 enum file_mode mode, bool binary, struct arena *a);
 enum diag_code file_commit(struct file_pending *p, struct diag *d);
+// Waits until the data are in the temporary file, so that of a commit only the new name is left to
+// fail. Errors: DIAG_IO, DIAG_NOMEM (p is NULL).
+enum diag_code file_await(const struct file_pending *p, struct diag *d);
 void file_drop(struct file_pending *p);
 // The same as file_write, but fails with DIAG_IO if name exists.
 enum diag_code file_create(const char *name, const void *data, size_t size, enum file_mode mode,

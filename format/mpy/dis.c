@@ -346,15 +346,11 @@ static void dis_json_insn(struct dis *dis, const struct dis_fun *f, const struct
 static void dis_insns(struct dis *dis, const struct dis_fun *f)
 {
     const uint8_t *data = f->code->data;
-    uint32_t n = f->code->size - f->p.code, line = 0, shown = 0;
-    struct mpy_lines l = {0};
-    bool more = mpy_lines_next(data, &f->p, &l);
+    uint32_t n = f->code->size - f->p.code, shown = 0;
+    struct mpy_line_cursor cursor = {0};
     struct mpy_insn i;
     for (uint32_t at = 0; at < n; at += i.size) {
-        while (more && l.offset <= at) {
-            line = l.line;
-            more = mpy_lines_next(data, &f->p, &l);
-        }
+        uint32_t line = mpy_line_at(data, &f->p, &cursor, at);
         if (!mpy_insn_decode(data + f->p.code, n, at, f->code->v5, &i)) {
             i = (struct mpy_insn){.at = at, .size = 1, .byte = data[f->p.code + at]};
         }

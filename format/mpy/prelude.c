@@ -184,12 +184,22 @@ bool mpy_lines_next(const uint8_t *data, const struct mpy_prelude *p, struct mpy
     return true;
 }
 
+uint32_t mpy_line_at(const uint8_t *data, const struct mpy_prelude *p, struct mpy_line_cursor *c,
+                     uint32_t offset)
+{
+    if (!c->begun) {
+        c->begun = true;
+        c->ended = !mpy_lines_next(data, p, &c->next);
+    }
+    while (!c->ended && c->next.offset <= offset) {
+        c->line = c->next.line;
+        c->ended = !mpy_lines_next(data, p, &c->next);
+    }
+    return c->line;
+}
+
 uint32_t mpy_prelude_line(const uint8_t *data, const struct mpy_prelude *p, uint32_t offset)
 {
-    uint32_t line = 0;
-    struct mpy_lines l = {0};
-    while (mpy_lines_next(data, p, &l) && l.offset <= offset) {
-        line = l.line;
-    }
-    return line;
+    struct mpy_line_cursor c = {0};
+    return mpy_line_at(data, p, &c, offset);
 }

@@ -57,6 +57,15 @@ struct mpy_lines {
     uint32_t pos, offset, line;
 };
 bool mpy_lines_next(const uint8_t *data, const struct mpy_prelude *p, struct mpy_lines *l);
+// The lines of instructions whose offsets (from p->code) never go down; begins with zeros. 0 where
+// there is no line table.
+struct mpy_line_cursor {
+    struct mpy_lines next;
+    uint32_t line;
+    bool begun, ended;
+};
+uint32_t mpy_line_at(const uint8_t *data, const struct mpy_prelude *p, struct mpy_line_cursor *c,
+                     uint32_t offset);
 // The line of an instruction, offset counted from p->code; 0 when there is no line table.
 uint32_t mpy_prelude_line(const uint8_t *data, const struct mpy_prelude *p, uint32_t offset);
 

@@ -121,8 +121,7 @@ static bool board_begin(struct board_parser *p, const char *section)
         return board_problem(p, "too many boards at [%s]", section);
     }
     snprintf(p->section, sizeof p->section, "%s", section);
-    size_t had = all->n * sizeof *all->at;
-    all->at = arena_grow(p->arena, all->at, had, had + sizeof *all->at);
+    all->at = arena_room(p->arena, all->at, all->n, sizeof *all->at);
     if (!all->at) {
         return board_problem(p, "out of memory at [%s]", section);
     }
@@ -263,10 +262,7 @@ static enum diag_code board_from_file(const char *name, const struct boards *bas
 {
     struct file f;
     struct boards *own;
-    enum diag_code err = file_read(name, a, d, &f);
-    if (!err && (f.size > BOARD_INI_MAX || memchr(f.data, 0, f.size))) {
-        err = diag_set(d, DIAG_MALFORMED, name, "not a board file");
-    }
+    enum diag_code err = file_read_text(name, BOARD_INI_MAX, a, d, &f);
     err = err ? err : boards_parse((const char *)f.data, name, base, a, d, &own);
     if (!err) {
         *out = &own->at[own->n - 1];

@@ -111,17 +111,29 @@ const char *build_list_name(struct cli *cli, const struct build *b)
     return arena_printf(&cli->arena, "%s.modules", b->output);
 }
 
-enum diag_code build_spares(struct cli *cli, const struct build *b, const char *output)
+bool build_reads(const struct build *b, unsigned i, const char **file)
 {
     const char *const files[] = {b->firmware,        b->boot,  b->main,
                                  b->passphrase_file, b->board, b->project};
-    enum diag_code err = DIAG_OK;
-    for (unsigned i = 0; i < sizeof files / sizeof *files && !err; i++) {
-        err = cli_distinct(cli, output, files[i]);
+    const struct cli_list lists[] = {
+        {sizeof files / sizeof *files, (const char **)files}, b->keys, b->args, b->list.manifests};
+    for (unsigned k = 0; k < sizeof lists / sizeof *lists; k++) {
+        if (i < lists[k].n) {
+            *file = lists[k].items[i];
+            return true;
+        }
+        i -= lists[k].n;
     }
-    err = err ? err : cli_distinct_all(cli, output, &b->keys);
-    err = err ? err : cli_distinct_all(cli, output, &b->args);
-    err = err ? err : cli_distinct_all(cli, output, &b->list.manifests);
+    return false;
+}
+
+static enum diag_code check_named(struct cli *cli, const struct build *b, const char *output)
+{
+    enum diag_code err = DIAG_OK;
+    const char *file;
+    for (unsigned i = 0; !err && build_reads(b, i, &file); i++) {
+        err = cli_distinct(cli, output, file);
+    }
     return err;
 }
 
@@ -167,7 +179,7 @@ enum diag_code build_check(struct cli *cli, struct build *b)
         return cli_usage_error(cli, "%s writes OUTPUT.modules: -o needs a name",
                                b->list_modules ? "--list-modules" : "--detach-modules");
     }
-    enum diag_code err = check_outputs(cli, b, build_spares);
+    enum diag_code err = check_outputs(cli, b, check_named);
     err = err ? err : build_type(cli, b->type, &b->kind);
     err = err ? err : parse_region(cli, b);
     err = err ? err : parse_opt_level(cli, b);
@@ -270,7 +282,7 @@ enum diag_code build_settle(struct cli *cli, struct build *b)
 
 enum diag_code build_blob(struct cli *cli, struct build *b)
 {
-    enum diag_code err = check_outputs(cli, b, build_spares); // now that manifests were read
+    enum diag_code err = check_outputs(cli, b, check_named); // now that manifests were read
     err = err ? err : inputs_load(cli, &b->list, b->ahead, b->fw, &b->inputs, &b->modules);
     err = err ? err : check_outputs(cli, b, check_loaded);
     err = err ? err : production_check(cli, b->fw, b->modules, b->list.n, &b->production);
@@ -333,6 +345,8 @@ static enum diag_code write_proven(struct cli *cli, struct build *b, const struc
     err = err ? err : splice_prove(p, product, &cli->arena, &cli->diag);
     err = err ? err : build_settle(cli, b);
     err = err || !b->reports ? err : build_report(cli, b);
+    err = err ? err
+              : file_await(pending, &cli->diag); // else a new list would stand by an old product
     if (err) {
         file_drop(list);
     } else if (list) {

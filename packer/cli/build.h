@@ -44,8 +44,9 @@ enum { BUILD_OPTIONS = 28 };
 void build_options(struct build *b, struct cli_option rows[BUILD_OPTIONS]);
 // Checks them, without reading anything but names. Errors: DIAG_USAGE.
 enum diag_code build_check(struct cli *cli, struct build *b);
-// That output is none of the inputs, as far as they are known. Errors: DIAG_USAGE.
-enum diag_code build_spares(struct cli *cli, const struct build *b, const char *output);
+// The inputs by their names, as far as they are known: false after the last. *file is NULL for one
+// that was not given.
+bool build_reads(const struct build *b, unsigned i, const char **file);
 // Reads the firmware, takes a splice out of it and begins with the digests of the base.
 enum diag_code build_open_base(struct cli *cli, struct build *b);
 // The same, lists the inputs (if not done) and begins to load them, finds MicroPython in the base

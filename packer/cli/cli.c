@@ -17,8 +17,7 @@ enum diag_code cli_usage_error(struct cli *cli, const char *fmt, ...)
 
 enum diag_code cli_append(struct cli *cli, struct cli_list *list, const char *item)
 {
-    size_t had = list->n * sizeof *list->items;
-    const char **items = arena_grow(&cli->arena, list->items, had, had + sizeof *items);
+    const char **items = arena_room(&cli->arena, list->items, list->n, sizeof *items);
     if (!items) {
         return diag_nomem(&cli->diag);
     }

@@ -49,7 +49,7 @@ extern const struct cli_command *const cli_commands[]; // commands.c; ends with 
 // the command and sets *helped. Errors: DIAG_USAGE.
 enum diag_code cli_parse(struct cli *cli, const struct cli_command *cmd, int argc, char **argv,
                          const struct cli_option *options, bool *helped);
-// Appends to a list, in the arena.
+// Appends to a list, in the arena; of a list and its copies only one may grow.
 enum diag_code cli_append(struct cli *cli, struct cli_list *list, const char *item);
 enum diag_code cli_usage_error(struct cli *cli, const char *fmt, ...) DIAG_PRINTF(2, 3);
 // Writes out to standard output and frees it. Errors: DIAG_IO, DIAG_NOMEM.

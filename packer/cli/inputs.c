@@ -192,17 +192,6 @@ static enum diag_code add_listed(struct cli *cli, struct input_list *list, unsig
     return first ? DIAG_OK : add_file(cli, list, file);
 }
 
-static enum diag_code add_name(struct cli *cli, struct cli_list *list, const char *name)
-{
-    size_t had = list->n * sizeof *list->items;
-    list->items = arena_grow(&cli->arena, list->items, had, had + sizeof *list->items);
-    if (!list->items) {
-        return diag_nomem(&cli->diag);
-    }
-    list->items[list->n++] = name;
-    return DIAG_OK;
-}
-
 static enum diag_code add_manifest(struct cli *cli, struct input_list *list, const char *path)
 {
     struct manifest *m;
@@ -212,7 +201,7 @@ static enum diag_code add_manifest(struct cli *cli, struct input_list *list, con
         err = add_listed(cli, list, from, &m->files[i]);
     }
     for (unsigned i = 0; !err && i < m->n_manifests; i++) {
-        err = add_name(cli, &list->manifests, m->manifests[i]);
+        err = cli_append(cli, &list->manifests, m->manifests[i]);
     }
     for (unsigned i = 0; !err && i < m->n_c_modules; i++) {
         fprintf(stderr,

@@ -17,9 +17,11 @@ enum guard { GUARD_NONE, GUARD_EXCEPTION, GUARD_ALL };
 // One instruction of a module body with what was found out about it.
 struct step {
     struct mpy_insn insn;
-    bool normal;      // reached without an exception
-    bool stops;       // a call that never returns: reset()
-    enum guard guard; // the best handler around it
+    uint32_t line;              // 0 = unknown
+    bool normal;                // reached without an exception
+    bool stops;                 // a call that never returns: reset()
+    enum guard guard;           // the best handler around it
+    enum guard except, finally; // what a handler catches that goes on from here
 };
 
 struct body { // the body of boot.py or main.py
@@ -57,20 +59,13 @@ static bool qstr_in(const struct mpy_module *m, int64_t i, const char *const *na
 static enum diag_code finding(struct body *b, struct production_finding f)
 {
     struct production *p = b->out;
-    size_t had = p->n * sizeof *p->findings;
-    p->findings = arena_grow(&b->cli->arena, p->findings, had, had + sizeof f);
+    p->findings = arena_room(&b->cli->arena, p->findings, p->n, sizeof f);
     if (!p->findings) {
         return diag_nomem(&b->cli->diag);
     }
     f.module = f.module ? f.module : b->name;
     p->findings[p->n++] = f;
     return DIAG_OK;
-}
-
-static unsigned step_line(const struct body *b, unsigned i)
-{
-    uint32_t offset = b->steps[i].insn.at - b->prelude.code;
-    return mpy_prelude_line(b->data, &b->prelude, offset);
 }
 
 // Decoding
@@ -85,11 +80,13 @@ static bool body_decode(struct body *b, const struct mpy_code *code)
     b->size = code->size;
     b->steps = ARENA_ARRAY(&b->cli->arena, struct step, code->size);
     b->index = ARENA_ARRAY(&b->cli->arena, uint32_t, code->size + 1);
+    struct mpy_line_cursor cursor = {0};
     for (size_t at = b->prelude.code; b->steps && b->index && at < code->size;) {
         struct step *s = &b->steps[b->n];
         if (!mpy_insn_decode(code->data, code->size, at, code->v5, &s->insn)) {
             return false;
         }
+        s->line = mpy_line_at(code->data, &b->prelude, &cursor, s->insn.at - b->prelude.code);
         b->index[at] = ++b->n;
         at += s->insn.size;
     }
@@ -140,84 +137,99 @@ static const char *const stopping[] = {"reset", "hard_reset", "soft_reset", "dee
 
 // Handlers
 
-// What the handler that begins at step h catches: `except:` at once, `except E:` by the names it
-// compares with, `finally:` everything if it resets the board.
-static enum guard handler_guard(const struct body *b, unsigned h, bool finally)
+static bool is_name_of(const struct body *b, const struct mpy_insn *s, const char *const *names)
+{
+    return (s->op == MPY_OP_LOAD_NAME || s->op == MPY_OP_LOAD_GLOBAL) &&
+           qstr_in(b->mpy, s->arg, names);
+}
+
+// What handlers catch, for each step that one may go on from, last to first. `except E:` by the
+// names before the first comparison: the first class decides, further ones are rare in a main
+// loop. `finally:` everything if it resets the board.
+static void body_handlers(struct body *b)
 {
     static const char *const all[] = {"BaseException", NULL};
     static const char *const most[] = {"Exception", NULL};
-    bool compared = false;
-    for (unsigned i = h; i < b->n; i++) {
-        const struct mpy_insn *s = &b->steps[i].insn;
-        if (finally && calls_one_of(b, i, stopping)) {
-            return GUARD_ALL;
-        }
-        if (s->op == MPY_OP_END_FINALLY || s->op == MPY_OP_RETURN_VALUE) {
-            break;
-        }
-        if (finally) {
-            continue;
-        }
-        bool name = s->op == MPY_OP_LOAD_NAME || s->op == MPY_OP_LOAD_GLOBAL;
-        if (i == h && s->op != MPY_OP_DUP_TOP) {
-            return GUARD_ALL; // no class is compared: a bare except
-        }
-        compared = compared || s->op == MPY_OP_BINARY_OP_MULTI;
-        if (!compared && name && qstr_in(b->mpy, s->arg, all)) {
-            return GUARD_ALL;
-        }
-        if (!compared && name && qstr_in(b->mpy, s->arg, most)) {
-            return GUARD_EXCEPTION;
-        }
-        if (compared) {
-            break; // the first class decides; further ones are rare in a main loop
-        }
+    struct step after = {0};
+    for (unsigned i = b->n; i-- > 0; after = b->steps[i]) {
+        struct step *s = &b->steps[i];
+        enum mpy_op op = s->insn.op;
+        bool ends = op == MPY_OP_END_FINALLY || op == MPY_OP_RETURN_VALUE;
+        s->finally = s->stops ? GUARD_ALL : ends ? GUARD_NONE : after.finally;
+        s->except = ends || op == MPY_OP_BINARY_OP_MULTI ? GUARD_NONE
+                    : is_name_of(b, &s->insn, all)       ? GUARD_ALL
+                    : is_name_of(b, &s->insn, most)      ? GUARD_EXCEPTION
+                                                         : after.except;
     }
-    return GUARD_NONE;
 }
 
-static void body_guards(struct body *b)
+// What the handler that begins at step h catches; a bare `except:` compares no class.
+static enum guard handler_guard(const struct body *b, unsigned h, bool finally)
 {
+    const struct step *s = &b->steps[h];
+    return finally ? s->finally : s->insn.op != MPY_OP_DUP_TOP ? GUARD_ALL : s->except;
+}
+
+// Handlers reach from their setup to where they begin, one within another.
+static enum diag_code body_guards(struct body *b)
+{
+    int *begin[GUARD_ALL + 1], depth[GUARD_ALL + 1] = {0};
+    for (unsigned g = 0; g <= GUARD_ALL; g++) {
+        begin[g] = ARENA_ARRAY(&b->cli->arena, int, b->n + 1); // ends count -1
+        if (!begin[g]) {
+            return diag_nomem(&b->cli->diag);
+        }
+    }
+    body_handlers(b);
     for (unsigned i = 0; i < b->n; i++) {
         enum mpy_op op = b->steps[i].insn.op;
         unsigned h = body_target(b, &b->steps[i]);
-        if ((op != MPY_OP_SETUP_EXCEPT && op != MPY_OP_SETUP_FINALLY) || h == 0) {
-            continue;
+        if ((op == MPY_OP_SETUP_EXCEPT || op == MPY_OP_SETUP_FINALLY) && h > i + 1) {
+            enum guard g = handler_guard(b, h - 1, op == MPY_OP_SETUP_FINALLY);
+            begin[g][i]++;
+            begin[g][h - 1]--;
         }
-        enum guard g = handler_guard(b, h - 1, op == MPY_OP_SETUP_FINALLY);
-        for (unsigned k = i; k < h - 1; k++) {
-            b->steps[k].guard = g > b->steps[k].guard ? g : b->steps[k].guard;
+    }
+    for (unsigned i = 0; i < b->n; i++) {
+        for (unsigned g = 0; g <= GUARD_ALL; g++) {
+            depth[g] += begin[g][i];
+            b->steps[i].guard = depth[g] > 0 ? (enum guard)g : b->steps[i].guard;
         }
+    }
+    return DIAG_OK;
+}
+
+static void flow_to(struct body *b, unsigned *work, unsigned *n, unsigned step)
+{
+    if (step < b->n && !b->steps[step].normal) {
+        b->steps[step].normal = true;
+        work[(*n)++] = step;
     }
 }
 
-// Marks what runs when nothing raises. A worklist in step order is enough: jumps back only lead to
-// steps that are marked or come up again.
-static void body_flow(struct body *b)
+// Marks what runs when nothing raises.
+static enum diag_code body_flow(struct body *b)
 {
-    bool changed = true;
-    if (b->n) {
-        b->steps[0].normal = true;
+    unsigned *work = ARENA_ARRAY(&b->cli->arena, unsigned, b->n + 1), n = 0;
+    if (!work) {
+        return diag_nomem(&b->cli->diag);
     }
-    for (unsigned round = 0; changed && round < b->n; round++) {
-        changed = false;
-        for (unsigned i = 0; i < b->n; i++) {
-            const struct step *s = &b->steps[i];
-            enum mpy_op op = s->insn.op;
-            bool setup =
-                op == MPY_OP_SETUP_EXCEPT || op == MPY_OP_SETUP_FINALLY || op == MPY_OP_SETUP_WITH;
-            unsigned target = setup || !s->insn.info->jumped ? 0 : body_target(b, s);
-            if (!s->normal || s->stops) {
-                continue;
-            }
-            if (target && !b->steps[target - 1].normal) {
-                changed = b->steps[target - 1].normal = true;
-            }
-            if (s->insn.info->after && i + 1 < b->n && !b->steps[i + 1].normal) {
-                changed = b->steps[i + 1].normal = true;
-            }
+    flow_to(b, work, &n, 0);
+    while (n) {
+        unsigned i = work[--n];
+        const struct step *s = &b->steps[i];
+        enum mpy_op op = s->insn.op;
+        bool setup =
+            op == MPY_OP_SETUP_EXCEPT || op == MPY_OP_SETUP_FINALLY || op == MPY_OP_SETUP_WITH;
+        unsigned target = setup || !s->insn.info->jumped ? 0 : body_target(b, s);
+        if (target && !s->stops) {
+            flow_to(b, work, &n, target - 1);
+        }
+        if (s->insn.info->after && !s->stops) {
+            flow_to(b, work, &n, i + 1);
         }
     }
+    return DIAG_OK;
 }
 
 // Imports
@@ -322,13 +334,14 @@ static enum diag_code check_functions(struct body *b, const struct mpy_code *cod
         const struct mpy_code *child = code->children[i];
         struct mpy_prelude p;
         struct mpy_insn insn;
+        struct mpy_line_cursor cursor = {0};
         if (child->kind == MPY_CODE_BYTECODE && !mpy_prelude_of(child, &p)) {
             for (size_t at = p.code;
                  !err && mpy_insn_decode(child->data, child->size, at, child->v5, &insn);
                  at += insn.size) {
                 if (insn.op == MPY_OP_IMPORT_NAME) {
-                    uint32_t offset = insn.at - p.code;
-                    err = check_import(b, insn.arg, mpy_prelude_line(child->data, &p, offset));
+                    err = check_import(b, insn.arg,
+                                       mpy_line_at(child->data, &p, &cursor, insn.at - p.code));
                 }
             }
         }
@@ -343,7 +356,7 @@ static enum diag_code check_imports(struct body *b, bool *locked)
     for (unsigned i = 0; i < b->n && !err && !*locked; i++) {
         *locked = changes_path(b, i);
         if (!*locked && b->steps[i].insn.op == MPY_OP_IMPORT_NAME) {
-            err = check_import(b, b->steps[i].insn.arg, step_line(b, i));
+            err = check_import(b, b->steps[i].insn.arg, b->steps[i].line);
         }
     }
     return err || *locked ? err : check_functions(b, b->mpy->root, 0);
@@ -369,7 +382,7 @@ static enum diag_code check_end(struct body *b)
         if (b->steps[i].normal && b->steps[i].insn.op == MPY_OP_RETURN_VALUE) {
             return finding(b, (struct production_finding){
                                   .id = "ends",
-                                  .line = step_line(b, i),
+                                  .line = b->steps[i].line,
                                   .text = "it can run to its end: then the console is open",
                                   .fix = "end it with a loop, or with machine.reset()"});
         }
@@ -400,7 +413,7 @@ static enum diag_code check_exceptions(struct body *b, bool console_locked)
     if (call >= 0) {
         err = finding(b, (struct production_finding){
                              .id = "exception",
-                             .line = step_line(b, (unsigned)call),
+                             .line = b->steps[call].line,
                              .text = "an exception in what is called here ends it: then the "
                                      "console is open",
                              .fix = "put it in try: ... finally: machine.reset()"});
@@ -411,7 +424,7 @@ static enum diag_code check_exceptions(struct body *b, bool console_locked)
         err = guarded
                   ? DIAG_OK
                   : finding(b, (struct production_finding){.id = "interrupt",
-                                                           .line = step_line(b, (unsigned)call),
+                                                           .line = b->steps[call].line,
                                                            .text = "Ctrl-C on the console ends it",
                                                            .fix = "begin with: import micropython; "
                                                                   "micropython.kbd_intr(-1)"});
@@ -449,22 +462,23 @@ static const struct mpy_module *find_stock(struct body *b, const char *name)
     return NULL;
 }
 
-// Prepares the body of a frozen file; false if there is none or it cannot be looked into.
-static bool body_open(struct body *b, const char *name)
+// Prepares the body of a frozen file; *opened is false if there is none or it cannot be looked
+// into.
+static enum diag_code body_open(struct body *b, const char *name, bool *opened)
 {
     bool text;
     b->name = name;
     b->mpy = find_input(b, name, &text);
     b->mpy = b->mpy || text ? b->mpy : find_stock(b, name);
-    if (!b->mpy || !body_decode(b, b->mpy->root)) {
-        return false;
+    *opened = b->mpy && body_decode(b, b->mpy->root);
+    if (!*opened) {
+        return DIAG_OK;
     }
     for (unsigned i = 0; i < b->n; i++) {
         b->steps[i].stops = calls_one_of(b, i, stopping);
     }
-    body_guards(b);
-    body_flow(b);
-    return true;
+    enum diag_code err = body_guards(b);
+    return err ? err : body_flow(b);
 }
 
 enum diag_code production_check(struct cli *cli, const struct firmware *fw,
@@ -474,11 +488,12 @@ enum diag_code production_check(struct cli *cli, const struct firmware *fw,
     const struct body empty = {
         .cli = cli, .fw = fw, .modules = modules, .n_modules = n, .out = out};
     struct body boot = empty, app = empty;
-    bool path_locked = false, console_locked = false;
+    bool path_locked = false, console_locked = false, opened;
     enum diag_code err = DIAG_OK;
     *out = (struct production){0};
     if (is_frozen(&boot, "boot", 4)) {
-        if (body_open(&boot, "boot.py")) {
+        err = body_open(&boot, "boot.py", &opened);
+        if (!err && opened) {
             err = check_imports(&boot, &path_locked);
             console_locked = body_locks_console(&boot);
         }
@@ -499,8 +514,9 @@ enum diag_code production_check(struct cli *cli, const struct firmware *fw,
                                                "device runs, or the console opens",
                                        .fix = "freeze one: --main FILE"});
     }
-    if (!body_open(&app, "main.py")) {
-        return DIAG_OK;
+    err = body_open(&app, "main.py", &opened);
+    if (err || !opened) {
+        return err;
     }
     console_locked = console_locked || body_locks_console(&app);
     err = path_locked ? DIAG_OK : check_imports(&app, &path_locked);

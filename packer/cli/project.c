@@ -1,6 +1,7 @@
 // Reading mpy-freeze.ini.
 #include "packer/cli/project.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <ini.h>
@@ -10,6 +11,7 @@
 
 enum {
     PROJECT_ROWS_MAX = 1000,
+    PROJECT_DEFINES_MAX = 1000, // of a row; each row may have a copy
     PROJECT_SIZE_MAX = 1 << 20, // bytes of the file
     PROJECT_LINE_MAX = 198,     // bytes of a line: what inih was built to hold
 };
@@ -20,6 +22,7 @@ struct project_parser {
     struct project_row *row; // NULL in [product]
     char section[64];
     bool inputs_given; // the section has replaced the product's inputs
+    bool defines_own;  // the row has a copy of the product's definitions
     char problem[256];
 };
 
@@ -56,18 +59,7 @@ static const char *resolve(struct project_parser *p, const char *path, size_t n)
 
 static bool add(struct project_parser *p, struct cli_list *list, const char *item)
 {
-    // Rows begin with a copy of the product's list: never grow it in place.
-    const char **items = ARENA_ARRAY(&p->cli->arena, const char *, list->n + 1);
-    if (!item || !items) {
-        return problem(p, "out of memory%s", "");
-    }
-    if (list->n) {
-        memcpy(items, list->items, list->n * sizeof *items);
-    }
-    items[list->n] = item;
-    list->items = items;
-    list->n++;
-    return true;
+    return (item && cli_append(p->cli, list, item) == DIAG_OK) || problem(p, "out of memory%s", "");
 }
 
 // Paths separated by blanks, in quotes where they hold some.
@@ -92,6 +84,23 @@ static bool set_inputs(struct project_parser *p, struct build *b, const char *va
     return true;
 }
 
+// A row begins with the product's definitions, and adds to a copy of them.
+static bool own_defines(struct project_parser *p, struct build *b)
+{
+    const struct cli_list shared = b->list.defines;
+    if (p->defines_own) {
+        return true;
+    }
+    b->list.defines = (struct cli_list){0};
+    p->defines_own = true;
+    for (unsigned i = 0; i < shared.n; i++) {
+        if (!add(p, &b->list.defines, shared.items[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool set_define(struct project_parser *p, struct build *b, const char *value)
 {
     const char *equals = strchr(value, '=');
@@ -101,7 +110,10 @@ static bool set_define(struct project_parser *p, struct build *b, const char *va
     const char *path = resolve(p, equals + 1, strlen(equals + 1));
     const char *text = arena_printf(&p->cli->arena, "%.*s=%s", (int)(equals - value), value,
                                     path && path_exists(path) ? path : equals + 1);
-    return add(p, &b->list.defines, text);
+    if (b->list.defines.n == PROJECT_DEFINES_MAX) {
+        return problem(p, "too many definitions at %s", value);
+    }
+    return own_defines(p, b) && add(p, &b->list.defines, text);
 }
 
 static bool set_bool(struct project_parser *p, bool *to, const char *value)
@@ -208,8 +220,7 @@ static bool begin_row(struct project_parser *p, const char *section)
     if (pr->n == PROJECT_ROWS_MAX) {
         return problem(p, "too many rows at [%s]", section);
     }
-    size_t had = pr->n * sizeof *pr->rows;
-    pr->rows = arena_grow(&p->cli->arena, pr->rows, had, had + sizeof *pr->rows);
+    pr->rows = arena_room(&p->cli->arena, pr->rows, pr->n, sizeof *pr->rows);
     if (!pr->rows) {
         return problem(p, "out of memory at [%s]", section);
     }
@@ -226,7 +237,7 @@ static int handler(void *user, const char *section, const char *name, const char
     }
     if (strncmp(p->section, section, sizeof p->section - 1) != 0) {
         snprintf(p->section, sizeof p->section, "%s", section);
-        p->inputs_given = false;
+        p->inputs_given = p->defines_own = false;
         p->row = NULL;
         bool product = strcmp(section, "product") == 0;
         if (product && p->project->n) {
@@ -246,54 +257,104 @@ static enum diag_code project_empty(struct cli *cli, const char *file)
     return DIAG_MALFORMED;
 }
 
-enum { ROW_OUTPUTS = 2 }; // the product and the list of its modules
+// What a row writes: the product, and the list of its modules.
+struct output {
+    const char *place; // normalized
+    struct file_id id; // of what is there now
+    unsigned row;
+};
 
-// The places of what a row writes; their number, 0 without memory.
-static unsigned row_outputs(struct cli *cli, const struct build *b, const char *places[ROW_OUTPUTS])
+struct outputs {
+    unsigned n;
+    struct output *at;
+};
+
+static enum diag_code outputs_add(struct cli *cli, struct outputs *o, unsigned row,
+                                  const char *name)
 {
-    const char *list = build_lists(b) ? build_list_name(cli, b) : b->output;
-    places[0] = path_norm(&cli->arena, b->output);
-    places[1] = list ? path_norm(&cli->arena, list) : NULL;
-    return !places[0] || !places[1] ? 0 : build_lists(b) ? 2 : 1;
+    const char *place = name ? path_norm(&cli->arena, name) : NULL;
+    if (!place) {
+        return diag_nomem(&cli->diag);
+    }
+    o->at[o->n++] = (struct output){place, file_identify(place), row};
+    return DIAG_OK;
 }
 
-static bool rows_collide(const char *const *places, unsigned n, const char *const *others,
-                         unsigned n_others)
+static enum diag_code outputs_gather(struct cli *cli, const struct project *p, struct outputs *o)
 {
-    for (unsigned i = 0; i < n; i++) {
-        for (unsigned k = 0; k < n_others; k++) {
-            if (strcmp(places[i], others[k]) == 0) {
-                return true;
-            }
+    enum diag_code err = DIAG_OK;
+    o->at = ARENA_ARRAY(&cli->arena, struct output, 2 * (size_t)p->n);
+    if (!o->at && p->n) {
+        return diag_nomem(&cli->diag);
+    }
+    for (unsigned i = 0; i < p->n && !err; i++) {
+        const struct build *b = &p->rows[i].build;
+        err = outputs_add(cli, o, i, b->output);
+        if (!err && build_lists(b)) {
+            err = outputs_add(cli, o, i, build_list_name(cli, b));
         }
     }
-    return false;
+    return err;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct output *x = a, *y = b;
+    int order = strcmp(x->place, y->place);
+    return order ? order : (x->row > y->row) - (x->row < y->row);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct file_id *x = &((const struct output *)a)->id, *y = &((const struct output *)b)->id;
+    int device = (x->device > y->device) - (x->device < y->device);
+    return device ? device : (x->inode > y->inode) - (x->inode < y->inode);
+}
+
+static enum diag_code outputs_distinct(struct cli *cli, const struct project *p, struct outputs *o)
+{
+    if (o->n) {
+        qsort(o->at, o->n, sizeof *o->at, by_place);
+    }
+    for (unsigned i = 1; i < o->n; i++) {
+        const struct output *x = &o->at[i - 1], *y = &o->at[i];
+        if (x->row != y->row && strcmp(x->place, y->place) == 0) {
+            return diag_set(&cli->diag, DIAG_MALFORMED, p->file,
+                            "[%s] and [%s] have the same output", p->rows[x->row].name,
+                            p->rows[y->row].name);
+        }
+    }
+    return DIAG_OK;
+}
+
+// A file that is read, against all that is written (in the order of by_id).
+static enum diag_code outputs_spare(struct cli *cli, const struct outputs *o, const char *file)
+{
+    const struct output key = {.id = file ? file_identify(file) : (struct file_id){0}};
+    const struct output *hit =
+        key.id.known ? bsearch(&key, o->at, o->n, sizeof *o->at, by_id) : NULL;
+    return hit && hit->id.known ? cli_replaces(cli, hit->place) : DIAG_OK;
 }
 
 // Nothing that a row writes is the project's file, or read or written by another row: rows are
 // built side by side.
-static enum diag_code project_distinct(struct cli *cli, const struct project *p, unsigned row)
+static enum diag_code project_distinct(struct cli *cli, const struct project *p)
 {
-    const char *mine[ROW_OUTPUTS], *theirs[ROW_OUTPUTS];
-    enum diag_code err = DIAG_OK;
-    unsigned n = row_outputs(cli, &p->rows[row].build, mine);
-    for (unsigned i = 0; i < n && !err; i++) {
-        err = cli_distinct(cli, mine[i], p->file);
+    struct outputs o = {0};
+    const char *file;
+    enum diag_code err = outputs_gather(cli, p, &o);
+    err = err ? err : outputs_distinct(cli, p, &o);
+    if (err || !o.n) {
+        return err;
     }
-    for (unsigned k = 0; k < p->n && !err && n; k++) {
-        const struct build *other = &p->rows[k].build;
-        unsigned n_theirs = row_outputs(cli, other, theirs);
-        if (k < row && rows_collide(mine, n, theirs, n_theirs)) {
-            return diag_set(&cli->diag, DIAG_MALFORMED, p->file,
-                            "[%s] and [%s] have the same output", p->rows[k].name,
-                            p->rows[row].name);
+    qsort(o.at, o.n, sizeof *o.at, by_id);
+    err = outputs_spare(cli, &o, p->file);
+    for (unsigned i = 0; i < p->n && !err; i++) {
+        for (unsigned k = 0; !err && build_reads(&p->rows[i].build, k, &file); k++) {
+            err = outputs_spare(cli, &o, file);
         }
-        for (unsigned i = 0; i < n && !err; i++) {
-            err = build_spares(cli, other, mine[i]);
-        }
-        err = n_theirs ? err : diag_nomem(&cli->diag);
     }
-    return n ? err : diag_nomem(&cli->diag);
+    return err;
 }
 
 // Every row needs a firmware and something to freeze; its product has a place of its own.
@@ -310,13 +371,7 @@ static enum diag_code project_check(struct cli *cli, struct project *p)
                             p->rows[i].name, missing);
         }
     }
-    for (unsigned i = 0; i < p->n; i++) {
-        enum diag_code err = project_distinct(cli, p, i);
-        if (err) {
-            return err;
-        }
-    }
-    return p->n ? DIAG_OK : project_empty(cli, p->file);
+    return p->n ? project_distinct(cli, p) : project_empty(cli, p->file);
 }
 
 static bool row_wanted(const struct project_row *row, const struct cli_list *only)
@@ -390,10 +445,7 @@ enum diag_code project_read(struct cli *cli, const struct project_options *o, st
     p->file = o->file ? o->file : PROJECT_FILE;
     p->folder = path_dirname(&cli->arena, p->file);
     p->folder = p->folder && *p->folder ? p->folder : ".";
-    enum diag_code err = file_read(p->file, &cli->arena, &cli->diag, &f);
-    if (!err && (f.size > PROJECT_SIZE_MAX || memchr(f.data, 0, f.size))) {
-        err = diag_set(&cli->diag, DIAG_MALFORMED, p->file, "not a project file");
-    }
+    enum diag_code err = file_read_text(p->file, PROJECT_SIZE_MAX, &cli->arena, &cli->diag, &f);
     err = err ? err : check_lines(cli, p->file, (const char *)f.data);
     if (err) {
         return err;

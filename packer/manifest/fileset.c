@@ -11,13 +11,9 @@ enum {
     PACKAGE_WORK = 4, // for comparing the name of a package
 };
 
-// Room for one more: there is some for up to the next power of two.
 static void *fileset_push(struct vm *vm, void *array, unsigned *n, size_t size)
 {
-    unsigned had = (*n)++;
-    bool full = (had & (had - 1)) == 0;
-    return full ? arena_grow(vm->arena, array, had * size, (had ? 2 * (size_t)had : 1) * size)
-                : array;
+    return arena_room(vm->arena, array, (*n)++, size);
 }
 
 static struct object *fileset_no_file(struct vm *vm, int error, const char *path)

@@ -98,10 +98,7 @@ static struct tree *parse_like(struct parser *p, enum tree_kind kind, const stru
 
 static void parse_push(struct parser *p, struct items *list, struct tree *t)
 {
-    if ((list->n & (list->n - 1)) == 0) { // room for up to the next power of two
-        size_t had = list->n * sizeof(struct tree *);
-        list->at = arena_grow(p->arena, list->at, had, had ? 2 * had : sizeof(struct tree *));
-    }
+    list->at = arena_room(p->arena, list->at, list->n, sizeof(struct tree *));
     list->at[list->n++] = t;
 }
 

@@ -74,6 +74,11 @@ build --json -o - >stdout 2>stderr
 limited() { (ulimit -f "$1" && shift && "$@"); }
 refused 'File too large' limited 200 mpy-freeze build -f "$stock" -k key.pem -o out/product app.py
 nothing_left 'build above the limit'
+echo old >out/product.modules
+refused 'File too large' limited 200 mpy-freeze build -f "$stock" -k key.pem -o out/product --detach-modules app.py
+[ "$(cat out/product.modules)" = old ] || wrong "the list of another product stands beside the old one"
+rm out/product.modules
+nothing_left 'build --detach-modules above the limit'
 refused 'File too large' limited 200 mpy-freeze unsplice product -o out/product
 nothing_left 'unsplice above the limit'
 refused 'File too large' limited 0 mpy-freeze compile app.py -o out/app.mpy

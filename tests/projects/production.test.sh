@@ -107,4 +107,34 @@ printf 'import sys, micropython\nsys.path[:] = [".frozen"]\nmicropython.kbd_intr
 printf 'import app\nwhile True:\n    try:\n        app.run()\n    except Exception:\n        pass\n' >"$work/main.py"
 mpy-freeze build -f "$stock" -o "$work/product" --strict --boot "$work/boot.py" --main "$work/main.py" "$work/app.py" >/dev/null 2>"$work/err" ||
     wrong "boot.py does not cover main.py: $(cat "$work/err")"
+
+# The cost grows with main.py and no faster: here with what it imports, and with jumps back, each of
+# which leads to the next.
+bounded() { # bounded SECONDS KIBIBYTES COMMAND...
+    (ulimit -t "$1" && ulimit -v "$2" && shift 2 && exec "$@") >"$work/out" 2>"$work/err" ||
+        wrong "exit $?, $1 s and $2 KiB are allowed: ${*:3}: $(tail -c 300 "$work/err")"
+}
+seq -f 'import x%.0f' 40000 >"$work/main.py"
+bounded 10 600000 mpy-freeze build -f "$stock" -o "$work/product" "$work/main.py"
+python3 - "$work/main.mpy" <<'END'
+import sys
+def number(n):
+    out = [n & 0x7F]
+    while n := n >> 7:
+        out.insert(0, 0x80 | n & 0x7F)
+    return bytes(out)
+def jump(distance):
+    distance += 0x4000
+    return bytes((0x42, 0x80 | distance & 0x7F, distance >> 7))
+last = 100000
+code = jump(3) + b"\x51\x63\x63" # over: return None
+for i in range(last):
+    code += jump(3 if i + 1 < last else 0) + jump(-9)
+code = b"\x00\x02\x00" + code
+name = b"main.py"
+open(sys.argv[1], "wb").write(b"M\x06\x00\x1f" + number(1) + number(0) + number(len(name) << 1) + name + b"\0" +
+                              number(len(code) << 3) + code)
+END
+bounded 10 600000 mpy-freeze build -f "$stock" -o "$work/product" "$work/main.mpy"
+grep -q 'can run to its end' "$work/err" || wrong "jumps back: $(cat "$work/err")"
 [ $failures -eq 0 ]

@@ -119,4 +119,29 @@ for output in two.base x.ini main.py; do
 done
 mpy-freeze build nobody >/dev/null 2>&1
 [ $? -eq 2 ] || wrong "an unknown row is no usage error"
+# A row has the product's definitions and its own.
+mkdir -p "$work/vars/A" "$work/vars/B" && echo 'X = 1' >"$work/vars/A/a.py" && echo 'X = 2' >"$work/vars/B/b.py"
+printf 'module("a.py", base_path="$(FIRST)")\nmodule("b.py", base_path="$(SECOND)")\n' >"$work/vars/manifest.py"
+printf '[product]\nfirmware = %s\ninputs = manifest.py\ndefine = FIRST=A\n[a]\ndefine = SECOND=B\noutput = a\n[b]\ndefine = SECOND=A\noutput = b\n[c]\noutput = c\n' \
+    "$stock" >"$work/vars/x.ini"
+mpy-freeze build --project "$work/vars/x.ini" >"$work/out" 2>"$work/err"
+[ -e "$work/vars/a" ] || wrong "definitions of a row: $(cat "$work/err")"
+[ ! -e "$work/vars/b" ] && [ ! -e "$work/vars/c" ] || wrong "definitions of another row"
+
+# Large projects: many inputs, many rows.
+bounded() { # bounded WORDS: x.ini fails with these words, within 5 s and 200 MB
+    (ulimit -t 5 && ulimit -v 200000 && exec mpy-freeze build --project x.ini) >"$work/out" 2>"$work/err"
+    grep -q "$1" "$work/err" || wrong "no '$1': $(head -c 300 "$work/err")"
+}
+cd "$work" || exit 1
+(printf '[a]\nfirmware = %s\noutput = y\ninputs = m.py\n' "$stock" && seq -f '  m%.0f.py' 50000) >x.ini
+bounded 'm.py: No such file'
+(printf '[product]\ninputs = m.py\n' && seq 1000 | sed 's/.*/[r&]\nfirmware = none\noutput = y&/') >x.ini
+bounded 'r1000.*: none: cannot open'
+(printf '[product]\ninputs = m.py\n' && seq -f 'define = A%.0f=1' 2000) >x.ini
+bounded 'too many definitions at A1001=1'
+(printf '[product]\ninputs = m.py\n' && seq -f '# %.0f' 200000) >x.ini
+bounded 'at most 1048576 are allowed'
+printf '[product]\ninputs = m\0.py\n' >x.ini
+bounded 'offset 0x14: text: a NUL byte'
 [ $failures -eq 0 ]
