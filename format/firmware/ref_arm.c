@@ -114,18 +114,23 @@ static void thumb_add_pc(struct ref_sweep *r, const struct view_span *s, uint64_
     }
 }
 
-static void a32_add_pc(struct ref_sweep *r, const struct view_span *s, uint64_t at)
+static bool a32_load(const struct view_span *s, uint64_t at, unsigned *rt, uint64_t *literal)
 {
     uint32_t insn = ld32(s->data + at);
-    if ((insn & 0x0f7f0000) != 0x051f0000)
-        return;
     uint64_t pc = s->run + at + 8, offset = insn & 0xfff;
-    unsigned rt = insn >> 12 & 15;
+    *rt = insn >> 12 & 15;
+    *literal = insn & 0x00800000 ? pc + offset : pc - offset;
+    return !((s->run + at) & 3) && (insn & 0x0f7f0000) == 0x051f0000;
+}
+
+// The "add rd, pc, rt" that follows a load of rt.
+static void a32_add_pc(struct ref_sweep *r, const struct view_span *s, uint64_t at, unsigned rt,
+                       uint64_t literal)
+{
     for (uint64_t k = at + 4; k < at + ARM_PAIR_MAX && in_range(k, 4, s->size); k += 4) {
         uint32_t add = ld32(s->data + k);
-        if ((add & 0x0fff0ff0) == 0x008f0000 && (add & 15) == rt) // add rd, pc, rt
-            pic_literal(r, insn & 0x00800000 ? pc + offset : pc - offset, s->run + k + 8,
-                        s->run + at);
+        if ((add & 0x0fff0ff0) == 0x008f0000 && (add & 15) == rt)
+            pic_literal(r, literal, s->run + k + 8, s->run + at);
     }
 }
 
@@ -138,8 +143,11 @@ static void sweep_pic(struct ref_sweep *r)
     for (unsigned i = 0; ref_next_code(r, &i, s);) {
         for (uint64_t at = s->run & 1; in_range(at, 4, s->size); at += 2) {
             unsigned rt;
-            if (!((s->run + at) & 3))
-                a32_add_pc(r, s, at);
+            bool a32 = a32_load(s, at, &rt, &literal);
+            if (a32)
+                a32_add_pc(r, s, at, rt, literal);
+            if (a32 && has_got)
+                pic_literal(r, literal, got, s->run + at);
             if (!thumb_load(s, at, &rt, &literal))
                 continue;
             thumb_add_pc(r, s, at, rt, literal);

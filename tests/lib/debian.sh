@@ -18,6 +18,7 @@ case $arch in
 amd64) loader=ld-linux-x86-64.so.2 qemu=qemu-x86_64 ;;
 i386) loader=ld-linux.so.2 qemu=qemu-i386 ;;
 arm64) loader=ld-linux-aarch64.so.1 qemu=qemu-aarch64 ;;
+armel) loader=ld-linux.so.3 qemu=qemu-arm ;;
 armhf) loader=ld-linux-armhf.so.3 qemu=qemu-arm ;;
 riscv64) loader=ld-linux-riscv64-lp64d.so.1 qemu=qemu-riscv64 ;;
 *) echo "debian.sh: unknown architecture $arch" >&2; exit 2 ;;

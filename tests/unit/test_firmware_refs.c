@@ -351,18 +351,31 @@ Test(firmware_refs, arm_literals_relative_to_the_pc)
     }
 }
 
+// Literals that count from the GOT base: the load, and the literal.
+static const struct {
+    const char *load;
+    unsigned at, literal;
+} got_forms[] = {
+    {"034b", 0, 16},     // ldr r3, [pc, #12]
+    {"08309fe5", 4, 20}, // A32: ldr r3, [pc, #8]
+    {"10301fe5", 16, 8}, // A32: ldr r3, [pc, #-16]
+};
+
 Test(firmware_refs, arm_literals_relative_to_the_got)
 {
-    struct bench b;
-    uint8_t file[128];
-    bench_begin(&b, 4);
-    make_pic(&b, file, 0x30000);
-    put_hex(&b, 0, "034b");
-    put(&b, 16, TARGET - 0x30000);
-    const struct fw_refs *r = bench_run(&b, &ref_arm);
-    expect_one(r, FW_REF_PCREL_WORD, CODE + 16, 0);
-    cr_expect_eq(r->refs[0].next, 0x30000);
-    arena_free(&b.arena);
+    for (unsigned i = 0; i < sizeof got_forms / sizeof *got_forms; i++) {
+        struct bench b;
+        uint8_t file[128];
+        bench_begin(&b, 4);
+        make_pic(&b, file, 0x30000);
+        put_hex(&b, got_forms[i].at, got_forms[i].load);
+        put(&b, got_forms[i].literal, TARGET - 0x30000);
+        const struct fw_refs *r = bench_run(&b, &ref_arm);
+        expect_one(r, FW_REF_PCREL_WORD, CODE + got_forms[i].literal, 0);
+        cr_expect_eq(r->refs[0].next, 0x30000, "form %u", i);
+        cr_expect_eq(r->refs[0].user, CODE + got_forms[i].at, "form %u", i);
+        arena_free(&b.arena);
+    }
 }
 
 Test(firmware_refs, x86_relative_to_the_got)
