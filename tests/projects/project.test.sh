@@ -137,7 +137,7 @@ cd "$work" || exit 1
 (printf '[a]\nfirmware = %s\noutput = y\ninputs = m.py\n' "$stock" && seq -f '  m%.0f.py' 50000) >x.ini
 bounded 'm.py: No such file'
 (printf '[product]\ninputs = m.py\n' && seq 1000 | sed 's/.*/[r&]\nfirmware = none\noutput = y&/') >x.ini
-bounded 'r1000.*: none: cannot open'
+bounded 'r1000.: m.py: No such file'
 (printf '[product]\ninputs = m.py\n' && seq -f 'define = A%.0f=1' 2000) >x.ini
 bounded 'too many definitions at A1001=1'
 (printf '[product]\ninputs = m.py\n' && seq -f '# %.0f' 200000) >x.ini
