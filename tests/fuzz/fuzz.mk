@@ -21,13 +21,15 @@ FUZZ_LIMITS := -timeout=120 -rss_limit_mb=2048 -malloc_limit_mb=512 -max_len=983
 # Sanitizers of older compilers do not start on kernels that spread addresses widely.
 FUZZ_STILL := $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
+comma := ,
 FUZZ_SHARED := $(filter-out tests/fuzz/fuzz_%.c tests/fuzz/driver.c,$(wildcard tests/fuzz/*.c)) \
                tests/unit/image_make.c tests/unit/firmware_fixture.c $(wildcard tests/lib/*.c)
 
 # Within the sub-makes BUILD is the folder and FUZZ_LINK what makes a program of a target.
 $(BUILD)/libfuzz.a: $(call obj,$(FUZZ_SHARED))
 $(BUILD)/target-%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_DRIVER) $(BUILD)/libfuzz.a $(BUILD)/libpacker.a $(BUILD)/libverify.a $(BUILD)/libformat.a
-	$(CC) $(SAN) $(FUZZ_LINK) $(LDFLAGS) -o $@ $^ $(LIBS) $(PACKER_LIBS)
+	$(CC) $(SAN) $(FUZZ_LINK) $(FUZZ_WRAP) $(LDFLAGS) -o $@ $^ $(LIBS) $(PACKER_LIBS)
+$(BUILD)/target-manifest: FUZZ_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,open opendir stat lstat realpath)
 
 fuzz-plain:
 	$(MAKE) -s BUILD=$(FUZZ_DIR)/run CC=$(FUZZ_CC) CFLAGS='-O1 -g' FUZZ_DRIVER=$(FUZZ_DIR)/run/tests/fuzz/driver.o \

@@ -1,7 +1,8 @@
-// End to end over made-up firmware in every container: a script, a text or a .mpy file is frozen,
-// signed and spliced; the product verifies, unsplices to the base, its module is read back, and a
-// mutated product must not verify. The first bytes choose the firmware's layout, the container, the
-// kind of input and the mutation; the rest is the input.
+// End to end over made-up firmware in every container: a script, a text or a .mpy file is frozen
+// and spliced; the product unsplices to the base and its module is read back. One that is signed
+// verifies, and does not when it is mutated: signatures take half of the time, so the head says
+// whether there is one. The first bytes choose the firmware's layout, the container, the kind of
+// input and the mutation; the rest is the input.
 #include "tests/fuzz/fuzz.h"
 
 #include "packer/compiler/compiler.h"
@@ -9,7 +10,8 @@
 #include "tests/lib/synth.h"
 #include "verify/host/verify.h"
 
-enum { BUILD_MEMORY = 256 << 20, BUILD_HEAD = 8, BUILD_MPY = 0x20, BUILD_TEXT = 0x40 };
+enum { BUILD_MEMORY = 256 << 20, BUILD_HEAD = 8 };
+enum { BUILD_MPY = 0x20, BUILD_TEXT = 0x40, BUILD_SIGNED = 0x80 }; // in byte 3 of the head
 
 // A key of this run; what it signs is thrown away.
 static struct sign_key *build_key;
@@ -52,26 +54,38 @@ static struct synth_spec choose_spec(const uint8_t *head)
     return spec;
 }
 
-// Containers that any machine has, and a full-flash image of each family of ESP32.
-static bool choose_base(const uint8_t *head, struct arena *a, struct synth_spec *spec,
-                        struct fuzz_base *base)
+enum { BUILD_FLASHES = 3 };
+
+// Containers that any machine has; what chooses another one gets the full-flash image of a family
+// of ESP32.
+static const enum image_kind build_kinds[] = {IMAGE_BIN, IMAGE_UF2, IMAGE_DFUSE, IMAGE_IHEX,
+                                              IMAGE_ELF};
+enum { BUILD_KINDS = sizeof build_kinds / sizeof *build_kinds };
+
+static unsigned choose_kind(const uint8_t *head)
 {
-    static const enum image_kind kinds[] = {IMAGE_BIN, IMAGE_UF2, IMAGE_DFUSE, IMAGE_IHEX,
-                                            IMAGE_ELF};
-    static const struct synth_esp flashes[] = {
+    return head[3] >> 2 & (BUILD_KINDS + BUILD_FLASHES - 1);
+}
+
+static struct synth_spec choose_flash(unsigned i)
+{
+    static const struct synth_esp flashes[BUILD_FLASHES] = {
         {.chip = 5, .idf = "v5.2.2", .code = SYNTH_MAPPER, .protect = SYNTH_PROTECT_TOR},
         {.chip = 9, .idf = "v5.2.2", .psram = true, .code = SYNTH_MAPPER},
         {.chip = 0, .idf = "v4.4.4", .code = SYNTH_MAPPER}};
-    enum { KINDS = sizeof kinds / sizeof *kinds };
-    unsigned choice = head[3] >> 2 & 7;
+    struct synth_spec spec = synth_default();
+    spec.esp = &flashes[i];
+    spec.isa = spec.esp->chip == 5 ? IMAGE_ISA_RV32 : IMAGE_ISA_XTENSA;
+    return spec;
+}
+
+static bool make_base(const struct synth_spec *spec, unsigned kind, struct arena *a,
+                      struct fuzz_base *base)
+{
     struct synth s;
-    if (choice >= KINDS) {
-        *spec = synth_default();
-        spec->esp = &flashes[choice - KINDS];
-        spec->isa = spec->esp->chip == 5 ? IMAGE_ISA_RV32 : IMAGE_ISA_XTENSA;
-    }
     synth_make(spec, &s);
-    bool ok = fuzz_base(&s.image, choice < KINDS ? kinds[choice] : IMAGE_AUTO, spec->isa, a, base);
+    bool ok = fuzz_base(&s.image, kind < BUILD_KINDS ? build_kinds[kind] : IMAGE_AUTO, spec->isa, a,
+                        base);
     bytes_out_free(&s.image);
     return ok;
 }
@@ -126,13 +140,15 @@ static void prove(struct job *j, const struct freeze_input *in, const uint8_t *h
 {
     struct blob *taken;
     diag_init(&j->diag);
-    FUZZ_MUST(is_verified(j, j->product.data, j->product.size));
     FUZZ_MUST(!splice_remove(j->product.data, j->product.size, "product", j->base.kind, &j->arena,
                              &j->diag, &taken, &j->back));
     FUZZ_MUST(j->back.size == j->base.file.size &&
               memcmp(j->back.data, j->base.file.data, j->back.size) == 0);
     read_back(j, in);
-    mutate(j, head);
+    if (head[3] & BUILD_SIGNED) {
+        FUZZ_MUST(is_verified(j, j->product.data, j->product.size));
+        mutate(j, head);
+    }
 }
 
 // The input as a module, as build takes it: a .mpy file is checked before.
@@ -165,9 +181,12 @@ static bool load(struct job *j, const struct synth_spec *spec, const uint8_t *da
 static void run(struct job *j, const uint8_t *data, size_t size)
 {
     struct freeze_input in;
-    struct synth_spec spec = choose_spec(data);
-    if (choose_base(data, &j->arena, &spec, &j->base) && load(j, &spec, data, size, &in) &&
-        !fuzz_splice(&j->base, &in, build_key, &j->arena, &j->diag, &j->product)) {
+    unsigned kind = choose_kind(data);
+    const struct synth_spec spec =
+        kind < BUILD_KINDS ? choose_spec(data) : choose_flash(kind - BUILD_KINDS);
+    const struct sign_key *key = data[3] & BUILD_SIGNED ? build_key : NULL;
+    if (load(j, &spec, data, size, &in) && make_base(&spec, kind, &j->arena, &j->base) &&
+        !fuzz_splice(&j->base, &in, key, &j->arena, &j->diag, &j->product)) {
         prove(j, &in, data);
     }
     bytes_out_free(&j->base.file);
@@ -202,22 +221,24 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
     return LLVMFuzzerMutate ? LLVMFuzzerMutate(data, size, max) : size;
 }
 
-// Scripts in all containers, then .mpy files for the release that they are of, then a text.
+// Scripts and texts in all containers, then .mpy files for the release that they are of.
 bool fuzz_seed(unsigned i, struct bytes_out *out)
 {
-    enum { SCRIPTS = 40, MACHINES = 32, SUBS = 4 };
+    enum { SCRIPTS = 48, TEXTS = 8, MACHINES = 32, SUBS = 4 };
     static const uint8_t minors[SUBS] = {19, 20, 22, 23}; // the first of each sub-version
-    char head[BUILD_HEAD] = {
-        (char)i, (char)(i + 16), (char)(i * 37), (char)(i % 8 << 2), (char)(i * 91), 8};
+    char head[BUILD_HEAD] = {(char)i, (char)(i + 16), (char)(i * 37), 0, (char)(i * 91), 8};
+    unsigned kind = i % (BUILD_KINDS + BUILD_FLASHES) << 2, sign = i % 5 == 1 ? BUILD_SIGNED : 0;
     if (i < SCRIPTS) {
+        head[3] = (char)(kind | sign | (i >= SCRIPTS - TEXTS ? BUILD_TEXT : 0));
         return fuzz_script_seed(i % 10, head, sizeof head, out);
     }
     i -= SCRIPTS;
     if (i < MACHINES) {
+        kind = 0;
         head[0] = (char)(minors[i / 2 % SUBS] - 19);
         head[1] = (char)(i / 8 | (i & 1 ? 0x20 : 0));
     }
-    head[3] = (char)(BUILD_MPY | (i < MACHINES ? 0 : i % 8 << 2));
+    head[3] = (char)(kind | sign | BUILD_MPY);
     bytes_put(out, head, sizeof head);
     return fuzz_mpy_seed(i, out);
 }

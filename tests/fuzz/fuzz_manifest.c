@@ -1,6 +1,11 @@
-// Fuzz target: a manifest, parsed and run in a folder of its own with a few files. Slashes are
-// taken out, but those between blanks, which are operators: a manifest may read all that the user
-// may, and the rest of the disk is not what is tested here.
+// Fuzz target: a manifest, parsed and run in a folder of its own with a few files. A manifest may
+// read all that the user may, but what an input does must not depend on the machine: for it the
+// folder is /fuzz, and nothing else is on the disk. What asks for a file is wrapped by the linker.
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,6 +16,7 @@
 
 #include "format/file.h"
 #include "packer/manifest/manifest.h"
+#include "packer/manifest/path.h"
 #include "tests/fuzz/fuzz.h"
 
 static const char *const seeds[] = {
@@ -90,7 +96,85 @@ bool fuzz_seed(unsigned i, struct bytes_out *out)
     return true;
 }
 
-static char folder[64];
+#define ROOT "/fuzz"
+
+extern char **environ;
+
+static char folder[64]; // what ROOT stands for
+static bool running;    // a manifest, not what fuzzes it
+
+// Where a path of a manifest, which is absolute, really leads; NULL: nowhere.
+static const char *real(const char *path, char out[PATH_MAX])
+{
+    struct arena a;
+    if (!running || path[0] != '/') {
+        return path;
+    }
+    arena_init(&a, 0);
+    const char *norm = path_norm(&a, path);
+    size_t n = strlen(ROOT);
+    bool inside = strncmp(norm, ROOT, n) == 0 && (norm[n] == '/' || !norm[n]);
+    int size = inside ? snprintf(out, PATH_MAX, "%s%s", folder, norm + n) : PATH_MAX;
+    arena_free(&a);
+    errno = inside ? ENAMETOOLONG : ENOENT;
+    return size < PATH_MAX ? out : NULL;
+}
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+DIR *__real_opendir(const char *path);
+DIR *__wrap_opendir(const char *path);
+int __real_stat(const char *path, struct stat *st);
+int __wrap_stat(const char *path, struct stat *st);
+int __real_lstat(const char *path, struct stat *st);
+int __wrap_lstat(const char *path, struct stat *st);
+char *__real_realpath(const char *path, char *out);
+char *__wrap_realpath(const char *path, char *out);
+
+int __wrap_open(const char *path, int flags, ...)
+{
+    char there[PATH_MAX];
+    va_list args;
+    va_start(args, flags);
+    int mode = flags & O_CREAT ? va_arg(args, int) : 0;
+    va_end(args);
+    return (path = real(path, there)) ? __real_open(path, flags, mode) : -1;
+}
+
+DIR *__wrap_opendir(const char *path)
+{
+    char there[PATH_MAX];
+    return (path = real(path, there)) ? __real_opendir(path) : NULL;
+}
+
+int __wrap_stat(const char *path, struct stat *st)
+{
+    char there[PATH_MAX];
+    return (path = real(path, there)) ? __real_stat(path, st) : -1;
+}
+
+int __wrap_lstat(const char *path, struct stat *st)
+{
+    char there[PATH_MAX];
+    return (path = real(path, there)) ? __real_lstat(path, st) : -1;
+}
+
+// There are no links.
+char *__wrap_realpath(const char *path, char *out)
+{
+    struct stat st;
+    struct arena a;
+    if (!running) {
+        return __real_realpath(path, out);
+    }
+    if (__wrap_stat(path, &st) != 0) {
+        return NULL;
+    }
+    arena_init(&a, 0);
+    char *copy = strdup(path_norm(&a, path));
+    arena_free(&a);
+    return copy;
+}
 
 static void put(const char *name, const void *text, size_t size)
 {
@@ -126,31 +210,32 @@ static void enter(void)
     atexit(leave);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+// With an environment that is the same everywhere, too.
+static void run(struct arena *a)
 {
+    static char *fixed[] = {"HOME=" ROOT, "A=b=c", NULL};
     const struct manifest_var vars[] = {{"DIR", "lib"}, {"MPY_LIB_DIR", "nowhere"}};
     const struct manifest_options options = {.n_vars = 2, .vars = vars};
+    char **outer = environ;
     struct manifest *m;
-    struct arena a;
     struct diag d;
-    char path[128];
+    diag_init(&d);
+    environ = fixed;
+    running = true;
+    (void)manifest_run(ROOT "/manifest.py", &options, a, &d, &m);
+    running = false;
+    environ = outer;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena a;
     if (!folder[0]) {
         enter();
     }
-    char *text = malloc(size + 1);
-    if (!text) {
-        return 0;
-    }
-    for (size_t i = 0; i < size; i++) {
-        bool divides = i > 0 && i + 1 < size && data[i - 1] == ' ' && data[i + 1] == ' ';
-        text[i] = (char)(data[i] == '/' && !divides ? '_' : data[i]);
-    }
-    put("manifest.py", text, size);
-    free(text);
+    put("manifest.py", data, size);
     arena_init(&a, 256u << 20);
-    diag_init(&d);
-    snprintf(path, sizeof path, "%s/manifest.py", folder);
-    (void)manifest_run(path, &options, &a, &d, &m);
+    run(&a);
     arena_free(&a);
     return 0;
 }
