@@ -226,6 +226,24 @@ static enum diag_code key_parse(struct key_source *in, struct diag *d, mbedtls_p
     return key_parse_plain(in, NULL, d, pk);
 }
 
+// No number is longer than the modulus: a longer one is needless, makes every use take longer, and
+// its key could not be written.
+static bool key_is_compact(const mbedtls_pk_context *pk)
+{
+    if (mbedtls_pk_get_type(pk) != MBEDTLS_PK_RSA) {
+        return true;
+    }
+    const mbedtls_rsa_context *rsa = mbedtls_pk_rsa(*pk);
+    const mbedtls_mpi *numbers[] = {&rsa->E,  &rsa->D,  &rsa->P, &rsa->Q,
+                                    &rsa->DP, &rsa->DQ, &rsa->QP};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if (mbedtls_mpi_bitlen(numbers[i]) > mbedtls_mpi_bitlen(&rsa->N)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum diag_code key_identify(struct sign_key *key, const char *name, struct diag *d)
 {
     key->algorithm = crypto_algorithm(&key->pk);
@@ -235,6 +253,9 @@ static enum diag_code key_identify(struct sign_key *key, const char *name, struc
                      mbedtls_pk_get_bitlen(&key->pk));
         diag_help(d, "allowed are ecdsa-p256, ecdsa-p384 and rsa-3072");
         return err;
+    }
+    if (!key_is_compact(&key->pk)) {
+        return diag_set(d, DIAG_MALFORMED, name, "a number of the key is longer than its modulus");
     }
     return crypto_key_id(&key->pk, key->id)
                ? DIAG_OK

@@ -7,12 +7,7 @@
 #include <mbedtls/pkcs5.h>
 #include <stdlib.h>
 
-enum {
-    PBES2_SALT_MAX = 64,
-    PBES2_ITERATIONS = 600000, // for keys written here: OWASP's advice for SHA-256
-    PBES2_BLOCK = 16,
-    PBES2_KEY_MAX = 32
-};
+enum { PBES2_SALT_MAX = 64, PBES2_BLOCK = 16, PBES2_KEY_MAX = 32 };
 
 // Object identifiers, without tag and length.
 static const uint8_t pbes2_oid[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0d};
@@ -287,8 +282,8 @@ static void der_put(struct bytes_out *out, uint8_t tag, const uint8_t *data, siz
 static void pbes2_put(struct bytes_out *out, const uint8_t *salt, const uint8_t *iv,
                       const uint8_t *data, size_t n)
 {
-    static const uint8_t iterations[] = {PBES2_ITERATIONS >> 16, PBES2_ITERATIONS >> 8 & 0xff,
-                                         PBES2_ITERATIONS & 0xff};
+    static const uint8_t iterations[] = {SIGN_ITERATIONS >> 16, SIGN_ITERATIONS >> 8 & 0xff,
+                                         SIGN_ITERATIONS & 0xff};
     const uint8_t sequence = MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE;
     uint8_t hmac[sizeof hmac_oid + 1], aes[sizeof aes_oid + 1];
     memcpy(hmac, hmac_oid, sizeof hmac_oid);
@@ -331,7 +326,7 @@ enum diag_code sign_pbes2_encrypt(const uint8_t *plain, size_t size, const char 
     memset(padded + size, (int)pad, pad);
     bool ok = mbedtls_ctr_drbg_random(&random->drbg, salt, sizeof salt) == 0 &&
               mbedtls_ctr_drbg_random(&random->drbg, iv, sizeof iv) == 0 &&
-              pbes2_derive(MBEDTLS_MD_SHA256, passphrase, salt, sizeof salt, PBES2_ITERATIONS, key,
+              pbes2_derive(MBEDTLS_MD_SHA256, passphrase, salt, sizeof salt, SIGN_ITERATIONS, key,
                            sizeof key) &&
               pbes2_aes(MBEDTLS_AES_ENCRYPT, key, sizeof key, iv, padded, n, padded);
     mbedtls_platform_zeroize(key, sizeof key);

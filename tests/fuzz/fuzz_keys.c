@@ -1,5 +1,6 @@
 // Fuzz target: keys and signatures as files. The first byte chooses: a public key, a private key
 // (the passphrase is "seed"), or a signature for a blob.
+#include <mbedtls/pem.h>
 #include <string.h>
 
 #include "packer/sign/sign.h"
@@ -108,18 +109,40 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-// A file of the keys that tests have, public or private by its name.
-static void seed_file(const char *name, struct bytes_out *out)
+// A file of the keys that tests have, public or private by its name, as PEM or as the DER within.
+static void seed_file(const char *name, bool der, struct bytes_out *out)
 {
+    bool public = strstr(name, "pub");
     char path[64];
     uint8_t text[4096];
+    mbedtls_pem_context pem;
+    size_t used;
     snprintf(path, sizeof path, "tests/keys/%s", name);
     FILE *f = fopen(path, "rb");
     FUZZ_MUST(f);
-    size_t n = fread(text, 1, sizeof text, f);
+    size_t n = fread(text, 1, sizeof text - 1, f);
     fclose(f);
-    bytes_put_u8(out, !strstr(name, "pub") && !strstr(name, "cert"));
-    bytes_put(out, text, n);
+    text[n] = 0;
+    mbedtls_pem_init(&pem);
+    FUZZ_MUST(!mbedtls_pem_read_buffer(
+        &pem, public ? "-----BEGIN PUBLIC KEY-----" : "-----BEGIN PRIVATE KEY-----",
+        public ? "-----END PUBLIC KEY-----" : "-----END PRIVATE KEY-----", text, NULL, 0, &used));
+    bytes_put_u8(out, !public);
+    bytes_put(out, der ? pem.buf : text, der ? pem.buflen : n);
+    mbedtls_pem_free(&pem);
+}
+
+// A key that the passphrase opens.
+static void seed_encrypted(struct bytes_out *out)
+{
+    struct arena a;
+    struct sign_key *key;
+    arena_init(&a, KEYS_MEMORY);
+    FUZZ_MUST(!sign_key_generate(BLOB_ECDSA_P256, &a, NULL, &key));
+    bytes_put_u8(out, 1);
+    (void)sign_key_pem(key, "seed", out, NULL);
+    sign_key_free(key);
+    arena_free(&a);
 }
 
 bool fuzz_seed(unsigned i, struct bytes_out *out)
@@ -127,20 +150,13 @@ bool fuzz_seed(unsigned i, struct bytes_out *out)
     static const char *const files[] = {"p256.pem",     "p384.pem",     "rsa3072.pem",
                                         "p256.pub.pem", "p384.pub.pem", "rsa3072.pub.pem"};
     static const uint8_t signature[] = {2, 0x30, 6, 2, 1, 1, 2, 1, 1};
-    struct arena a;
-    struct sign_key *key;
     enum { FILES = sizeof files / sizeof *files };
-    if (i < FILES) {
-        seed_file(files[i], out);
-    } else if (i == FILES) {
+    if (i < 2 * FILES) {
+        seed_file(files[i / 2], i % 2, out);
+    } else if (i == 2 * FILES) {
         bytes_put(out, signature, sizeof signature);
-    } else if (i == FILES + 1) { // the passphrase that is given
-        arena_init(&a, KEYS_MEMORY);
-        FUZZ_MUST(!sign_key_generate(BLOB_ECDSA_P256, &a, NULL, &key));
-        bytes_put_u8(out, 1);
-        (void)sign_key_pem(key, "seed", out, NULL);
-        sign_key_free(key);
-        arena_free(&a);
+    } else if (i == 2 * FILES + 1) {
+        seed_encrypted(out);
     }
-    return i < FILES + 2;
+    return i < 2 * FILES + 2;
 }
