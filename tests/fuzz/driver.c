@@ -1,7 +1,8 @@
 // A main for targets without libFuzzer: runs files (or all files of folders), which also is what
 // AFL++ wants, or writes the target's seeds with --seeds FOLDER. With --quick an input that takes
 // more processor time than a second per 100 KB, or for less than that a second, fails; FUZZ_SECONDS
-// in the environment says how many seconds instead, for machines that are shared.
+// in the environment says how many seconds instead, for machines that are shared. What does not
+// repeat was not the input's fault: the shortest of three times counts.
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
@@ -36,6 +37,14 @@ static int driver_seeds(const char *folder)
     return 0;
 }
 
+// Seconds of processor time.
+static double driver_run(const uint8_t *data, size_t n)
+{
+    double start = (double)clock();
+    LLVMFuzzerTestOneInput(data, n);
+    return ((double)clock() - start) / CLOCKS_PER_SEC;
+}
+
 static int driver_file(const char *path)
 {
     struct stat st;
@@ -47,13 +56,16 @@ static int driver_file(const char *path)
     uint8_t *data = malloc((size_t)st.st_size + 1);
     size_t n = data ? fread(data, 1, (size_t)st.st_size, f) : 0;
     fclose(f);
-    double start = (double)clock();
-    LLVMFuzzerTestOneInput(data, n);
-    double took = ((double)clock() - start) / CLOCKS_PER_SEC;
-    free(data);
     const char *slack = getenv("FUZZ_SECONDS");
     double limit = n > DRIVER_SECOND ? (double)n / DRIVER_SECOND : 1;
-    if (quick && took > limit * (slack ? atof(slack) : 1)) {
+    limit *= slack ? atof(slack) : 1;
+    double took = driver_run(data, n);
+    for (unsigned again = 0; quick && took > limit && again < 2; again++) {
+        double next = driver_run(data, n);
+        took = next < took ? next : took;
+    }
+    free(data);
+    if (quick && took > limit) {
         fprintf(stderr, "%s: %zu bytes take %.1f s\n", path, n, took);
         return 1;
     }

@@ -12,11 +12,11 @@ FUZZ      ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_DIR  ?= build/fuzz
 FUZZ_INPUTS ?=
 FUZZ_CC   ?= clang
+FUZZ_CFLAGS := -O1 -g -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 # No input (98304 bytes at most: flash images begin with 32 KiB of other things) may allocate more than
 # 512 MiB at once, or 2048 MiB in all, sanitizers included. -timeout is for endless loops on machines
 # that are busy with other things, too; that no input takes more than a second of processor time per
-# 100 KB is checked behind each run, without sanitizers, on all inputs that were kept (driver.c). Not for
-# keys: stretching a passphrase is slow on purpose; SIGN_ITERATIONS_MAX bounds it.
+# 100 KB is checked behind each run, without sanitizers, on all inputs that were kept (driver.c).
 FUZZ_LIMITS := -timeout=120 -rss_limit_mb=2048 -malloc_limit_mb=512 -max_len=98304
 # Sanitizers of older compilers do not start on kernels that spread addresses widely.
 FUZZ_STILL := $(shell setarch -R true 2>/dev/null && echo setarch -R)
@@ -32,23 +32,17 @@ $(BUILD)/target-%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_DRIVER) $(BUILD)/libfuzz.
 $(BUILD)/target-manifest: FUZZ_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,open opendir stat lstat realpath)
 
 fuzz-plain:
-	$(MAKE) -s BUILD=$(FUZZ_DIR)/run CC=$(FUZZ_CC) CFLAGS='-O1 -g' FUZZ_DRIVER=$(FUZZ_DIR)/run/tests/fuzz/driver.o \
+	$(MAKE) -s BUILD=$(FUZZ_DIR)/run CC=$(FUZZ_CC) CFLAGS='$(FUZZ_CFLAGS)' FUZZ_DRIVER=$(FUZZ_DIR)/run/tests/fuzz/driver.o \
 	  $(FUZZ:%=$(FUZZ_DIR)/run/target-%)
 
 fuzz-build: fuzz-plain
-	$(MAKE) -s BUILD=$(FUZZ_DIR)/san CC=$(FUZZ_CC) CFLAGS='-O1 -g' SANITIZE=fuzzer-no-link,address,undefined \
+	$(MAKE) -s BUILD=$(FUZZ_DIR)/san CC=$(FUZZ_CC) CFLAGS='$(FUZZ_CFLAGS)' SANITIZE=fuzzer-no-link,address,undefined \
 	  FUZZ_LINK=-fsanitize=fuzzer $(FUZZ:%=$(FUZZ_DIR)/san/target-%)
 
 fuzz: fuzz-build
-	@mkdir -p $(FUZZ_DIR)/found
-	@for t in $(FUZZ); do \
-	  mkdir -p $(FUZZ_DIR)/corpus/$$t && $(FUZZ_DIR)/run/target-$$t --seeds $(FUZZ_DIR)/corpus/$$t || exit 1; \
-	  echo "fuzzing $$t for $(FUZZ_TIME) s"; \
-	  ASAN_OPTIONS=allocator_may_return_null=1 $(FUZZ_STILL) $(FUZZ_DIR)/san/target-$$t $(FUZZ_LIMITS) -max_total_time=$(FUZZ_TIME) -seed=$(FUZZ_SEED) -print_final_stats=1 \
-	    -artifact_prefix=$(FUZZ_DIR)/found/$$t- $(FUZZ_DIR)/corpus/$$t >$(FUZZ_DIR)/$$t.log 2>&1 \
-	    || { tail -60 $(FUZZ_DIR)/$$t.log; echo "fuzzing $$t FAILED"; exit 1; }; \
-	  [ $$t = keys ] || $(FUZZ_DIR)/run/target-$$t --quick $(FUZZ_DIR)/corpus/$$t || exit 1; \
-	  grep -E 'number_of_executed_units|average_exec' $(FUZZ_DIR)/$$t.log; done
+	@for t in $(FUZZ); do echo "fuzzing $$t for $(FUZZ_TIME) s"; \
+	  ASAN_OPTIONS=allocator_may_return_null=1 tests/fuzz/run.sh $(FUZZ_DIR) $$t $(FUZZ_STILL) $(FUZZ_DIR)/san/target-$$t \
+	    $(FUZZ_LIMITS) -max_total_time=$(FUZZ_TIME) -seed=$(FUZZ_SEED) -print_final_stats=1 || exit 1; done
 
 fuzz-run: fuzz-build
 	@for t in $(FUZZ); do mkdir -p $(FUZZ_DIR)/seeds/$$t && \
@@ -58,7 +52,7 @@ fuzz-run: fuzz-build
 # afl-clang-fast brings a main of its own, which runs many inputs in one process; the seeds are
 # written by the other build.
 fuzz-afl: fuzz-plain
-	$(MAKE) -s BUILD=build/afl CC=afl-clang-fast CFLAGS='-O1 -g' FUZZ_LINK=-fsanitize=fuzzer $(FUZZ:%=build/afl/target-%)
+	$(MAKE) -s BUILD=build/afl CC=afl-clang-fast CFLAGS='$(FUZZ_CFLAGS)' FUZZ_LINK=-fsanitize=fuzzer $(FUZZ:%=build/afl/target-%)
 	@for t in $(FUZZ); do cp build/afl/target-$$t build/afl/$$t && mkdir -p build/afl/seeds/$$t && \
 	  $(FUZZ_DIR)/run/target-$$t --seeds build/afl/seeds/$$t || exit 1; done
 
@@ -67,7 +61,7 @@ fuzz-afl: fuzz-plain
 # $(FUZZ_DIR)/corpus to run, too.
 FUZZ_REACH := $(FUZZ_DIR)/reach
 fuzz-reach:
-	$(MAKE) -s BUILD=$(FUZZ_REACH) CC=$(FUZZ_CC) CFLAGS='-O1 -g -fprofile-instr-generate -fcoverage-mapping' \
+	$(MAKE) -s BUILD=$(FUZZ_REACH) CC=$(FUZZ_CC) CFLAGS='$(FUZZ_CFLAGS) -fprofile-instr-generate -fcoverage-mapping' \
 	  LDFLAGS=-fprofile-instr-generate FUZZ_DRIVER=$(FUZZ_REACH)/tests/fuzz/driver.o $(FUZZ:%=$(FUZZ_REACH)/target-%)
 	@for t in $(FUZZ); do tests/fuzz/reach.sh $(FUZZ_REACH) $$t $(wildcard $(FUZZ_DIR)/corpus) $(FUZZ_INPUTS) || exit 1; done
 
