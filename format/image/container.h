@@ -57,6 +57,10 @@ struct image_ops {
 extern const struct image_ops image_elf_ops, image_bin_ops, image_uf2_ops, image_dfuse_ops,
     image_ihex_ops, image_esp_app_ops, image_esp_flash_ops;
 
+// Refuses a file that begins as some other, known kind of file does.
+enum diag_code image_refuse_foreign(const uint8_t *data, size_t size, const char *name,
+                                    struct diag *d);
+
 // Appends an empty segment with all flags and run unset; NULL when memory is exhausted.
 struct image_segment *image_segment_new(struct image *img, struct diag *d);
 // True if [addr, addr + size) has no byte in common with the image's address space and with the

@@ -195,6 +195,10 @@ enum diag_code image_read(const uint8_t *data, size_t size, const char *name, en
     if (!ops) {
         return diag_set(d, DIAG_USAGE, name, "this type of image cannot be read");
     }
+    if (kind == IMAGE_AUTO && ops == &image_bin_ops &&
+        image_refuse_foreign(data, size, name, d) != DIAG_OK) {
+        return DIAG_MALFORMED;
+    }
     img->name = name;
     img->arena = a;
     img->file = data;

@@ -546,6 +546,44 @@ Test(image, names_decide_only_where_content_does_not)
     arena_free(&a);
 }
 
+// Other kinds of files, and the word that names each.
+static const struct {
+    const char *bytes;
+    unsigned n;
+    const char *word;
+} foreign[] = {
+    {"PK\3\4", 4, "zip"},
+    {"\x1f\x8b\x08", 3, "gzip"},
+    {"\xfd"
+     "7zXZ\0",
+     6, "xz"},
+    {"7z\xbc\xaf\x27\x1c", 6, "7z"},
+    {"!<arch>\n", 8, "ar archive"},
+    {"\0asm\1\0\0", 8, "WebAssembly"},
+    {"\xce\xfa\xed\xfe", 4, "Mach-O"},
+    {"\xcf\xfa\xed\xfe", 4, "Mach-O"},
+    {"MZ", 2, "Windows"},
+};
+
+Test(image, files_of_other_kinds_are_named)
+{
+    for (unsigned i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
+        struct arena a;
+        struct image *img;
+        struct diag d;
+        uint8_t file[80] = {[0x3c] = 0x40, [0x40] = 'P', 'E', 0, 0};
+        memcpy(file, foreign[i].bytes, foreign[i].n);
+        arena_init(&a, 0);
+        diag_init(&d);
+        cr_assert_eq(image_read(file, sizeof file, "x.bin", IMAGE_AUTO, &a, &d, &img),
+                     DIAG_MALFORMED, "%s", foreign[i].word);
+        cr_assert_not_null(strstr(d.text, foreign[i].word), "%s", d.text);
+        diag_init(&d);
+        cr_assert_eq(image_read(file, sizeof file, "x.bin", IMAGE_BIN, &a, &d, &img), DIAG_OK);
+        arena_free(&a);
+    }
+}
+
 static const struct image_symbol *find_symbol(const struct image *img, const char *name)
 {
     for (unsigned i = 0; i < img->n_symbols; i++) {
