@@ -159,6 +159,8 @@ static void flow(struct insn *x, uint64_t at, uint8_t op, uint8_t m, struct flow
     if (op == 0xe8 || op == 0xe9 || op == 0xeb) {
         s->kind = op == 0xe8 ? FLOW_CALL : FLOW_JUMP;
         s->target = relative(x, at, op == 0xeb ? 1 : 4);
+        if (op == 0xe8 && s->target == at + x->i) // "call 1f; 1: pop ebx" asks where it is
+            s->kind = FLOW_NEXT;
     } else if ((op & 0xf0) == 0x70 || (op >= 0xe0 && op <= 0xe3)) {
         s->kind = FLOW_BRANCH;
         s->target = relative(x, at, 1);

@@ -63,8 +63,11 @@ void ref_add(struct ref_sweep *r, struct ref_target *t, const struct fw_ref *ref
         return;
     }
     for (unsigned i = 0; i < t->refs.n; i++)
-        if (t->refs.refs[i].addr == ref->addr && t->refs.refs[i].addr2 == ref->addr2)
+        if (t->refs.refs[i].addr == ref->addr && t->refs.refs[i].addr2 == ref->addr2) {
+            if (!t->refs.refs[i].user)
+                t->refs.refs[i].user = ref->user;
             return;
+        }
     if (t->refs.n == REF_EACH_MAX)
         return;
     if (t->refs.n == t->cap) {

@@ -12,13 +12,26 @@ static bool has_disp32(const uint8_t *p, uint64_t at)
     return ((modrm & 0xc0) == 0x80 && (modrm & 7) != 4) || (sib & 0xc7) == 0x84;
 }
 
+// Is the displacement at p[at] that of "mov reg, [base + n]" with the GOT base in a register?
+// Offsets of words of the GOT are often those of local variables, too, and of members of large
+// structures: the frame's registers do not count, and others than ebx, which calls of the PLT need,
+// only with a negative offset.
+static bool loads_slot(const uint8_t *p, uint64_t at)
+{
+    enum { EBX = 3, ESP, EBP };
+    if (at < 2 || p[at - 2] != 0x8b || (p[at - 1] & 0xc0) != 0x80)
+        return false;
+    unsigned base = p[at - 1] & 7;
+    return base == EBX || (base != ESP && base != EBP && p[at + 3] & 0x80);
+}
+
 static void gotoff(struct ref_sweep *r, const struct view_span *s, uint64_t at, uint64_t got)
 {
     struct ref_target *t = ref_target_at(r, (uint32_t)(ld32(s->data + at) + got));
     struct fw_ref ref = {.kind = FW_REF_GOTOFF32, .addr = s->run + at, .next = got};
     if (!t || !has_disp32(s->data, at))
         return;
-    if (!t->slot_of) // the offsets of words of the GOT are often those of local variables, too
+    if (!t->slot_of || loads_slot(s->data, at))
         ref.user = ref.addr;
     ref_add(r, t, &ref);
 }

@@ -218,6 +218,7 @@ static const struct flow_case cases[] = {
     {&ref_x86, "eb12", "jmp .+20", .kind = FLOW_JUMP, .target = 20},
     {&ref_x86, "e9cffeffff", "jmp .-300", .kind = FLOW_JUMP, .target = -300},
     {&ref_x86, "e8e3030000", "call .+1000", .kind = FLOW_CALL, .target = 1000},
+    {&ref_x86, "e800000000", "call .+5", .kind = FLOW_NEXT, .target = 5},
     {&ref_x86, "7408", "je .+10", .kind = FLOW_BRANCH, .target = 10},
     {&ref_x86, "0f83ee010000", "jae .+500", .kind = FLOW_BRANCH, .target = 500},
     {&ref_x86, "e2fb", "loop .-3", .kind = FLOW_BRANCH, .target = -3},

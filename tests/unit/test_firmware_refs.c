@@ -399,6 +399,48 @@ Test(firmware_refs, x86_relative_to_the_got)
     arena_free(&b.arena);
 }
 
+// Loads of the word of the GOT at which the address of the target is: what stands in front of the
+// displacement, where the word is from the GOT base, and whether the instruction surely uses it.
+static const struct {
+    const char *hex;
+    int offset;
+    bool user;
+} got_words[] = {
+    {"8b83", 0x400, true},    // mov eax, [ebx + n]
+    {"8b93", -0x400, true},   // mov edx, [ebx - n]
+    {"8b81", -0x400, true},   // mov eax, [ecx - n]
+    {"8b81", 0x400, false},   // mov eax, [ecx + n]: a member of a structure
+    {"8b85", -0x400, false},  // mov eax, [ebp - n]: a local variable
+    {"8b8424", 0x400, false}, // mov eax, [esp + n]
+    {"8983", 0x400, false},   // mov [ebx + n], eax
+};
+
+Test(firmware_refs, x86_words_of_the_got)
+{
+    for (unsigned i = 0; i < sizeof got_words / sizeof *got_words; i++) {
+        struct bench b;
+        uint8_t file[128];
+        unsigned n = (unsigned)strlen(got_words[i].hex) / 2;
+        uint32_t got = TARGET - (uint32_t)got_words[i].offset;
+        bench_begin(&b, 4);
+        make_pic(&b, file, got);
+        struct ref_target both[2] = {{.addr = TARGET, .slot_of = TARGET + 4}, {.addr = TARGET + 4}};
+        b.sweep.targets = both;
+        b.sweep.n = 2;
+        put_hex(&b, 8, "8b85"); // a local variable of the same offset, in front of it
+        put(&b, 10, (uint32_t)got_words[i].offset);
+        put_hex(&b, 32, got_words[i].hex);
+        put(&b, 32 + n, (uint32_t)got_words[i].offset);
+        bench_run(&b, &ref_x86);
+        const struct fw_refs *r = &both[1].refs;
+        cr_assert_eq(r->n, 1, "form %u", i);
+        cr_expect_eq(r->refs[0].kind, FW_REF_WORD_RELATIVE, "form %u", i);
+        cr_expect_eq(r->refs[0].addr, TARGET, "form %u", i);
+        cr_expect_eq(r->refs[0].user, got_words[i].user ? CODE + 32 + n : 0, "form %u", i);
+        arena_free(&b.arena);
+    }
+}
+
 // Instructions with an operand relative to the end of the instruction: what stands in front of the
 // displacement, and how many bytes of immediate behind it; -1: no such instruction.
 static const struct {
