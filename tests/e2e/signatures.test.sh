@@ -60,8 +60,10 @@ touch -d 2001-01-01 "$work"/z/deeper/b/src/*.py
     SOURCE_DATE_EPOCH=1 && mpy-freeze build -f "$PWD/stock.bin" -o ../rsa.2 "$PWD/src" -k "$keys/rsa3072.pem" >/dev/null 2>&1)
 cmp "$work/a/product" "$work/z/deeper/b/product" || wrong "the product depends on where it is made"
 cmp "$work/rsa.1" "$work/z/deeper/rsa.2" || wrong "the RSA product depends on where it is made"
-if command -v faketime >/dev/null; then
-    (cd "$work/a" && faketime '2031-05-05' mpy-freeze build -f stock.bin -o late src -k key.pem --app thermostat --app-version 1.2 --counter 9 >/dev/null 2>&1)
+if ! grep -q __asan_init "$BUILD/mpy-freeze"; then # which must be loaded first
+    needs faketime
+    make -s BUILD="$BUILD" "$BUILD/dynamic/mpy-freeze" || exit 1 # a static program asks the kernel
+    (cd "$work/a" && faketime '2031-05-05' "$BUILD/dynamic/mpy-freeze" build -f stock.bin -o late src -k key.pem --app thermostat --app-version 1.2 --counter 9 >/dev/null 2>&1)
     cmp "$work/a/product" "$work/a/late" || wrong "the product depends on the time"
 fi
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && chmod -R a+rX "$work" && chmod a+r "$work/a/key.pem" && chmod a+rwx "$work/a" &&

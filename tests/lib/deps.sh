@@ -9,7 +9,7 @@ for job in "$@"; do
     case $job in
     build) packages="$packages gcc make libc6-dev pkg-config zlib1g-dev libmbedtls-dev nettle-dev libxxhash-dev libinih-dev" ;;
     demo) packages="$packages ca-certificates xz-utils unzip npm" ;;
-    test) packages="$packages ca-certificates libcriterion-dev openssl python3 xz-utils unzip npm qemu-user binutils" ;;
+    test) packages="$packages ca-certificates libcriterion-dev openssl python3 xz-utils unzip npm qemu-user binutils jq faketime" ;;
     ci) packages="$packages clang clang-format clang-tidy cppcheck gcc-arm-none-eabi dfu-util libclang-rt-dev python3-venv python3-pip" ;;
     *) echo "deps.sh: unknown job $job: build, demo, test and ci are known" >&2; exit 2 ;;
     esac
@@ -22,7 +22,7 @@ installed() {
 # A program that is there from elsewhere (npm from another source, say) is as good as the package.
 present() {
     case $1 in
-    npm | openssl | python3 | unzip | clang | make | gcc | cppcheck) command -v "$1" >/dev/null || installed "$1" ;;
+    npm | openssl | python3 | jq | unzip | clang | make | gcc | cppcheck) command -v "$1" >/dev/null || installed "$1" ;;
     python3-venv | python3-pip) python3 -c 'import venv, pip' 2>/dev/null || installed "$1" ;;
     libclang-rt-dev) ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1 ;;
     *) installed "$1" ;;
