@@ -76,10 +76,10 @@ static void add_literals(struct ref_sweep *r, const struct ref_isa *isa)
     }
 }
 
-// In position-independent code the word of an address may be what the code refers to.
+// The word of an address may be what the code refers to.
 static void add_words(struct ref_sweep *r)
 {
-    for (unsigned i = 0, n = r->n; r->scan->view.image->pic && i < n; i++) {
+    for (unsigned i = 0, n = r->n; ref_loads_words(r->scan) && i < n; i++) {
         uint64_t value;
         struct ref_target *t = view_is_pointer(&r->scan->view, r->targets[i].addr, &value)
                                    ? ref_target_at(r, value)
@@ -98,11 +98,11 @@ static uint64_t first_user(const struct fw_refs *refs)
     return first;
 }
 
-// In position-independent code a word that holds an address stands for what it points to.
+// Where code loads addresses from words, a word that holds one stands for what it points to.
 static bool is_candidate(const struct scan *s, uint64_t addr)
 {
     uint64_t value;
-    return addr == s->fw->content || !s->view.image->pic || addr % s->view.ptr ||
+    return addr == s->fw->content || !ref_loads_words(s) || addr % s->view.ptr ||
            !view_is_pointer(&s->view, addr, &value);
 }
 

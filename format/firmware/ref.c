@@ -43,7 +43,9 @@ struct ref_target *ref_target_at(struct ref_sweep *r, uint64_t addr)
 static void add_slot(struct ref_sweep *r, uint64_t slot, uint64_t target, uint64_t user)
 {
     struct ref_target *t = ref_target_at(r, target);
-    struct fw_ref ref = {.kind = FW_REF_WORD_RELATIVE, .addr = slot, .user = user};
+    bool pic = r->scan->view.image->pic;
+    struct fw_ref ref = {
+        .kind = pic ? FW_REF_WORD_RELATIVE : FW_REF_WORD, .addr = slot, .user = user};
     if (t && !t->slot_of)
         ref_add(r, t, &ref);
 }
@@ -121,11 +123,21 @@ static void drop_doubles(struct ref_sweep *r)
     r->n = n;
 }
 
-// In position-independent code an address may be loaded from a relocated word.
+// Code may load an address from a word: in position-independent code from a relocated one; in
+// 64-bit code at a fixed address from the GOT, if it was compiled to be position-independent, or
+// from a word behind the function (AArch64, the large code model). In other code a word that is
+// loaded is a literal, which the sweeps know.
+bool ref_loads_words(const struct scan *s)
+{
+    enum image_machine isa = s->fw->isa;
+    return s->view.image->pic || isa == IMAGE_ISA_AARCH64 || isa == IMAGE_ISA_X64 ||
+           isa == IMAGE_ISA_RV64;
+}
+
 static bool add_slots(struct scan *s, struct ref_sweep *r)
 {
     unsigned n = r->n, cap = r->n;
-    for (unsigned i = 0; s->view.image->pic && i < n; i++) {
+    for (unsigned i = 0; ref_loads_words(s) && i < n; i++) {
         uint32_t k = 0;
         uint64_t at;
         while (view_users(&s->view, r->targets[i].addr, &k, &at)) {

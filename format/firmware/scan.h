@@ -224,6 +224,8 @@ void ref_functions(const struct scan *s, struct fw_refs *const *lists, unsigned 
 // The tables of firmware in which no source is frozen, or nothing at all (lookup.c).
 enum diag_code lookup_scan(struct scan *s);
 bool ref_uses_literals(const struct scan *s);
+// May code load an address from any word that holds it?
+bool ref_loads_words(const struct scan *s);
 struct ref_target *ref_target_at(struct ref_sweep *r, uint64_t addr); // NULL = not wanted
 // The next span of code of the sweep; start with *i = 0.
 bool ref_next_code(const struct ref_sweep *r, unsigned *i, struct view_span *out);

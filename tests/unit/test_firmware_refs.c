@@ -499,6 +499,46 @@ static const struct {
     {0x3dc04860, 0x240}, // not that one
 };
 
+// Code at a fixed address that loads an address from a word.
+static const struct {
+    enum image_machine isa;
+    uint32_t code[2];
+    unsigned n; // references found
+} word_loads[] = {
+    {IMAGE_ISA_AARCH64, {0x90000080, 0xf940a000}, 1}, // adrp x0, page; ldr x0, [x0, #0x140]
+    {IMAGE_ISA_RV64, {0x00010517, 0x14053503}, 1},    // auipc a0, 0x10; ld a0, 0x140(a0)
+    {IMAGE_ISA_RV32, {0x00010517, 0x14052503}, 0},    // lw: 32-bit code has the address itself
+};
+
+Test(firmware_refs, words_that_hold_addresses_at_fixed_ones)
+{
+    enum { WORD = 0x20140, HELD = 0x20148 };
+    for (unsigned i = 0; i < sizeof word_loads / sizeof *word_loads; i++) {
+        struct bench b;
+        struct diag d;
+        struct firmware fw = {.isa = word_loads[i].isa};
+        bench_begin(&b, word_loads[i].isa == IMAGE_ISA_RV32 ? 4 : 8);
+        diag_init(&d);
+        b.scan.fw = &fw;
+        b.scan.diag = &d;
+        put(&b, 0, word_loads[i].code[0]);
+        put(&b, 4, word_loads[i].code[1]);
+        st32(b.data + (WORD & 0xff), HELD);
+        cr_assert_eq(view_index(&b.scan.view, &b.arena, &d), DIAG_OK);
+        struct ref_sweep r = {.scan = &b.scan, .n = 1};
+        r.targets = ARENA_ARRAY(&b.arena, struct ref_target, 1);
+        r.targets[0].addr = HELD;
+        cr_assert_eq(ref_sweep_targets(&b.scan, &r), DIAG_OK);
+        struct fw_refs refs = ref_take(&r, HELD);
+        cr_assert_eq(refs.n, word_loads[i].n, "form %u", i);
+        if (refs.n) {
+            cr_expect_eq(refs.refs[0].kind, FW_REF_WORD, "form %u", i);
+            cr_expect_eq(refs.refs[0].addr, WORD, "form %u", i);
+        }
+        arena_free(&b.arena);
+    }
+}
+
 Test(firmware_refs, aarch64_loads_of_every_size)
 {
     for (unsigned i = 0; i < sizeof a64_forms / sizeof *a64_forms; i++) {
