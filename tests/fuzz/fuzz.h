@@ -23,7 +23,7 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max) __attribute__((w
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
 // Nesting that the stack of a sanitizer build holds.
-enum { FUZZ_DEPTH = 4000 };
+enum { FUZZ_DEPTH = 2000 };
 
 // A property that does not hold.
 #define FUZZ_MUST(x)                                                                               \

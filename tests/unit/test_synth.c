@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "format/blob/blob.h"
+#include "packer/compiler/compiler.h"
 #include "packer/splice/splice.h"
 #include "tests/lib/synth.h"
 
@@ -350,6 +351,51 @@ Test(synth, sources_are_found_behind_much_that_looks_like_their_sizes)
     }
     b.fw = scan_again(&b, &b.synth.image);
     check_text_with_call(&b);
+    end(&b);
+}
+
+// A script with a constant for each place that data can have within a word: four copies of n bytes.
+static struct mpy_module *compile_data(struct bench *b, const uint8_t *data, size_t n)
+{
+    const struct compiler_options options = {.release = compiler_release_find("1.26")};
+    struct bytes_out text;
+    struct mpy_module *mpy;
+    bytes_out_init(&text);
+    for (size_t shift = 0; shift < 4; shift++) {
+        bytes_put(&text, "a = b'", 6);
+        bytes_fill(&text, 'x', shift);
+        for (size_t i = 0; i < 4 * n; i++) {
+            char byte[8];
+            snprintf(byte, sizeof byte, "\\x%02x", data[i % n]);
+            bytes_put(&text, byte, 4);
+        }
+        bytes_put(&text, "'\n", 2);
+    }
+    enum diag_code err =
+        compiler_tree(text.data, text.size, "new.py", &options, &b->arena, &b->diag, &mpy);
+    cr_assert_eq(err, DIAG_OK, "%s", b->diag.text);
+    bytes_out_free(&text);
+    return mpy;
+}
+
+// Data that looks like the stock lookup function refers to the stock tables; it does not decide
+// which tables the product's are.
+Test(synth, tables_are_found_where_data_looks_like_the_lookup_function)
+{
+    enum { BEFORE = 16, SIZE = 128 };
+    struct synth_spec spec = synth_default();
+    struct bench b;
+    struct bytes_out product;
+    cr_assert_eq(scan(&b, &spec), DIAG_OK, "%s", b.diag.text);
+    size_t at = (size_t)((b.synth.lookup & ~(uint64_t)3) - b.synth.base) - BEFORE;
+    struct splice_module in = {.in = {.kind = FW_MODULE_MPY,
+                                      .name = "new.py",
+                                      .file = "new.py",
+                                      .mpy = compile_data(&b, b.synth.image.data + at, SIZE)}};
+    make_product(&b, &in, &product);
+    struct firmware *fw = scan_again(&b, &product);
+    cr_assert_eq(fw->n_modules, b.fw->n_modules + 1);
+    bytes_out_free(&product);
     end(&b);
 }
 
