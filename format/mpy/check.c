@@ -56,6 +56,9 @@ static bool check_scan(struct check_fun *f)
                 f, f->i.info ? "is cut off or has a wrong argument" : "0x%02x is no instruction",
                 f->bytes[at]);
         }
+        if (!check_indices(f)) {
+            return false;
+        }
         f->begins[at / 8] |= (uint8_t)(1 << at % 8);
         f->jumps[at / 8] |= (uint8_t)((f->i.info->jumped != NULL) << at % 8);
     }

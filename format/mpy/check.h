@@ -3,13 +3,14 @@
 // MicroPython executes bytecode without checks: an index, a jump or a stack that is wrong reads and
 // writes memory that is not the function's. mpy_check follows every path through every function
 // with an abstract stack and accepts a module only when on all of them
-//   - every byte is part of a known instruction, and jumps lead to instructions of the function;
+//   - every byte is part of a known instruction, jumps lead to instructions of the function, and
+//     qstrs, constants and children exist, also in code that no path reaches;
 //   - the value stack never runs below its beginning nor into the locals (n_state), and what lies
 //     on it is of the kind that each instruction takes on trust (iterators, cells, new lists,
 //     method pairs, what a finally handler was entered with, None-or-pointer entries);
 //   - exception handlers nest, fit n_exc_stack and find the stack they were set up with;
-//   - all indices (qstrs, constants, children, locals, cells) are in range, functions are made with
-//     as many cells and defaults as they expect, keyword names are strings;
+//   - locals and cells are in range, functions are made with as many cells and defaults as they
+//     expect, keyword names are strings;
 //   - only generators yield, and no path runs off the end.
 // Not provable: machine code (counted in the report; that it finds its prelude is), and what
 // MicroPython's own compiler gets wrong: the class that super() looks at and the name BaseException

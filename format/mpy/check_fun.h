@@ -118,6 +118,8 @@ bool check_return(struct check_fun *f);
 bool check_pop_except(struct check_fun *f);
 
 // check_op.c
+// What f->i names in the tables of the module and the function is there.
+bool check_indices(struct check_fun *f);
 // Executes f->i on f->now. *ends: no path goes on behind it.
 bool check_insn(struct check_fun *f, bool *ends);
 

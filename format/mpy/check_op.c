@@ -296,7 +296,7 @@ static bool check_small_int(struct check_fun *f)
            check_wrong(f, "loads the small int %lld, the file says %u bits", (long long)v, bits);
 }
 
-static bool check_operand(struct check_fun *f)
+bool check_indices(struct check_fun *f)
 {
     const struct mpy_module *m = f->module;
     const struct mpy_obj *objs;
@@ -312,6 +312,14 @@ static bool check_operand(struct check_fun *f)
     case MPY_ARG_CHILD:
     case MPY_ARG_CHILD_CELLS:
         return check_index(f, "child", f->code->n_children);
+    default:
+        return true;
+    }
+}
+
+static bool check_operand(struct check_fun *f)
+{
+    switch (f->i.info->arg) {
     case MPY_ARG_CELL:
         return check_local(f, true);
     case MPY_ARG_LOCAL:

@@ -319,3 +319,11 @@ Test(mpy_check, machine_code_names_its_prelude_and_its_start)
     machine(x64, 3, CODE(0, 0, 0, 0, 0, 0, 0, 1, 0xc3, P4), 9, "prelude at 72057594037927936");
     machine(x64, 3, CODE(0, 0, 0, 0, 0xc3, P4), 5, "cut off");
 }
+
+Test(mpy_check, tables_hold_what_unreached_code_names)
+{
+    accepts(CODE(P4, NONE, RET, NAME, 2, RET));
+    refuses("uses qstr 3, there are 3", CODE(P4, NONE, RET, NAME, 3, RET));
+    refuses("uses constant 9", CODE(P4, NONE, RET, OBJ, 9, RET));
+    refuses("uses child 9", CODE(P4, NONE, RET, FUN, 9, RET));
+}
