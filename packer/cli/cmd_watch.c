@@ -53,6 +53,7 @@ struct state {
     struct watch *watch; // NULL = do not add watches
     struct arena *arena;
     uint64_t hash;
+    const char *watched; // the folder that was watched last
 };
 
 static void state_mix(struct state *s, const void *data, size_t n)
@@ -63,15 +64,36 @@ static void state_mix(struct state *s, const void *data, size_t n)
     }
 }
 
-// Watching a folder twice gives the same descriptor; they count from 1.
-static void watch_folder(struct watch *w, const char *folder)
+// Watching a folder twice gives the same descriptor; they count from 1. False: there is no such
+// folder.
+static bool watch_add(struct watch *w, const char *folder, uint32_t events)
 {
-    const uint32_t events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE;
-    int n = w && w->n_folders < WATCH_FOLDERS_MAX
-                ? inotify_add_watch(w->fd, *folder ? folder : ".", events)
-                : -1;
+    int n = inotify_add_watch(w->fd, *folder ? folder : ".", events | IN_ONLYDIR | IN_MASK_ADD);
     if (n > 0 && (unsigned)n > w->n_folders) {
         w->n_folders = (unsigned)n;
+    }
+    return n > 0;
+}
+
+// What is in a folder, or, while there is no such folder, in the one where it will be; and that the
+// name goes on leading there: a folder above may be renamed or replaced.
+static void watch_folder(struct state *s, const char *folder)
+{
+    const uint32_t self = IN_DELETE_SELF | IN_MOVE_SELF;
+    const uint32_t inside = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE;
+    struct watch *w = s->watch;
+    if (!w || w->n_folders >= WATCH_FOLDERS_MAX ||
+        (s->watched && strcmp(s->watched, folder) == 0)) {
+        return;
+    }
+    s->watched = folder;
+    bool found = watch_add(w, folder, inside | self);
+    while (*folder && strcmp(folder, "/") != 0) {
+        folder = path_dirname(s->arena, folder);
+        if (!folder) {
+            return;
+        }
+        found = watch_add(w, folder, found ? self : inside | self) || found;
     }
 }
 
@@ -86,7 +108,7 @@ static void state_file(struct state *s, const char *path)
     }
     const char *folder = path_dirname(s->arena, path);
     if (folder) {
-        watch_folder(s->watch, folder);
+        watch_folder(s, folder);
     }
 }
 
@@ -95,7 +117,7 @@ static void state_folder(struct state *s, const char *folder, unsigned depth)
 {
     struct path_entry *entries;
     unsigned n;
-    watch_folder(s->watch, folder);
+    watch_folder(s, folder);
     if (depth > WATCH_DEPTH || path_list(s->arena, folder, WATCH_ENTRIES, &entries, &n)) {
         return;
     }
@@ -156,7 +178,7 @@ static uint64_t watch_state(struct watch *w, bool add_watches)
     arena_init(&cli.arena, 0);
     diag_init(&cli.diag);
     build_options(&b, options);
-    struct state s = {add_watches ? w : NULL, &cli.arena, 0xcbf29ce484222325u};
+    struct state s = {add_watches ? w : NULL, &cli.arena, 0xcbf29ce484222325u, NULL};
     if (cli_parse(&cli, &cmd_watch, w->argc, w->argv, options, &helped) == DIAG_OK) {
         if (!is_project(&b)) {
             build_list(&cli, &b);
@@ -263,8 +285,7 @@ static enum diag_code watch_loop(struct watch *w)
         if (first || state != built) {
             built = state;
             watch_build(w);
-            fprintf(stderr, "%s: waiting for changes in %u folders\n", w->cli->program,
-                    w->n_folders);
+            fprintf(stderr, "%s: waiting for changes\n", w->cli->program);
         }
         if (watch_state(w, false) == built && (err = watch_wait(w))) {
             return err;
