@@ -318,6 +318,13 @@ static enum diag_code check_code(struct freezer *f, const struct mpy_code *c, un
     if (c->kind == MPY_CODE_NATIVE && mpy_machine(c)->prelude_offset >= c->size) {
         return freeze_refuse(f, DIAG_MALFORMED, "a prelude lies outside of its code");
     }
+    struct mpy_extent e; // what is never reached does no harm, but it is read back, too
+    const char *endless =
+        c->kind == MPY_CODE_BYTECODE ? mpy_extent_find(c->data, c->size, NULL, &e) : NULL;
+    if (endless) {
+        return freeze_refuse(f, DIAG_MALFORMED, "unreachable code leads out of its function: %s",
+                             endless);
+    }
     bool viper = c->kind == MPY_CODE_VIPER || c->kind == MPY_CODE_ASM;
     if (viper && mpy_machine(c)->scope_flags & ~(uint32_t)SCOPE_KNOWN) {
         return freeze_refuse(f, DIAG_NO, "its machine code has unknown flags 0x%x",

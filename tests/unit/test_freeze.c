@@ -473,6 +473,23 @@ Test(freeze, bodies_that_bear_no_name_of_a_module_are_refused)
     cr_expect(strstr(x.diag.text, "not that of a module"), "%s", x.diag.text);
 }
 
+// A jump over another one that nothing reaches, to the return or behind it: what cannot be followed
+// to its end is not read back.
+Test(freeze, unreachable_code_that_leads_out_of_its_function_is_refused)
+{
+    static const char *const names[] = {"<module>"};
+    static const uint8_t codes[][9] = {{0x08, 0x02, 0x01, 0x42, 0x42, 0x42, 0x40, 0x51, 0x63},
+                                       {0x08, 0x02, 0x01, 0x42, 0x42, 0x42, 0x43, 0x51, 0x63}};
+    struct freeze_input in = fix_module_of(&x, "m.py", NULL, 0, names, 1);
+    struct mpy_code *code = (struct mpy_code *)in.mpy->root;
+    code->size = sizeof codes[0];
+    code->data = codes[0];
+    cr_assert_eq(fix_freeze(&x, &in, 1), DIAG_OK, "%s", x.diag.text);
+    code->data = codes[1];
+    cr_assert_eq(fix_freeze(&x, &in, 1), DIAG_MALFORMED);
+    cr_expect(strstr(x.diag.text, "leads out of its function"), "%s", x.diag.text);
+}
+
 Test(freeze, files_of_version_5_are_refused)
 {
     struct freeze_input in = fix_module_of(&x, "m.py", NULL, 0, NULL, 0);
