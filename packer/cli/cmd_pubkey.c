@@ -47,7 +47,8 @@ static enum diag_code run(struct cli *cli, int argc, char **argv)
         return err;
     }
     bytes_out_init(&out);
-    err = sign_public_pem(key, &out, &cli->diag);
+    err = sign_key_check(key, key_file, &cli->diag);
+    err = err ? err : sign_public_pem(key, &out, &cli->diag);
     err = err ? err : file_write(output, out.data, out.size, FILE_DATA, false, &cli->diag);
     bytes_out_free(&out);
     sign_key_free(key);

@@ -422,6 +422,16 @@ static enum diag_code key_put_pem(const char *label, const uint8_t *der, size_t 
     return DIAG_OK;
 }
 
+enum diag_code sign_key_check(const struct sign_key *key, const char *name, struct diag *d)
+{
+    if (CRYPTO_CHECK_PAIR(&key->pk, &key->pk, mbedtls_ctr_drbg_random, &key->random->drbg) != 0) {
+        diag_set(d, DIAG_MALFORMED, name, "its public part is that of another private key");
+        diag_help(d, "nothing that it signs can be verified; export the key anew");
+        return DIAG_MALFORMED;
+    }
+    return DIAG_OK;
+}
+
 enum diag_code sign_public_pem(const struct sign_key *key, struct bytes_out *out, struct diag *d)
 {
     uint8_t spki[KEY_SPKI_MAX];

@@ -43,6 +43,9 @@ enum diag_code sign_key_generate(enum blob_algorithm type, struct arena *a, stru
 // passphrase, plain with NULL.
 enum diag_code sign_key_pem(const struct sign_key *key, const char *passphrase,
                             struct bytes_out *out, struct diag *d);
+// That the public part of a key that was read is that of its private part: a file says both, and
+// only signing uses both. Errors: DIAG_MALFORMED.
+enum diag_code sign_key_check(const struct sign_key *key, const char *name, struct diag *d);
 // Appends the public key as PEM (SubjectPublicKeyInfo).
 enum diag_code sign_public_pem(const struct sign_key *key, struct bytes_out *out, struct diag *d);
 

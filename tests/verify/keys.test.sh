@@ -139,4 +139,17 @@ expect 0 mpy-verify app.frz -k chain.pem --allow-test-key
 expect 1 mpy-verify app.frz -k chain2.pem --allow-test-key
 head -c 300 expired.der >broken.der
 expect 3 mpy-verify app.frz -k broken.der
+
+# A public part that is not that of the private part beside it.
+python3 - <<'PY'
+import subprocess
+def made(name):
+    subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-outform", "DER", "-out", name], check=True)
+    return open(name, "rb").read()
+one, other = made("one.der"), made("other.der")
+open("mixed.der", "wb").write(one[:-64] + other[-64:])
+PY
+expect 0 mpy-freeze pubkey -k one.der
+expect 3 mpy-freeze pubkey -k mixed.der -o mixed.pub.pem
+grep -q 'its public part is that of another private key' err && [ ! -e mixed.pub.pem ] || wrong "mixed.der: $(cat err)"
 [ $failures -eq 0 ]

@@ -21,7 +21,10 @@
     mbedtls_pk_parse_key(pk, key, n, pwd, pwd_n)
 #define CRYPTO_SET_PADDING(rsa)                                                                    \
     mbedtls_rsa_set_padding(rsa, MBEDTLS_RSA_PKCS_V21, MBEDTLS_MD_SHA256)
+#define CRYPTO_CHECK_PAIR(public, private, rng, ctx) mbedtls_pk_check_pair(public, private)
 #else
+#define CRYPTO_CHECK_PAIR(public, private, rng, ctx)                                               \
+    mbedtls_pk_check_pair(public, private, rng, ctx)
 #define CRYPTO_PSS_VERIFY(rsa, md, n, hash, mgf, salt, sig)                                        \
     mbedtls_rsa_rsassa_pss_verify_ext(rsa, md, n, hash, mgf, salt, sig)
 #define CRYPTO_PARSE_KEY(pk, key, n, pwd, pwd_n, rng, ctx)                                         \
