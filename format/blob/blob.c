@@ -41,6 +41,7 @@ static uint64_t blob_content_size(const struct blob *b)
 {
     uint64_t total = BLOB_HEADER + (uint64_t)b->payload_size + b->undo_size + b->sbom_size +
                      (uint64_t)b->n_extents * BLOB_EXTENT_SIZE;
+    total += b->code.size ? BLOB_CODE_HEAD + (uint64_t)b->code.undo_size : 0;
     for (uint32_t i = 0; i < b->n_patches; i++) {
         total += BLOB_PATCH_HEAD + 2 * (uint64_t)b->patches[i].size;
     }
@@ -105,6 +106,18 @@ static void blob_put_extents(const struct blob_extent *e, uint32_t n, struct byt
     }
 }
 
+static void blob_put_undo(const struct blob *b, struct bytes_out *out)
+{
+    const struct blob_code *c = &b->code;
+    if (c->size) {
+        bytes_put_u64(out, c->addr);
+        bytes_put_u32(out, c->size);
+        bytes_put_u32(out, c->undo_size);
+        bytes_put(out, c->undo, c->undo_size);
+    }
+    bytes_put(out, b->undo, b->undo_size);
+}
+
 static void blob_put_section(const struct blob *b, enum blob_section s, struct bytes_out *out)
 {
     switch (s) {
@@ -121,7 +134,7 @@ static void blob_put_section(const struct blob *b, enum blob_section s, struct b
         blob_put_extents(b->extents, b->n_extents, out);
         break;
     case BLOB_UNDO:
-        bytes_put(out, b->undo, b->undo_size);
+        blob_put_undo(b, out);
         break;
     case BLOB_SBOM:
         bytes_put(out, b->sbom, b->sbom_size);

@@ -19,6 +19,7 @@
 enum {
     BLOB_SIGNATURES_MAX = 8,
     BLOB_SIGNATURE_SPACE = 1024, // default room: two RSA-3072 or eight ECDSA P-256 signatures
+    BLOB_CODE_HEAD = 16,         // u64 address, u32 size, u32 size of the undo record that follows
 };
 
 struct blob_patch { // in the base's address space; sorted, not overlapping
@@ -51,6 +52,16 @@ struct blob_extent { // a run of the base's address space; sorted, not overlappi
     enum blob_extent_kind kind;
 };
 
+// Machine code that cannot lie in the blob: a run of bytes that the base has not, and that one of
+// the patches fills. The extents name it as a fill of 0x00, so the digest of the base is what it is
+// without. First the run is added, of zeros, to the base; then the blob, to what that gives.
+struct blob_code {
+    uint64_t addr;
+    uint32_t size; // 0 = there is none
+    uint32_t undo_size;
+    const uint8_t *undo; // of the run; the blob's own is for a base that has the run
+};
+
 struct blob_signature {
     enum blob_algorithm algorithm;
     uint8_t key_id[BLOB_DIGEST]; // SHA-256 of the public key's SPKI in DER
@@ -60,7 +71,8 @@ struct blob_signature {
 
 struct blob {
     uint64_t addr; // device address; a multiple of BLOB_ALIGN. The payload is at addr + BLOB_HEADER
-    unsigned segment_flags; // IMAGE_R|W|X|TWIN that image_add is called with
+    unsigned segment_flags; // IMAGE_R|W|X|TWIN that image_add is called with; APART
+    struct blob_code code;  // APART
     uint32_t payload_size;
     const uint8_t *payload;
     uint32_t n_patches;
@@ -96,7 +108,7 @@ struct blob {
 uint32_t blob_profile(unsigned major, unsigned minor, unsigned patch, enum image_machine isa);
 
 // The size of the encoded blob. Depends on payload_size, the sizes of the patches, list.n,
-// detached, n_extents, undo_size, sbom_size and signature_space; UINT64_MAX when it is not
+// detached, n_extents, undo_size, code, sbom_size and signature_space; UINT64_MAX when it is not
 // possible.
 uint64_t blob_size(const struct blob *b);
 // Appends the encoded blob with the signatures that b has (none: an unsigned blob). The bytes
@@ -138,8 +150,13 @@ enum diag_code blob_base_map(struct blob_base *x, const struct image *img, struc
 void blob_base_set(struct blob_base *x, struct blob *b);
 // Waits for the digest of the file; is it that of b's base?
 bool blob_base_is_file(struct blob_base *x, const struct blob *b);
-// The extents that blob_base_map found.
-const struct blob_extent *blob_base_extents(const struct blob_base *x, uint32_t *n);
+// The extents that blob_base_map found, and that of b's code; blob_base_set gives them, too.
+void blob_base_extents(const struct blob_base *x, struct blob *b);
+// Makes room for b's code in its base: before any patch is applied.
+enum diag_code blob_make_room(const struct blob *b, struct image *base, struct diag *d);
+// image_take for a product whose patches were taken back: its code's room goes, too.
+enum diag_code blob_take(const struct blob *b, struct image *img, struct bytes_out *file,
+                         struct diag *d);
 // True if an image (in any container) is b's base: every byte of the extents is as signed, and the
 // rest is padding. *same_file tells whether the file is the very one.
 // A raw image without an address is placed where the base was.

@@ -16,7 +16,8 @@ enum {
     BLOB_NAME_MAX = 255, // module names
     BLOB_SIGNATURE_HEAD = 40,
     BLOB_SIZE_MAX = 1 << 28, // 256 MiB: no microcontroller maps more flash; keeps sums in 32 bits
-    BLOB_FLAGS = 15,         // the known flags: segment permissions R 4, W 2, X 1; mapped twice 8
+    // The known flags: segment permissions R 4, W 2, X 1; mapped twice 8; machine code apart 16.
+    BLOB_FLAGS = 31,
 };
 
 enum blob_section { // in this order behind the header

@@ -116,6 +116,34 @@ static void read_plain(const struct blob_layout *l, enum blob_section s, const u
     *size = l->at[s + 1] - l->at[s];
 }
 
+// One of the patches fills the run of machine code, of which the base knows nothing.
+static bool read_code_patch(const struct blob *b)
+{
+    for (uint32_t i = 0; i < b->n_patches; i++) {
+        const struct blob_patch *p = &b->patches[i];
+        if (p->addr == b->code.addr && p->size == b->code.size) {
+            return blob_filled(p->old_bytes, p->size, 0);
+        }
+    }
+    return false;
+}
+
+// What stands before the container's own record where machine code lies apart.
+static bool read_code(struct blob *b)
+{
+    const uint8_t *p = b->undo;
+    if (!(b->segment_flags & IMAGE_APART)) {
+        return true;
+    }
+    if (b->undo_size < BLOB_CODE_HEAD || ld32(p + 12) > b->undo_size - BLOB_CODE_HEAD) {
+        return false;
+    }
+    b->code = (struct blob_code){ld64(p), ld32(p + 8), ld32(p + 12), p + BLOB_CODE_HEAD};
+    b->undo += BLOB_CODE_HEAD + b->code.undo_size;
+    b->undo_size -= BLOB_CODE_HEAD + b->code.undo_size;
+    return read_code_patch(b);
+}
+
 // The layout is sound.
 static enum diag_code read_model(const struct blob_layout *l, struct arena *a, struct diag *d,
                                  struct blob **out)
@@ -135,6 +163,10 @@ static enum diag_code read_model(const struct blob_layout *l, struct arena *a, s
     if (!b->app || !b->app_version || !read_patches(b, a) || !read_extents(b, a) ||
         !blob_modules_read(b, a)) {
         return diag_nomem(d);
+    }
+    if (!read_code(b)) {
+        return diag_set_binary(d, DIAG_MALFORMED, NULL, l->at[BLOB_UNDO], "undo",
+                               "does not name a patch that holds the machine code");
     }
     *out = b;
     return DIAG_OK;

@@ -460,10 +460,23 @@ enum diag_code blob_base_map(struct blob_base *x, const struct image *img, struc
     return x->space_task ? DIAG_OK : diag_nomem(d);
 }
 
-const struct blob_extent *blob_base_extents(const struct blob_base *x, uint32_t *n)
+void blob_base_extents(const struct blob_base *x, struct blob *b)
 {
-    *n = x->n_extents;
-    return x->extents;
+    uint32_t n = 0;
+    b->extents = x->extents;
+    b->n_extents = x->n_extents;
+    if (!b->code.size) {
+        return;
+    }
+    struct blob_extent *list = ARENA_ARRAY(x->arena, struct blob_extent, x->n_extents + 1);
+    while (n < x->n_extents && x->extents[n].addr < b->code.addr) {
+        list[n] = x->extents[n];
+        n++;
+    }
+    list[n] = (struct blob_extent){b->code.addr, b->code.size, BLOB_EXTENT_FILL_00};
+    memcpy(list + n + 1, x->extents + n, (x->n_extents - n) * sizeof *list);
+    b->extents = list;
+    b->n_extents++;
 }
 
 void blob_base_set(struct blob_base *x, struct blob *b)
@@ -471,8 +484,7 @@ void blob_base_set(struct blob_base *x, struct blob *b)
     task_wait(x->file_task);
     task_wait(x->space_task);
     b->container = (uint32_t)x->image->kind;
-    b->n_extents = x->n_extents;
-    b->extents = x->extents;
+    blob_base_extents(x, b);
     b->base_file_size = x->file_size;
     b->base_space_size = x->space_size;
     memcpy(b->base_file_sha256, x->file_sha256, BLOB_DIGEST);

@@ -178,6 +178,9 @@ struct firmware {
     // Whether machine code runs from the flash that frozen modules go to; FW_NO with the reason.
     enum fw_tri code_runs;
     const char *code_why;
+    // Machine code runs apart from the modules that have it: up to code_room bytes may be added at
+    // code_at, of which whole words only can be read. 0: it runs where it is frozen.
+    uint64_t code_at, code_room;
     struct fw_refs names_refs, content_refs, pool_refs, str_sizes_refs, str_content_refs;
     unsigned n_free;
     struct fw_region *free;

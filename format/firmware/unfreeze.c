@@ -256,6 +256,10 @@ static enum diag_code unfreeze_prelude_offset(struct unfreeze *u, uint64_t prelu
     }
     uint64_t offset = prelude - c->at;
     if (prelude < c->at || offset > UNFREEZE_NATIVE_MAX || offset >= rest) {
+        enum diag_code err = unfreeze_start(u, prelude);
+        if (err) {
+            return err;
+        }
         size_t limit = rest < UNFREEZE_NATIVE_MAX ? rest : UNFREEZE_NATIVE_MAX;
         for (offset = 0; offset + p.code <= limit; offset++) {
             if (memcmp(c->data + offset, copy, p.code) == 0) {

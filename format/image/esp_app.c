@@ -267,6 +267,22 @@ static void esp_windows(struct image *img, const struct esp_chip *c)
     }
 }
 
+// Where the segment that is mapped for code alone ends. Words of its bytes are all that is read.
+static uint64_t esp_code_end(const struct esp_app *app)
+{
+    const struct esp_chip *c = app->chip;
+    uint64_t end = 0;
+    unsigned n = 0;
+    for (unsigned i = 0; i < app->n && c->drom != c->drom_end && c->drom != c->irom; i++) {
+        const struct esp_segment *s = &app->segments[i];
+        if (s->size && esp_in_range(s->addr, c->irom, c->irom_end)) {
+            end = (uint64_t)s->addr + s->size;
+            n++;
+        }
+    }
+    return n == 1 && !c->shared_mmu && end % 4 == 0 ? end : 0;
+}
+
 enum diag_code esp_segments(struct image *img, const struct esp_app *app, const uint8_t *file,
                             struct diag *d)
 {
@@ -282,6 +298,7 @@ enum diag_code esp_segments(struct image *img, const struct esp_app *app, const 
                           app->irom, file, d);
     }
     esp_windows(img, app->chip);
+    img->code_end = esp_code_end(app);
     img->machine = app->chip->machine;
     img->mapped = true;
     img->address_bits = 32;

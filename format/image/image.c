@@ -456,7 +456,7 @@ static enum diag_code image_replace(struct image *img, const struct bytes_out *f
 enum diag_code image_add(struct image *img, uint64_t addr, const uint8_t *bytes, uint64_t size,
                          unsigned flags, struct diag *d)
 {
-    const struct image_run run = {addr, size, bytes, flags};
+    const struct image_run run = {addr, size, bytes, flags & ~(unsigned)IMAGE_APART};
     enum diag_code err = image_check_add(img, addr, size, d);
     if (err) {
         return err;
@@ -572,7 +572,7 @@ enum diag_code image_take(struct image *img, uint64_t addr, uint64_t size, const
 enum diag_code image_with(const struct image *img, uint64_t addr, const uint8_t *bytes,
                           uint64_t size, unsigned flags, struct bytes_out *file, struct diag *d)
 {
-    const struct image_run run = {addr, size, bytes, flags};
+    const struct image_run run = {addr, size, bytes, flags & ~(unsigned)IMAGE_APART};
     const struct image_ops *ops = image_ops(img);
     enum diag_code err = image_check_add(img, addr, size, d);
     err = err ? err : ops->add(img, &run, file, d);

@@ -44,7 +44,15 @@ enum image_machine { // ISA family as far as the container says it; the scan ref
 // TWIN: with R and W, a run of a position-independent program whose loader writes pointers into it.
 // The same bytes of the file are mapped a second time behind it, read-only and executable, so that
 // machine code in it needs no memory that is both. See image_code_address.
-enum image_segment_flags { IMAGE_TWIN = 8, IMAGE_R = 4, IMAGE_W = 2, IMAGE_X = 1 };
+// APART: of a blob whose machine code lies in a run of its own (struct blob_code); says nothing
+// about a run that is added.
+enum image_segment_flags {
+    IMAGE_APART = 16,
+    IMAGE_TWIN = 8,
+    IMAGE_R = 4,
+    IMAGE_W = 2,
+    IMAGE_X = 1,
+};
 
 struct image_segment {
     uint64_t addr;        // where the bytes lie on the device: load address (p_paddr) for static
@@ -97,6 +105,9 @@ struct image {
     // Espressif chips that have one table of flash pages for constants and code: data_window + x
     // and code_window + x show the same byte, for x below window. 0: no such windows.
     uint64_t data_window, code_window, window;
+    // Espressif chips that have a table of flash pages for code alone: where the code ends, and
+    // more may be added. 0: it is one table, or not one segment of code.
+    uint64_t code_end;
     bool pic;       // position-independent: words are relocated at load time
     uint64_t entry; // 0 = unknown
     unsigned n_segments;

@@ -425,6 +425,10 @@ static void report_json(const struct build *b, struct bytes_out *out)
     json_uint(&j, "bytes", p->size);
     json_uint(&j, "payload_bytes", p->blob.payload_size);
     json_uint(&j, "frozen_bytes", p->frozen->size);
+    json_uint(&j, "code_bytes", p->blob.code.size);
+    if (p->blob.code.size) {
+        json_addr(&j, "code_address", p->blob.code.addr);
+    }
     json_uint(&j, "new_names", p->frozen->n_qstrs);
     json_uint(&j, "hidden_stock_modules", p->frozen->n_replaced);
     json_uint(&j, "references", p->n_references);
@@ -457,6 +461,11 @@ static void report_table(const struct build *b, struct bytes_out *out)
                  "patched   %u references in %u places; %u new names, %u stock modules hidden%s\n",
                  p->n_references, p->blob.n_patches, p->frozen->n_qstrs, p->frozen->n_replaced,
                  p->frozen->n_words ? "; the last qstr pool swapped where it was" : "");
+    if (p->blob.code.size) {
+        bytes_printf(
+            out, "code      %u bytes of machine code at 0x%llx, which the blob holds as a patch\n",
+            p->blob.code.size, (unsigned long long)p->blob.code.addr);
+    }
     if (build_lists(b)) {
         bytes_printf(out, "list      %s.modules, %zu bytes, is no part of the blob\n", b->output,
                      p->list_size);

@@ -35,7 +35,7 @@ static enum diag_code open_product(struct cli *cli, struct image *base, const st
                                    struct file *product)
 {
     struct diag *d = &cli->diag;
-    enum diag_code err = DIAG_OK;
+    enum diag_code err = blob_make_room(b, base, d);
     for (uint32_t i = 0; i < b->n_patches && !err; i++) {
         err = image_poke(base, b->patches[i].addr, b->patches[i].new_bytes, b->patches[i].size, d);
     }

@@ -36,6 +36,19 @@ static uint32_t n_child_pointers(const struct mpy_code *c)
     return c->n_children + (c->kind == MPY_CODE_NATIVE);
 }
 
+// The prelude of NATIVE code is read by bytes: where code lies apart, that cannot be done there,
+// and the VM gets a copy.
+static void put_prelude_pointer(struct freezer *f, const struct mpy_code *c, struct place fun_data)
+{
+    uint32_t at = mpy_machine(c)->prelude_offset;
+    if (!f->pieces.apart) {
+        pieces_pointer_data(&f->pieces, fun_data, at);
+        return;
+    }
+    struct place copy = pieces_bytes(&f->pieces, c->data + at, c->size - at);
+    pieces_pointer(&f->pieces, pieces_share(&f->pieces, copy));
+}
+
 // Children of NATIVE code are followed by the pointer to its prelude; without children that pointer
 // stands in the raw code itself.
 static void put_children_pointer(struct freezer *f, const struct mpy_code *c, struct place fun_data,
@@ -44,7 +57,7 @@ static void put_children_pointer(struct freezer *f, const struct mpy_code *c, st
     if (count_children(c)) {
         pieces_pointer(&f->pieces, *children);
     } else if (c->kind == MPY_CODE_NATIVE) {
-        pieces_pointer_data(&f->pieces, fun_data, mpy_machine(c)->prelude_offset);
+        put_prelude_pointer(f, c, fun_data);
     } else {
         pieces_word(&f->pieces, 0);
     }
@@ -158,7 +171,7 @@ static enum diag_code make_children(struct freezer *f, const struct mpy_code *c,
         pieces_pointer(&f->pieces, places[i]);
     }
     if (c->kind == MPY_CODE_NATIVE) {
-        pieces_pointer_data(&f->pieces, fun_data, mpy_machine(c)->prelude_offset);
+        put_prelude_pointer(f, c, fun_data);
     } else if (c->kind == MPY_CODE_VIPER && f->fw->save != FW_YES) {
         pieces_word(&f->pieces, 0); // for readers: nothing else tells how many they are
     }

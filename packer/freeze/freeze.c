@@ -263,7 +263,9 @@ static bool in_order(const struct freeze *out)
 static enum diag_code finish(struct freezer *f, struct freeze *out)
 {
     struct pieces *p = &f->pieces;
+    bytes_put_align(&p->code, 4, 0);
     enum diag_code err = bytes_out_check(&p->out, f->diag);
+    err = err ? err : bytes_out_check(&p->code, f->diag);
     for (int i = 0; i < PARTS && !err; i++) {
         err = bytes_out_check(&p->part[i], f->diag);
     }
@@ -275,6 +277,10 @@ static enum diag_code finish(struct freezer *f, struct freeze *out)
     out->ptr = f->fw->ptr;
     out->n_pointers = p->n_pointers;
     out->pointers = p->pointers;
+    if (p->code.size > p->code_base) {
+        out->code_size = (uint32_t)p->code.size;
+        out->code = arena_dup(f->arena, p->code.data, p->code.size);
+    }
     out->executable = f->executable;
     out->relocated_code = f->relocated_code;
     if (!in_order(out)) {
@@ -359,6 +365,9 @@ enum diag_code freeze_make(const struct firmware *fw, const struct freeze_input 
     struct freezer f = {.fw = fw, .arena = a, .diag = d, .pools = pools};
     struct freeze *result = ARENA_NEW(a, struct freeze);
     pieces_init(&f.pieces, fw->ptr, a);
+    if (fw->code_at) {
+        pieces_apart(&f.pieces, fw->code_at);
+    }
     enum diag_code err = make_or_fail(&f, inputs, n, result);
     pieces_free(&f.pieces);
     *out = err ? NULL : result;
@@ -370,10 +379,11 @@ void freeze_place(struct freeze *f, uint64_t addr)
     for (uint32_t i = 0; i < f->n_pointers; i++) {
         const struct freeze_pointer *p = &f->pointers[i];
         uint64_t value = (p->inside ? addr + p->value : p->value) + (p->code ? f->code_shift : 0);
+        uint8_t *at = (p->in_code ? f->code : f->data) + p->at;
         if (f->ptr == 4) {
-            st32(f->data + p->at, (uint32_t)value);
+            st32(at, (uint32_t)value);
         } else {
-            st64(f->data + p->at, value);
+            st64(at, value);
         }
     }
 }

@@ -27,15 +27,18 @@ struct freeze_input {
     uint32_t text_size;
 };
 
-struct freeze_pointer { // a pointer word in the payload
-    uint32_t at;        // offset in the payload
+struct freeze_pointer { // a pointer word in the payload, or in machine code apart from it
+    uint32_t at;        // offset there
+    bool in_code;       // in code
     bool inside;        // value is an offset in the payload; else an address in the firmware
-    bool code;          // it points to machine code: code_shift is added
+    bool code;          // it points to machine code: code_shift is added, and value is an offset
+                        // in code where that lies apart
     uint64_t value;
 };
 
 struct freeze_span { // bytes that belong to one module alone
     uint32_t offset, size;
+    uint32_t code; // bytes of machine code apart from the payload
 };
 
 // How the new qstr pools join the firmware's chain.
@@ -65,8 +68,13 @@ struct freeze {
     bool executable;                 // holds machine code
     bool relocated_code;             // words of it are pointers
     uint64_t code_shift;             // from where machine code lies to where it runs; 0 by default
-    uint32_t n_qstrs;                // new ones
-    unsigned n_replaced;             // stock modules that the inputs hide
+    // Where the firmware runs code apart (firmware.code_at), what must be put there: zeros up to a
+    // multiple of FREEZE_ALIGN, then the machine code, whole words. code_shift leads from the
+    // payload there. Size 0: nothing.
+    uint32_t code_size;
+    uint8_t *code;
+    uint32_t n_qstrs;    // new ones
+    unsigned n_replaced; // stock modules that the inputs hide
     // What the firmware must use instead of its own tables, as offsets in the payload;
     // FREEZE_NONE where its own stays in use.
     uint32_t pool, names, content, str_sizes, str_content;

@@ -7,6 +7,14 @@ void pieces_init(struct pieces *p, unsigned ptr, struct arena *a)
         bytes_out_init(&p->part[i]);
     }
     bytes_out_init(&p->out);
+    bytes_out_init(&p->code);
+}
+
+void pieces_apart(struct pieces *p, uint64_t code_at)
+{
+    p->apart = true;
+    bytes_fill(&p->code, 0, (size_t)(-code_at % FREEZE_ALIGN));
+    p->code_base = p->code.size;
 }
 
 void pieces_free(struct pieces *p)
@@ -15,6 +23,7 @@ void pieces_free(struct pieces *p)
         bytes_out_free(&p->part[i]);
     }
     bytes_out_free(&p->out);
+    bytes_out_free(&p->code);
 }
 
 struct place pieces_at(struct pieces *p, enum part part)
@@ -157,10 +166,28 @@ static uint32_t *begin_bases(struct pieces *p)
     return p->bases[p->run];
 }
 
+// Machine code apart: its run begins as aligned as any of it wants to be.
+static uint32_t flush_code(struct pieces *p, uint32_t *base)
+{
+    struct bytes_out *code = &p->part[PART_CODE];
+    if (code->size) {
+        bytes_fill(&p->code, 0, (p->code_base - p->code.size) % part_align(p, PART_CODE));
+    }
+    *base = (uint32_t)p->code.size;
+    uint32_t size = (uint32_t)code->size;
+    bytes_put(&p->code, code->data, size);
+    code->size = 0;
+    return size;
+}
+
 struct freeze_span pieces_flush(struct pieces *p)
 {
-    uint32_t *base = begin_bases(p), begin = UINT32_MAX;
+    uint32_t *base = begin_bases(p), begin = UINT32_MAX, code = 0;
     for (int i = 0; i < PARTS; i++) {
+        if (i == PART_CODE && p->apart) {
+            code = flush_code(p, &base[i]);
+            continue;
+        }
         if (p->part[i].size) {
             bytes_put_align(&p->out, part_align(p, i), 0);
         }
@@ -173,6 +200,7 @@ struct freeze_span pieces_flush(struct pieces *p)
         const struct link *l = &p->links[i];
         add_pointer(p, (struct freeze_pointer){
                            .at = base[l->at.part] + l->at.offset,
+                           .in_code = p->apart && l->at.part == PART_CODE,
                            .inside = l->inside,
                            .code = pieces_is_code(l),
                            .value = l->inside ? pieces_offset(p, l->place) + l->value : l->value});
@@ -183,5 +211,5 @@ struct freeze_span pieces_flush(struct pieces *p)
     p->code_align = 0;
     uint32_t end = (uint32_t)p->out.size;
     begin = begin == UINT32_MAX ? end : begin;
-    return (struct freeze_span){begin, end - begin};
+    return (struct freeze_span){begin, end - begin, code};
 }

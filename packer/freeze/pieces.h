@@ -43,7 +43,10 @@ struct pieces {
     struct bytes_out part[PARTS];
     struct link *links;
     uint32_t n_links, cap_links;
-    struct bytes_out out;     // the payload so far
+    struct bytes_out out; // the payload so far
+    bool apart;           // machine code goes to code instead
+    struct bytes_out code;
+    size_t code_base;         // a multiple of FREEZE_ALIGN as an address
     uint32_t run, cap_runs;   // number of the current run
     uint32_t (*bases)[PARTS]; // offsets of the parts of the runs before
     struct shared *shared;    // by content, open addressing
@@ -54,6 +57,8 @@ struct pieces {
 
 void pieces_init(struct pieces *p, unsigned ptr, struct arena *a);
 void pieces_free(struct pieces *p);
+// Ahead of all else: machine code goes to an address of its own.
+void pieces_apart(struct pieces *p, uint64_t code_at);
 
 // The place where the next bytes of a part go; PART_WORDS is aligned first (a power of two).
 struct place pieces_at(struct pieces *p, enum part part);
@@ -82,7 +87,7 @@ struct place pieces_share(struct pieces *p, struct place at);
 
 // Ends the run: appends it to the payload and gives its span.
 struct freeze_span pieces_flush(struct pieces *p);
-// The payload offset of a place in a run that has ended.
+// The payload offset of a place in a run that has ended; of machine code apart, that in the code.
 uint32_t pieces_offset(const struct pieces *p, struct place at);
 
 #endif

@@ -229,7 +229,7 @@ static void set_text_spans(const struct freeze_tables *t, uint32_t texts, struct
         size_t size = 0;
         entry_text(t, &t->strs.items[i], &size);
         if (t->strs.items[i].input >= 0) {
-            out->spans[t->strs.items[i].input] = (struct freeze_span){at, (uint32_t)size};
+            out->spans[t->strs.items[i].input] = (struct freeze_span){at, (uint32_t)size, 0};
         }
         at += (uint32_t)(size ? size : 1) + 1;
     }

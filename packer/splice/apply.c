@@ -40,6 +40,10 @@ static enum diag_code take_out(struct image *img, const struct blob *b, struct d
 {
     enum diag_code err = poke(img, b, true, d);
     err = err ? err : image_remove(img, b->addr, b->layout.size, b->undo, b->undo_size, d);
+    if (!err && b->code.size) {
+        const struct blob_code *c = &b->code;
+        err = image_remove(img, c->addr, c->size, c->undo, c->undo_size, d);
+    }
     err = err ? err : image_write(img, base, d);
     return err ? err : bytes_out_check(base, d);
 }
@@ -120,7 +124,8 @@ static enum diag_code check_base(const struct splice_parts *p, struct arena *a, 
 static enum diag_code put_blob(struct image *img, const struct blob *b, struct bytes_out *file,
                                struct diag *d)
 {
-    enum diag_code err = poke(img, b, false, d);
+    enum diag_code err = blob_make_room(b, img, d);
+    err = err ? err : poke(img, b, false, d);
     return err ? err
                : image_with(img, b->addr, b->layout.bytes, b->layout.size, b->segment_flags, file,
                             d);
@@ -287,11 +292,11 @@ static enum diag_code undo_and_redo(struct undo *u, struct image *img, const str
     }
     image_lend(img, u->work.data);
     enum diag_code err = poke(img, b, true, &u->diag);
-    err = err ? err
-              : image_take(img, b->addr, b->layout.size, b->undo, b->undo_size, &base, &u->diag);
+    err = err ? err : blob_take(b, img, &base, &u->diag);
     if (!err && !same_bytes(&base, p->base, p->base_size)) {
         err = diag_set(&u->diag, DIAG_NO, p->name, "the base does not come back");
     }
+    err = err ? err : blob_make_room(b, img, &u->diag);
     err = err ? err : poke(img, b, false, &u->diag);
     err = err ? err
               : image_with(img, b->addr, b->layout.bytes, b->layout.size, b->segment_flags, &again,

@@ -33,6 +33,7 @@ struct planner {
     bool pool_failed; // a reference to the last qstr pool could not be changed
     uint64_t pages;   // of the flash MMU that constant data gets more, see firmware.mapped_end
     struct blob_base *base;
+    const struct image *image; // the firmware's, with room for machine code that lies apart
     struct splice_plan *plan;
 };
 
@@ -59,7 +60,7 @@ static enum diag_code freeze_modules(struct planner *p)
     p->plan->frozen = p->frozen;
     p->plan->module_sizes = ARENA_ARRAY(p->arena, uint64_t, p->n);
     for (unsigned i = 0; i < p->n; i++) {
-        p->plan->module_sizes[i] = p->frozen->spans[i].size;
+        p->plan->module_sizes[i] = p->frozen->spans[i].size + p->frozen->spans[i].code;
     }
     return DIAG_OK;
 }
@@ -207,6 +208,28 @@ static enum diag_code keep_pages(struct planner *p)
     return err;
 }
 
+// What fills the room of machine code that lies apart is one more patch, in its place among them.
+static enum diag_code add_code_patch(const struct planner *p)
+{
+    struct blob *b = &p->plan->blob;
+    const struct blob_code *c = &b->code;
+    uint32_t n = 0;
+    if (!c->size) {
+        return DIAG_OK;
+    }
+    struct blob_patch *list = ARENA_ARRAY(p->arena, struct blob_patch, b->n_patches + 1);
+    while (n < b->n_patches && b->patches[n].addr < c->addr) {
+        list[n] = b->patches[n];
+        n++;
+    }
+    list[n] =
+        (struct blob_patch){c->addr, c->size, arena_calloc(p->arena, c->size, 1), p->frozen->code};
+    memcpy(list + n + 1, b->patches + n, (b->n_patches - n) * sizeof *list);
+    b->patches = list;
+    b->n_patches++;
+    return DIAG_OK;
+}
+
 // Number of patches, before addresses are known. An upper bound would do for the size of the blob
 // only if it were exact: so the patches are made for a trial address first.
 static enum diag_code make_patches(struct planner *p, uint64_t payload)
@@ -232,7 +255,8 @@ static enum diag_code make_patches(struct planner *p, uint64_t payload)
     }
     err = err ? err : keep_pages(p);
     struct blob *b = &p->plan->blob;
-    return err ? err : patches_finish(patches, &b->n_patches, &b->patches);
+    err = err ? err : patches_finish(patches, &b->n_patches, &b->patches);
+    return err ? err : add_code_patch(p);
 }
 
 static bool has_code(const struct planner *p)
@@ -247,6 +271,12 @@ static bool has_code(const struct planner *p)
 static void place_code(struct planner *p, uint64_t addr)
 {
     const struct image *img = p->fw->image;
+    const struct blob_code *apart = &p->plan->blob.code;
+    if (apart->size) {
+        p->frozen->code_shift = apart->addr - (addr + BLOB_HEADER);
+        p->plan->blob.segment_flags = IMAGE_R | IMAGE_APART;
+        return;
+    }
     bool twin = is_pic(p) && !p->frozen->relocated_code;
     bool split = has_code(p) && (twin || img->mapped);
     uint64_t code = split ? image_code_address(img, addr, p->plan->size, addr) : 0;
@@ -323,7 +353,7 @@ static enum diag_code settle_size(struct planner *p, uint64_t addr)
     for (int i = 0; i < UNDO_ROUNDS; i++) {
         struct bytes_out undo;
         bytes_out_init(&undo);
-        enum diag_code err = image_undo(p->fw->image, addr, size, &undo, p->diag);
+        enum diag_code err = image_undo(p->image, addr, size, &undo, p->diag);
         err = err ? err : bytes_out_check(&undo, p->diag);
         b->undo_size = (uint32_t)undo.size;
         b->undo = err ? NULL : arena_dup(p->arena, undo.data, undo.size);
@@ -350,7 +380,8 @@ static uint64_t region_room(const struct planner *p, const struct fw_region *r, 
     if (!ck_align(r->addr, place_align(p), addr) || end < r->addr || *addr >= end) {
         return 0;
     }
-    return end - *addr;
+    uint64_t left = p->plan->blob.code.size ? image_room(p->image, *addr, UINT64_MAX) : UINT64_MAX;
+    return left < end - *addr ? left : end - *addr;
 }
 
 static void take_region(struct planner *p, const struct fw_region *r, uint64_t addr, uint64_t room)
@@ -521,7 +552,7 @@ static enum diag_code describe(struct planner *p)
             return err;
         }
     }
-    b->extents = blob_base_extents(p->base, &b->n_extents);
+    blob_base_extents(p->base, b);
     return DIAG_OK;
 }
 
@@ -584,10 +615,51 @@ static enum diag_code place(struct planner *p)
     return diag_set(p->diag, DIAG_INTERNAL, image_name(p), "the number of pages does not settle");
 }
 
+static enum diag_code no_code_room(const struct planner *p)
+{
+    const struct firmware *fw = p->fw;
+    enum diag_code err =
+        diag_set(p->diag, DIAG_NO, image_name(p),
+                 "%llu bytes are missing: the modules have %u bytes of machine code, the last "
+                 "flash page that is mapped for code has %llu left at 0x%llx",
+                 (unsigned long long)(p->frozen->code_size - fw->code_room), p->frozen->code_size,
+                 (unsigned long long)fw->code_room, (unsigned long long)fw->code_at);
+    diag_help(p->diag, "this chip maps code and constants apart; what has no room can be frozen as "
+                       "bytecode");
+    return err;
+}
+
+// Machine code that lies apart from the blob is added to the firmware first.
+static enum diag_code place_apart(struct planner *p)
+{
+    const struct firmware *fw = p->fw;
+    struct blob_code *c = &p->plan->blob.code;
+    struct bytes_out undo;
+    p->image = fw->image;
+    if (!p->frozen->code_size) {
+        return DIAG_OK;
+    }
+    if (p->frozen->code_size > fw->code_room) {
+        return no_code_room(p);
+    }
+    c->addr = fw->code_at;
+    c->size = p->frozen->code_size;
+    bytes_out_init(&undo);
+    enum diag_code err = image_undo(fw->image, c->addr, c->size, &undo, p->diag);
+    err = err ? err : bytes_out_check(&undo, p->diag);
+    c->undo_size = (uint32_t)undo.size;
+    c->undo = err ? NULL : arena_dup(p->arena, undo.data, undo.size);
+    bytes_out_free(&undo);
+    struct image *with = arena_dup(p->arena, fw->image, sizeof *with);
+    p->image = with;
+    return err ? err : blob_make_room(&p->plan->blob, with, p->diag);
+}
+
 static enum diag_code plan(struct planner *p)
 {
     enum diag_code err = check_machine(p);
     err = err ? err : freeze_modules(p);
+    err = err ? err : place_apart(p);
     err = err ? err : check_references(p);
     err = err ? err : list_modules(p);
     err = err ? err : size_payload(p);

@@ -167,7 +167,7 @@ static void seed_product(unsigned i, struct bytes_out *out)
 {
     static const enum image_machine isas[] = {IMAGE_ISA_THUMB, IMAGE_ISA_ARM, IMAGE_ISA_RV32};
     static const uint8_t minors[] = {19, 20, 22, 23};
-    enum { NATIVE = 24, LAST_SCRIPT = 32 + 7 };
+    enum { NATIVE = 24, LAST_SCRIPT = 40 + 7 };
     struct synth_spec spec = synth_default();
     struct synth s;
     struct fuzz_base base;

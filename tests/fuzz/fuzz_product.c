@@ -11,7 +11,13 @@
 #include "tests/unit/image_make.h"
 #include "verify/host/verify.h"
 
-enum { PRODUCTS = 64, PRODUCT_MEMORY = 256 << 20, PRODUCT_UNIT = 512, PRODUCT_SEED_MAX = 49152 };
+enum {
+    CODE_RUN = 64,
+    PRODUCTS = 64,
+    PRODUCT_MEMORY = 256 << 20,
+    PRODUCT_UNIT = 512,
+    PRODUCT_SEED_MAX = 49152
+};
 
 struct product {
     enum image_kind kind; // of the base
@@ -25,6 +31,28 @@ static struct {
     unsigned n;
     struct product at[PRODUCTS];
 } all;
+
+// Chips that map code apart: a run of code behind the base's own, and the patch that fills it.
+static void choose_code(struct blob *b, struct image *img, struct blob_patch *patch)
+{
+    static const uint8_t zeros[CODE_RUN], code[CODE_RUN] = {0x36, 0x41, 0, 0x1d, 0xf0};
+    struct bytes_out undo;
+    struct blob_extent *extents = ARENA_ARRAY(&all.arena, struct blob_extent, b->n_extents + 1);
+    bytes_out_init(&undo);
+    if (img->code_end && !image_undo(img, img->code_end, CODE_RUN, &undo, NULL)) {
+        b->segment_flags = IMAGE_R | IMAGE_APART;
+        b->code = (struct blob_code){img->code_end, CODE_RUN, (uint32_t)undo.size,
+                                     arena_dup(&all.arena, undo.data, undo.size)};
+        *patch = (struct blob_patch){img->code_end, CODE_RUN, zeros, code};
+        b->n_patches++;
+        // The code is mapped above all else.
+        memcpy(extents, b->extents, b->n_extents * sizeof *extents);
+        extents[b->n_extents++] =
+            (struct blob_extent){img->code_end, CODE_RUN, BLOB_EXTENT_FILL_00};
+        b->extents = extents;
+    }
+    bytes_out_free(&undo);
+}
 
 // Four bytes of the first stretch that has them.
 static bool choose_patch(const struct blob *b, struct image *img, struct blob_patch *patch)
@@ -48,7 +76,7 @@ static void make_product(const struct image_sample *s, struct product *p)
     static const char *const keys[] = {"tests/keys/p256.pem", NULL};
     struct bytes_out base, list;
     struct image *img;
-    struct blob_patch patch;
+    struct blob_patch patches[2];
     struct diag d;
     struct blob_module module = {.name = "m.py", .kind = BLOB_MODULE_MPY, .size = 11};
     struct blob model = {.addr = (s->add + 15) & ~(uint64_t)15,
@@ -68,8 +96,9 @@ static void make_product(const struct image_sample *s, struct product *p)
         image_rebase(img, s->base);
     }
     enum diag_code err = blob_set_base(&model, img, &all.arena, &d);
-    model.patches = &patch;
-    model.n_patches = choose_patch(&model, img, &patch);
+    model.patches = patches;
+    model.n_patches = choose_patch(&model, img, patches);
+    choose_code(&model, img, &patches[model.n_patches]);
     err = err ? err : blob_make_list(&model, &list, &d);
     err = err ? err : compose_product(img, &model, keys, &all.arena, &d, &p->made);
     // A raw image and its product have no address of their own: the blob's is what counts.

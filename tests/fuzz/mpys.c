@@ -109,8 +109,8 @@ static void make_machine(enum mpy_arch arch, uint8_t sub_version, bool natmod,
 bool fuzz_mpy_seed(unsigned i, struct bytes_out *out)
 {
     static const enum mpy_arch archs[] = {MPY_ARCH_ARMV7M, MPY_ARCH_ARMV6, MPY_ARCH_RV32IMC,
-                                          MPY_ARCH_X64};
-    enum { SCRIPTS = sizeof fuzz_scripts / sizeof *fuzz_scripts, MACHINES = 4 * 4 * 2 };
+                                          MPY_ARCH_X64, MPY_ARCH_XTENSAWIN};
+    enum { SCRIPTS = sizeof fuzz_scripts / sizeof *fuzz_scripts, MACHINES = 5 * 4 * 2 };
     if (i < MACHINES) {
         make_machine(archs[i / 8], (uint8_t)(i / 2 % 4), i % 2, out);
         return true;

@@ -40,7 +40,8 @@ enum diag_code compose_product(struct image *img, struct blob *model, const char
 {
     bytes_out_init(&out->blob);
     bytes_out_init(&out->file);
-    enum diag_code err = compose_undo(img, model, a, d);
+    enum diag_code err = blob_make_room(model, img, d);
+    err = err ? err : compose_undo(img, model, a, d);
     err = err ? err : blob_write(model, &out->blob, d);
     for (; *keys && !err; keys++) {
         err = compose_sign(&out->blob, *keys, a, d);

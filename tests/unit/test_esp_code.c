@@ -6,51 +6,15 @@
 
 enum { NATMOD_TEXT = 16 };
 
-// Children: a native function whose prelude is at 12, a viper function.
-static const uint8_t native_bytes[] = {0,    0,    0,    0,    0x13, 0, 0, 0,
-                                       0x82, 0x80, 0x01, 0x00, 0x18, 2, 2};
-static const uint8_t viper_bytes[] = {0x13, 0, 0, 0, 0x82, 0x80, 0x01, 0x00};
-static const uint8_t body_bytes[] = {0x10, 0x02, 0x01, 0x32, 0x00, 0x59,
-                                     0x32, 0x01, 0x59, 0x51, 0x63};
-static struct mpy_code native = {.kind = MPY_CODE_NATIVE,
-                                 .data = native_bytes,
-                                 .size = sizeof native_bytes,
-                                 .machine = &(struct mpy_machine){.prelude_offset = 12}};
-static struct mpy_code viper = {.kind = MPY_CODE_VIPER,
-                                .data = viper_bytes,
-                                .size = sizeof viper_bytes,
-                                .machine = &(struct mpy_machine){0}};
-static struct mpy_code *const children[] = {&native, &viper};
-static const struct mpy_code body = {
-    .data = body_bytes, .size = sizeof body_bytes, .n_children = 2, .children = children};
-
 // A native module: word 1 of its text gets the text's address, word 2 that of the qstr table.
 static const uint8_t natmod_text[NATMOD_TEXT] = {0x13, 0, 0, 0, 8};
 static const uint8_t natmod_relocs[] = {0 << 1 | 1, 1 << 1, 6 << 1, 0xff};
-
-static enum diag_code plan_root(struct esp_bench *b, const struct mpy_code *root,
-                                struct splice_plan **plan)
-{
-    static const struct mpy_qstr qstrs[] = {
-        {"m.py", 4, 0}, {"<module>", 8, 7}, {"middle", 6, 0}, {"inner", 5, 0}};
-    struct mpy_module m = {.small_int_bits = 31,
-                           .arch = b->fw->mpy_arch,
-                           .sub_version = b->fw->profile->mpy_sub_version,
-                           .n_qstr = 4,
-                           .qstrs = qstrs,
-                           .root = root};
-    struct splice_module in = {
-        .in = {.kind = FW_MODULE_MPY, .name = "m.py", .file = "m.mpy", .mpy = &m}};
-    return splice_plan(b->fw, &in, 1, &(struct splice_options){0}, &b->arena, &b->diag, plan);
-}
 
 static const struct {
     struct synth_esp esp;
     uint64_t shift;  // from where a byte of the constants is read to where it is executed
     const char *why; // what the refusal says; NULL: none
 } cases[] = {
-    {{.chip = 0, "v5.2.2", false, SYNTH_MAPPER}, 0, "mapped for constants"},
-    {{.chip = 2, "v5.2.2", false, SYNTH_MAPPER}, 0, "mapped for constants"},
     {{.chip = SYNTH_ESP8266, .idf = "", .user_start = 0x90000}, 0, NULL},
     {{.chip = 9, "v5.4.2", false, SYNTH_MAPPER}, 0x06000000, NULL},
     {{.chip = 5, "v5.2.2", false, SYNTH_MAPPER, .protect = SYNTH_PROTECT_TOR}, 0x06000000, NULL},
@@ -76,18 +40,11 @@ Test(esp_code, runs_only_where_the_chip_and_the_firmware_let_it)
         esp_begin(&b, &cases[i].esp);
         cr_assert_eq(b.fw->code_runs, cases[i].why ? FW_NO : FW_YES, "case %u: %s", i,
                      b.fw->code_why ? b.fw->code_why : "");
-        enum diag_code err = plan_root(&b, &body, &plan);
+        enum diag_code err = esp_plan(&b, &esp_body, &plan);
         cr_assert_eq(err, cases[i].why ? DIAG_NO : DIAG_OK, "case %u: %s", i, b.diag.text);
         cr_assert(!err || strstr(b.diag.text, cases[i].why), "case %u: %s", i, b.diag.text);
         esp_end(&b);
     }
-}
-
-static uint64_t word(const struct image *img, uint64_t addr)
-{
-    uint64_t value;
-    cr_assert(image_word(img, addr, 4, &value), "0x%llx", (unsigned long long)addr);
-    return value;
 }
 
 // A raw code: its machine code is named where it runs and lies shift below; what is read of it, the
@@ -95,39 +52,15 @@ static uint64_t word(const struct image *img, uint64_t addr)
 static void check_raw(const struct image *img, uint64_t raw, uint64_t shift,
                       const struct mpy_code *was)
 {
-    uint64_t run = word(img, raw + 4), at = run - shift;
+    uint64_t run = esp_word(img, raw + 4), at = run - shift;
     const uint8_t *bytes = image_run_bytes(img, at, was->size);
     cr_assert_not_null(bytes, "0x%llx", (unsigned long long)run);
     cr_assert_arr_eq(bytes, was->data, was->size);
     cr_assert_eq(image_code_address(img, at, was->size, at), run);
     cr_assert_eq(image_code_data(img, run), at);
     if (was->kind == MPY_CODE_NATIVE) {
-        cr_assert_eq(word(img, raw + 8), at + mpy_machine(was)->prelude_offset);
+        cr_assert_eq(esp_word(img, raw + 8), at + mpy_machine(was)->prelude_offset);
     }
-}
-
-static const struct fw_module *find_module(const struct firmware *fw)
-{
-    for (unsigned i = 0; i < fw->n_modules; i++) {
-        if (strcmp(fw->modules[i].name, "m.py") == 0) {
-            return &fw->modules[i];
-        }
-    }
-    cr_assert_fail("the module is not in the product");
-    return NULL;
-}
-
-// The product's own tables name the module; read back, it is what it was.
-static struct mpy_module *read_back(struct esp_bench *b, struct image *img,
-                                    const struct fw_module **module)
-{
-    struct firmware *fw;
-    struct mpy_module *m;
-    cr_assert_eq(firmware_scan(img, &b->diag, &fw), DIAG_OK, "%s", b->diag.text);
-    *module = find_module(fw);
-    cr_assert_eq(firmware_unfreeze(fw, *module, &b->arena, &b->diag, &m), DIAG_OK, "%s",
-                 b->diag.text);
-    return m;
 }
 
 Test(esp_code, is_frozen_to_run_in_the_window_for_code)
@@ -141,14 +74,15 @@ Test(esp_code, is_frozen_to_run_in_the_window_for_code)
             continue;
         }
         esp_begin(&b, &cases[i].esp);
-        cr_assert_eq(plan_root(&b, &body, &plan), DIAG_OK, "case %u: %s", i, b.diag.text);
+        cr_assert_eq(esp_plan(&b, &esp_body, &plan), DIAG_OK, "case %u: %s", i, b.diag.text);
         struct image *img = esp_product(&b, plan, &product);
-        struct mpy_module *m = read_back(&b, img, &module);
-        uint64_t table = word(img, module->code + 8);
+        struct mpy_module *m = esp_read_back(&b, img, &module);
+        uint64_t table = esp_word(img, module->code + 8);
         for (unsigned k = 0; k < 2; k++) {
-            check_raw(img, word(img, table + 4 * k), cases[i].shift, children[k]);
-            cr_assert_eq(m->root->children[k]->kind, children[k]->kind);
-            cr_assert_arr_eq(m->root->children[k]->data, children[k]->data, children[k]->size);
+            check_raw(img, esp_word(img, table + 4 * k), cases[i].shift, esp_children[k]);
+            cr_assert_eq(m->root->children[k]->kind, esp_children[k]->kind);
+            cr_assert_arr_eq(m->root->children[k]->data, esp_children[k]->data,
+                             esp_children[k]->size);
         }
         esp_check_base(&b, &product);
         bytes_out_free(&product);
@@ -171,7 +105,7 @@ Test(esp_code, words_of_a_native_module_name_its_text_where_it_runs)
             continue;
         }
         esp_begin(&b, &cases[i].esp);
-        enum diag_code err = plan_root(&b, &natmod, &plan);
+        enum diag_code err = esp_plan(&b, &natmod, &plan);
         if (b.fw->isa == IMAGE_ISA_RV32 && cases[i].shift) { // constants lie among the code
             cr_assert_eq(err, DIAG_NO, "case %u", i);
             cr_assert(strstr(b.diag.text, "whole words"), "case %u: %s", i, b.diag.text);
@@ -180,10 +114,10 @@ Test(esp_code, words_of_a_native_module_name_its_text_where_it_runs)
         }
         cr_assert_eq(err, DIAG_OK, "case %u: %s", i, b.diag.text);
         struct image *img = esp_product(&b, plan, &product);
-        struct mpy_module *m = read_back(&b, img, &module);
-        uint64_t run = word(img, module->code + 4), at = run - cases[i].shift;
-        cr_assert_eq(word(img, at + 4), run + 8, "case %u", i);
-        cr_assert_eq(word(img, at + 8), module->qstr_table, "case %u", i);
+        struct mpy_module *m = esp_read_back(&b, img, &module);
+        uint64_t run = esp_word(img, module->code + 4), at = run - cases[i].shift;
+        cr_assert_eq(esp_word(img, at + 4), run + 8, "case %u", i);
+        cr_assert_eq(esp_word(img, at + 8), module->qstr_table, "case %u", i);
         cr_assert_eq(m->root->size, NATMOD_TEXT);
         cr_assert_arr_eq(m->root->data, natmod_text, NATMOD_TEXT, "case %u", i);
         esp_check_base(&b, &product);
@@ -217,8 +151,8 @@ Test(esp_code, flash_of_the_esp8266_is_free_up_to_the_file_system)
         uint64_t from = (b.synth.data_end + 15) & ~(uint64_t)15;
         uint64_t to = 0x40200000 + (uint64_t)flashes[i].esp.user_start - 16; // the MD5 behind
         cr_assert_eq(b.fw->n_free, flashes[i].known, "case %u", i);
-        cr_assert_eq(plan_root(&b, &body, &plan), flashes[i].known ? DIAG_OK : DIAG_NO, "case %u",
-                     i);
+        cr_assert_eq(esp_plan(&b, &esp_body, &plan), flashes[i].known ? DIAG_OK : DIAG_NO,
+                     "case %u", i);
         if (flashes[i].known) {
             cr_assert_eq(b.fw->free[0].addr, from, "case %u", i);
             cr_assert_eq(from + b.fw->free[0].size, to, "case %u", i);

@@ -212,7 +212,8 @@ static enum diag_code verify_poke(struct verify *v, bool old, struct diag *d)
 static enum diag_code verify_again(struct verify *v, struct bytes_out *again, struct diag *d)
 {
     const struct blob_layout *l = &v->blob->layout;
-    enum diag_code err = verify_poke(v, false, d);
+    enum diag_code err = blob_make_room(v->blob, v->image, d);
+    err = err ? err : verify_poke(v, false, d);
     err = err ? err
               : image_with(v->image, v->blob->addr, l->bytes, l->size, v->blob->segment_flags,
                            again, d);
@@ -234,7 +235,7 @@ static enum diag_code verify_take(struct verify *v, struct bytes_out *file, stru
     const struct blob *b = v->blob;
     uint8_t digest[BLOB_DIGEST];
     enum diag_code err = verify_poke(v, true, d);
-    err = err ? err : image_take(v->image, b->addr, b->layout.size, b->undo, b->undo_size, file, d);
+    err = err ? err : blob_take(b, v->image, file, d);
     if (err) {
         return err;
     }
@@ -321,6 +322,9 @@ static bool verify_patches_fit(const struct verify *v, struct diag *d)
     }
     if (!base->base_known && v->blob->n_extents > 0) {
         image_rebase(base, v->blob->extents[0].addr);
+    }
+    if (blob_make_room(v->blob, base, d)) {
+        return false;
     }
     for (uint32_t i = 0; i < v->blob->n_patches; i++) {
         const struct blob_patch *p = &v->blob->patches[i];
