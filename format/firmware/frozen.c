@@ -16,8 +16,8 @@ enum {
     FROZEN_BODIES_MAX = 4 * FROZEN_MODULES_MAX, // what looks like one, by accident too
     FROZEN_SLOTS_MAX = 8 * FROZEN_MODULES_MAX,  // words that point to modules
     FROZEN_STARTS_MAX = 256,
-    FROZEN_STOCK_REF = 1 << 20, // what one reference of stock code counts against those of a splice
-    FROZEN_RUNS_MAX = 256,      // runs of module pointers whose names are looked for
+    FROZEN_SPLICED = 1 << 20, // counts more than all references
+    FROZEN_RUNS_MAX = 256,    // runs of module pointers whose names are looked for
 };
 
 // --- one module
@@ -410,22 +410,15 @@ enum diag_code frozen_scan(struct scan *s)
 
 // --- the table in use
 
-// How much refers to addr. What a splice brought along, data that looks like code among it, decides
-// only where nothing else refers to any table.
-static uint64_t count_refs(struct scan *s, uint64_t addr)
+static unsigned count_refs(struct scan *s, uint64_t addr)
 {
     const struct ref_target *t = ref_target_at(&s->sweep, addr);
-    uint64_t n = 0;
-    for (unsigned i = 0; t && i < t->refs.n; i++) {
-        const struct fw_ref *r = &t->refs.refs[i];
-        n += scan_is_spliced(s, r->user ? r->user : r->addr) ? 1 : FROZEN_STOCK_REF;
-    }
-    return n;
+    return t ? t->refs.n : 0;
 }
 
 // Nothing refers to the middle of the list: the nearest place before the .mpy names, or they
 // themselves, that code refers to is the start.
-static uint64_t find_start(struct scan *s, const struct frozen_table *t, uint64_t *refs)
+static uint64_t find_start(struct scan *s, const struct frozen_table *t, unsigned *refs)
 {
     for (unsigned i = 0; i < t->n_starts; i++)
         if ((*refs = count_refs(s, t->starts[i])))
@@ -467,13 +460,17 @@ static enum diag_code list_modules(struct scan *s, const struct frozen_table *t)
     return DIAG_OK;
 }
 
+// A splice replaces the tables: its own are in use, whatever its data looks like refers to.
 enum diag_code frozen_choose(struct scan *s)
 {
     struct frozen_table *best = NULL;
-    uint64_t best_refs = 0, names = 0;
+    unsigned best_refs = 0;
+    uint64_t names = 0;
     for (unsigned i = 0; i < s->n_tables; i++) {
-        uint64_t refs = 0, start = find_start(s, &s->tables[i], &refs);
+        unsigned refs = 0;
+        uint64_t start = find_start(s, &s->tables[i], &refs);
         refs += 4 * count_refs(s, s->tables[i].content);
+        refs += refs && scan_is_spliced(s, s->tables[i].content) ? FROZEN_SPLICED : 0;
         if (!best || refs > best_refs) {
             best = &s->tables[i];
             best_refs = refs;
