@@ -2,10 +2,11 @@
 // non-overlapping segments of (address, bytes), plus what is needed to write the container back.
 // image_write of an unchanged image gives the file back byte for byte.
 //
-// A splice changes an image by three operations only: image_poke (existing bytes), image_add (one
-// new run of bytes where the image has none) and nothing else. image_remove undoes image_add: with
-// the undo record that image_undo made from the base, the container is the base's again, bit for
-// bit. The undo record travels inside the signed blob.
+// A splice changes an image by image_poke (existing bytes) and image_add (a new run of bytes where
+// the image has none), and by nothing else. image_remove undoes image_add: with the undo record
+// that image_undo made from the image before, the container is that image's again, bit for bit.
+// There is one run, the blob, and a second one where machine code must lie apart from it (struct
+// blob_code); the undo records of both travel inside the signed blob.
 #ifndef FORMAT_IMAGE_IMAGE_H
 #define FORMAT_IMAGE_IMAGE_H
 
