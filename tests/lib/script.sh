@@ -19,6 +19,16 @@ expect() { # expect CODE COMMAND...: leaves the command's output in $work/out, i
     [ $got -eq "$code" ] || wrong "exit $got instead of $code: $*: $(head -3 "$work/err" "$work/out")"
 }
 
+# bounded SECONDS KIBIBYTES COMMAND...: with that much processor time and address space. Sanitizers
+# take some times the time, and terabytes of addresses.
+bounded() {
+    if grep -q __asan_init "$BUILD/mpy-freeze"; then
+        (ulimit -t $((10 * $1)) && shift 2 && exec "$@")
+    else
+        (ulimit -t "$1" && ulimit -v "$2" && shift 2 && exec "$@")
+    fi
+}
+
 skip() { # skip WORDS: the test cannot run here
     echo "$*"
     exit 77
