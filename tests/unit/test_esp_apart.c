@@ -39,30 +39,46 @@ static void check_raw(const struct esp_bench *b, const struct image *img, uint64
     }
 }
 
+struct frozen { // a body that was frozen for one of the chips, and read back
+    struct esp_bench b;
+    struct splice_plan *plan;
+    struct bytes_out product;
+    struct image *img; // the product
+    const struct fw_module *module;
+    struct mpy_module *mpy;
+};
+
+static void frozen_begin(struct frozen *f, unsigned chip, const struct mpy_code *body)
+{
+    esp_begin(&f->b, &chips[chip]);
+    cr_assert_eq(f->b.fw->code_runs, FW_YES, "chip %u", chip);
+    cr_assert_eq((f->b.fw->code_at + f->b.fw->code_room) % ESP_PAGE, 0, "chip %u", chip);
+    cr_assert_eq(esp_plan(&f->b, body, &f->plan), DIAG_OK, "chip %u: %s", chip, f->b.diag.text);
+    f->img = esp_product(&f->b, f->plan, &f->product);
+    f->mpy = esp_read_back(&f->b, f->img, &f->module);
+}
+
+static void frozen_end(struct frozen *f)
+{
+    esp_check_base(&f->b, &f->product);
+    bytes_out_free(&f->product);
+    esp_end(&f->b);
+}
+
 Test(esp_apart, code_lies_behind_the_programs_own_and_what_is_read_of_it_among_the_constants)
 {
     for (unsigned i = 0; i < CHIPS; i++) {
-        struct esp_bench b;
-        struct splice_plan *plan;
-        struct bytes_out product;
-        const struct fw_module *module;
-        esp_begin(&b, &chips[i]);
-        cr_assert_eq(b.fw->code_runs, FW_YES, "chip %u", i);
-        cr_assert_eq((b.fw->code_at + b.fw->code_room) % ESP_PAGE, 0, "chip %u", i);
-        cr_assert_eq(esp_plan(&b, &esp_body, &plan), DIAG_OK, "chip %u: %s", i, b.diag.text);
-        struct image *img = esp_product(&b, plan, &product);
-        struct mpy_module *m = esp_read_back(&b, img, &module);
-        uint64_t table = esp_word(img, module->code + 8);
+        struct frozen f;
+        frozen_begin(&f, i, &esp_body);
+        uint64_t table = esp_word(f.img, f.module->code + 8);
         for (unsigned k = 0; k < 2; k++) {
-            check_raw(&b, img, esp_word(img, table + 4 * k), esp_children[k]);
-            cr_assert_eq(m->root->children[k]->kind, esp_children[k]->kind);
-            cr_assert_eq(m->root->children[k]->size, esp_children[k]->size);
-            cr_assert_arr_eq(m->root->children[k]->data, esp_children[k]->data,
-                             esp_children[k]->size);
+            const struct mpy_code *was = esp_children[k], *is = f.mpy->root->children[k];
+            check_raw(&f.b, f.img, esp_word(f.img, table + 4 * k), was);
+            cr_assert_eq(is->kind, was->kind);
+            cr_assert_eq(is->size, was->size);
+            cr_assert_arr_eq(is->data, was->data, was->size);
         }
-        esp_check_base(&b, &product);
-        bytes_out_free(&product);
-        esp_end(&b);
+        frozen_end(&f);
     }
 }
 
@@ -75,24 +91,16 @@ Test(esp_apart, words_of_a_native_module_are_relocated_in_the_code)
     const struct mpy_code natmod = {
         .kind = MPY_CODE_VIPER, .data = text, .size = sizeof text, .machine = &machine};
     for (unsigned i = 0; i < CHIPS; i++) {
-        struct esp_bench b;
-        struct splice_plan *plan;
-        struct bytes_out product;
-        const struct fw_module *module;
-        esp_begin(&b, &chips[i]);
-        cr_assert_eq(esp_plan(&b, &natmod, &plan), DIAG_OK, "chip %u: %s", i, b.diag.text);
-        struct image *img = esp_product(&b, plan, &product);
-        struct mpy_module *m = esp_read_back(&b, img, &module);
-        uint64_t run = esp_word(img, module->code + 4);
-        cr_assert_str_eq(image_at(img, run)->name, "IROM");
+        struct frozen f;
+        frozen_begin(&f, i, &natmod);
+        uint64_t run = esp_word(f.img, f.module->code + 4);
+        cr_assert_str_eq(image_at(f.img, run)->name, "IROM");
         cr_assert_eq(run % CODE_ALIGN, 0);
-        cr_assert_eq(esp_word(img, run + 4), run + 8);
-        cr_assert_eq(esp_word(img, run + 8), module->qstr_table);
-        cr_assert_eq(m->root->size, sizeof text);
-        cr_assert_arr_eq(m->root->data, text, sizeof text);
-        esp_check_base(&b, &product);
-        bytes_out_free(&product);
-        esp_end(&b);
+        cr_assert_eq(esp_word(f.img, run + 4), run + 8);
+        cr_assert_eq(esp_word(f.img, run + 8), f.module->qstr_table);
+        cr_assert_eq(f.mpy->root->size, sizeof text);
+        cr_assert_arr_eq(f.mpy->root->data, text, sizeof text);
+        frozen_end(&f);
     }
 }
 
